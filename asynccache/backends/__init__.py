@@ -1,0 +1,1 @@
+"""Where values live: one file per store."""

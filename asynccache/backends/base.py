@@ -1,0 +1,277 @@
+"""Every operation over three coroutines: what most backends inherit.
+
+A store of bytes needs `_fetch`, `_store` and `_drop`; all else has a correct default, slower and not atomic, that a
+store with better means overrides. Values travel as framed entries (`core/codec.py`), which know their key, their
+kind and their lifetime; what does not fit is a miss, counted, logged once and removed.
+"""
+
+from __future__ import annotations
+
+import logging
+from abc import abstractmethod
+from collections import Counter
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
+
+from asynccache.core import codec
+from asynccache.core.codec import DamagedEntryError, Frame, MixedUpEntryError
+from asynccache.core.entry import Entry, Kind
+from asynccache.core.events import EntryDamaged
+from asynccache.core.keys import key_hash
+from asynccache.core.lifetime import FOREVER, milliseconds
+from asynccache.errors import BackendUnavailableError, ConfigurationError, NotAnIntegerError, SerializationError
+from asynccache.model import BaseCacheBackend, Version
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from asynccache.plan.io import IO
+
+logger = logging.getLogger(__name__)
+
+
+class StoreBackend(BaseCacheBackend):
+    """A backend over a store of bytes.
+
+    Args:
+        on_error: what plain reads and `set` do while the store is away: `"miss"` (log once, count, go on) or `"raise"`.
+        options: those of `BaseCacheBackend`.
+    """
+
+    expires_entries: ClassVar[bool] = False
+    """Whether the store itself ends lifetimes; otherwise the entry's own is judged at each read."""
+
+    def __init__(self, *, on_error: Literal["miss", "raise"] = "miss", **options: Any) -> None:
+        super().__init__(**options)
+        if on_error not in {"miss", "raise"}:
+            raise ConfigurationError(f"on_error={on_error!r}: give 'miss' or 'raise'")
+        self.on_error = on_error
+        self._counts: Counter[str] = Counter()
+
+    # Drivers: what a store can do. A key is a stored key, `ttl` is seconds or `math.inf`.
+
+    @abstractmethod
+    async def _fetch(self, io: IO, key: str) -> bytes | None:
+        """Get the bytes."""
+
+    @abstractmethod
+    async def _store(self, io: IO, key: str, raw: bytes, ttl: float) -> bool:
+        """Put the bytes; False where the store refuses them (and has then removed what was there)."""
+
+    @abstractmethod
+    async def _drop(self, io: IO, key: str) -> bool:
+        """Remove; tell whether there was something."""
+
+    async def _fetch_many(self, io: IO, keys: list[str]) -> dict[str, bytes]:
+        found = {key: await self._fetch(io, key) for key in keys}
+        return {key: raw for key, raw in found.items() if raw is not None}
+
+    async def _store_many(self, io: IO, raws: Mapping[str, bytes], ttl: float) -> list[str]:
+        return [key for key, raw in raws.items() if not await self._store(io, key, raw, ttl)]
+
+    async def _drop_many(self, io: IO, keys: list[str]) -> int:
+        return sum([await self._drop(io, key) for key in keys])
+
+    async def _add(self, io: IO, key: str, raw: bytes, ttl: float) -> bool:
+        if await self._living(io, key) is not None:
+            return False
+        return await self._store(io, key, raw, ttl)
+
+    async def _touch(self, io: IO, key: str, ttl: float) -> bool:
+        frame = await self._living(io, key)
+        return frame is not None and await self._store(io, key, self._stamped(frame, key, ttl), ttl)
+
+    async def _bump(self, io: IO, key: str, delta: int, ttl: float) -> int:
+        frame = await self._living(io, key)
+        number = added(frame, delta)
+        left = ttl if frame is None else frame.remaining(self.clock())
+        counter = Frame(codec.integer_payload(number), flags=codec.INTEGER)
+        await self._store(io, key, self._stamped(counter, key, left), left)
+        return number
+
+    async def _mixed_up(self, io: IO) -> None:
+        """Distrust the connections: one of them gave the reply to another's question."""
+
+    # Plans
+
+    async def read(self, io: IO, key: str, version: Version = None, kind: Kind = Kind.VALUE) -> Entry | None:
+        stored_key = self.stored_key(key, version)
+        try:
+            raw = await self._fetch(io, stored_key)
+        except BackendUnavailableError as error:
+            return self._tolerated(error)
+        return self._counted(None if raw is None else await self._opened(io, stored_key, raw, kind))
+
+    async def read_many(
+        self, io: IO, keys: Iterable[str], version: Version = None, kind: Kind = Kind.VALUE
+    ) -> dict[str, Entry]:
+        by_stored = {self.stored_key(key, version): key for key in keys}
+        try:
+            raws = await self._fetch_many(io, list(by_stored)) if by_stored else {}
+        except BackendUnavailableError as error:
+            self._tolerated(error)
+            return {}
+        entries = {}
+        for stored_key, key in by_stored.items():
+            raw = raws.get(stored_key)
+            entry = self._counted(None if raw is None else await self._opened(io, stored_key, raw, kind))
+            if entry is not None:
+                entries[key] = entry
+        return entries
+
+    async def write(
+        self, io: IO, key: str, value: Any, ttl: float, version: Version = None, kind: Kind = Kind.VALUE
+    ) -> bool:
+        stored_key = self.stored_key(key, version)
+        try:
+            if ttl <= 0:
+                await self._drop(io, stored_key)
+                return True
+            raw = await self._closed(io, stored_key, value, ttl, kind)
+            return await self._store(io, stored_key, raw, ttl)
+        except BackendUnavailableError as error:
+            self._tolerated(error)
+            return False
+
+    async def write_many(self, io: IO, values: Mapping[str, Any], ttl: float, version: Version = None) -> list[str]:
+        by_stored = {self.stored_key(key, version): key for key in values}
+        try:
+            if ttl <= 0:
+                await self._drop_many(io, list(by_stored))
+                return []
+            raws = {stored: await self._closed(io, stored, values[key], ttl) for stored, key in by_stored.items()}
+            return [by_stored[stored] for stored in await self._store_many(io, raws, ttl)]
+        except BackendUnavailableError as error:
+            self._tolerated(error)
+            return list(values)
+
+    async def insert(self, io: IO, key: str, value: Any, ttl: float, version: Version = None) -> bool:
+        stored_key = self.stored_key(key, version)
+        if ttl <= 0:
+            return not await self.exists(io, key, version)
+        raw = self._encoded(stored_key, value, ttl, Kind.VALUE)
+        return await self._add(io, stored_key, raw, ttl)
+
+    async def remove(self, io: IO, key: str, version: Version = None) -> bool:
+        return await self._drop(io, self.stored_key(key, version))
+
+    async def remove_many(self, io: IO, keys: Iterable[str], version: Version = None) -> int:
+        stored_keys = list({self.stored_key(key, version) for key in keys})
+        return await self._drop_many(io, stored_keys) if stored_keys else 0
+
+    async def exists(self, io: IO, key: str, version: Version = None) -> bool:
+        try:
+            return await self._living(io, self.stored_key(key, version)) is not None
+        except BackendUnavailableError as error:
+            self._tolerated(error)
+            return False
+
+    async def extend(self, io: IO, key: str, ttl: float, version: Version = None) -> bool:
+        stored_key = self.stored_key(key, version)
+        return await (self._drop(io, stored_key) if ttl <= 0 else self._touch(io, stored_key, ttl))
+
+    async def bump(self, io: IO, key: str, delta: int, version: Version = None) -> int:
+        if isinstance(delta, bool) or not isinstance(delta, int):
+            raise TypeError(f"a counter is changed by an int, not {type(delta).__name__}: {delta!r}")
+        return await self._bump(io, self.stored_key(key, version), delta, self.default_ttl)
+
+    def stats(self) -> dict[str, int]:
+        """Give `hits`, `misses`, `errors` (operations that the store did not answer) and `damaged` entries."""
+        return {name: self._counts[name] for name in ("hits", "misses", "errors", "damaged")}
+
+    # Bytes
+
+    def _encoded(self, stored_key: str, value: Any, ttl: float, kind: Kind) -> bytes:
+        if kind is not Kind.VALUE:
+            frame = Frame(self.serializer.wrap(bytes(value)), kind)
+        elif type(value) is int and value in codec.INT64:
+            frame = Frame(codec.integer_payload(value), kind, codec.INTEGER)
+        else:
+            frame = Frame(self.serializer.dumps(value), kind)
+        return self._stamped(frame, stored_key, ttl)
+
+    def _stamped(self, frame: Frame, stored_key: str, ttl: float) -> bytes:
+        """Give the bytes of a frame that is written now and lives for `ttl` seconds."""
+        return codec.encode(
+            Frame(
+                payload=frame.payload,
+                kind=frame.kind,
+                flags=frame.flags,
+                load_ms=frame.load_ms,
+                at_us=int(self.clock() * 1e6),
+                lifetime_ms=0 if ttl == FOREVER else milliseconds(ttl),
+                cells=frame.cells,
+                tags=frame.tags,
+            ),
+            key_hash(stored_key),
+        )
+
+    async def _closed(self, io: IO, stored_key: str, value: Any, ttl: float, kind: Kind = Kind.VALUE) -> bytes:
+        """Encode; a value that cannot be encoded takes the old one with it, so that no stale value stays."""
+        try:
+            return self._encoded(stored_key, value, ttl, kind)
+        except SerializationError:
+            await self._drop(io, stored_key)
+            raise
+
+    async def _framed(self, io: IO, stored_key: str, raw: bytes) -> Frame | None:
+        """Decode what was fetched; None where it is damaged, another's or over."""
+        try:
+            frame = codec.decode(raw, key_hash(stored_key))
+        except DamagedEntryError as damage:
+            await self._damaged(io, stored_key, damage)
+            return None
+        over = not self.expires_entries and frame.remaining(self.clock()) <= 0
+        return None if over else frame
+
+    async def _living(self, io: IO, stored_key: str) -> Frame | None:
+        raw = await self._fetch(io, stored_key)
+        return None if raw is None else await self._framed(io, stored_key, raw)
+
+    async def _opened(self, io: IO, stored_key: str, raw: bytes, kind: Kind) -> Entry | None:
+        frame = await self._framed(io, stored_key, raw)
+        if frame is None or frame.kind is not kind:
+            return None
+        try:
+            return Entry(self._value(frame), frame.load_ms / 1000, frame.tags)
+        except (DamagedEntryError, SerializationError) as damage:
+            await self._damaged(io, stored_key, damage)
+            return None
+
+    def _value(self, frame: Frame) -> Any:
+        if frame.flags & codec.INTEGER:
+            return codec.integer_of(frame.payload)
+        return self.serializer.loads(frame.payload) if frame.kind is Kind.VALUE else self.serializer.unwrap(frame.payload)
+
+    # Faults
+
+    async def _damaged(self, io: IO, stored_key: str, damage: Exception) -> None:
+        self._counts["damaged"] += 1
+        log = logger.warning if self._counts["damaged"] == 1 else logger.debug
+        log("%s: an entry was not usable and is removed: %s", self.name, damage)
+        self.tell(EntryDamaged(self.name, stored_key, str(damage)))
+        try:
+            if isinstance(damage, MixedUpEntryError):
+                await self._mixed_up(io)
+            await self._drop(io, stored_key)
+        except BackendUnavailableError:
+            logger.debug("%s: and it could not be removed", self.name)
+
+    def _tolerated(self, error: BackendUnavailableError) -> None:
+        """Raise, or count the miss that a store which is away amounts to, as `on_error` says."""
+        if self.on_error == "raise":
+            raise error
+        self._counts["misses"] += 1
+
+    def _counted(self, entry: Entry | None) -> Entry | None:
+        self._counts["misses" if entry is None else "hits"] += 1
+        return entry
+
+
+def added(frame: Frame | None, delta: int) -> int:
+    """Add to what a counter's frame holds; `NotAnIntegerError` where it is none, or the sum leaves 64 bits."""
+    if frame is not None and not frame.flags & codec.INTEGER:
+        raise NotAnIntegerError("incr and decr need an int of 64 bits, and something else is stored there")
+    number = (codec.integer_of(frame.payload) if frame else 0) + delta
+    if number not in codec.INT64:
+        raise NotAnIntegerError(f"{number} does not fit into 64 bits; the counter stays as it was")
+    return number

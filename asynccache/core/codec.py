@@ -1,0 +1,111 @@
+"""The bytes of an entry in a store: a head that stores may rewrite, then a sealed body.
+
+    head   gen 8 | born u64 | at u64 | fresh_ms u64 | dead_ms u64                                   40 bytes
+    body   format u8 | kind u8 | flags u16 | load_ms u32 | ncells u16 | tags u16 | key hash 16      28 bytes
+           cells u16 .. | tags, NUL between | payload | crc32 of the body up to here
+
+All numbers are big-endian. `gen` and `born` are zero until a store gives positions; `at` is when it was written, in
+microseconds of the writer's clock, and decides nothing where the store itself expires entries. A counter's payload is
+its decimal text, written twice with a blank between, and it has no crc: a store's script can rewrite it, and damage shows all the same.
+"""
+
+import math
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from zlib import crc32
+
+from asynccache.core.entry import Kind
+
+FORMAT = 1
+INTEGER = 1
+INT64 = range(-(2**63), 2**63)
+_HEAD = struct.Struct(">8sQQQQ")
+_BODY = struct.Struct(">BBHIHH16s")
+_CRC = struct.Struct(">I")
+HEAD_SIZE = _HEAD.size
+PAYLOAD_OFFSET = _HEAD.size + _BODY.size
+_KINDS = {int(kind): kind for kind in Kind}
+_MAX_U32 = 2**32 - 1
+
+
+class DamagedEntryError(Exception):
+    """These bytes are no entry of ours: cut, flipped, foreign or of another format."""
+
+
+class MixedUpEntryError(DamagedEntryError):
+    """This entry was stored under another key: the reply belongs to somebody else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """An entry as a store holds it: written at `at_us`, dead `lifetime_ms` later (0: never)."""
+
+    payload: bytes
+    kind: Kind = Kind.VALUE
+    flags: int = 0
+    load_ms: int = 0
+    at_us: int = 0
+    lifetime_ms: int = 0
+    cells: Sequence[int] = ()
+    tags: tuple[str, ...] = ()
+
+    def remaining(self, now: float) -> float:
+        """Give the seconds it has left at `now` (seconds of the writer's clock); `math.inf` where it never expires."""
+        return (self.at_us / 1e6) + (self.lifetime_ms / 1e3) - now if self.lifetime_ms else math.inf
+
+
+def integer_payload(number: int) -> bytes:
+    """Write a counter so that scripts can add to it and readers see damage."""
+    return b"%d %d" % (number, number)
+
+
+def integer_of(payload: bytes) -> int:
+    """Read a counter; `DamagedEntryError` where its two copies differ."""
+    first, _, second = payload.partition(b" ")
+    if first != second or not first.removeprefix(b"-").isdigit():
+        raise DamagedEntryError("the two copies of a counter differ")
+    return int(first)
+
+
+def encode(frame: Frame, key_hash: bytes) -> bytes:
+    """Give the bytes of an entry that is to be stored under the key of this hash."""
+    tags = "\0".join(frame.tags).encode("utf-8", "surrogatepass")
+    head = _HEAD.pack(b"\0" * 8, 0, frame.at_us, frame.lifetime_ms, frame.lifetime_ms)
+    body = b"".join([
+        _BODY.pack(FORMAT, frame.kind, frame.flags, min(frame.load_ms, _MAX_U32), len(frame.cells), len(tags), key_hash),
+        struct.pack(f">{len(frame.cells)}H", *frame.cells),
+        tags,
+        frame.payload,
+    ])
+    return head + body if frame.flags & INTEGER else b"".join([head, body, _CRC.pack(crc32(body))])
+
+
+def decode(raw: bytes, key_hash: bytes) -> Frame:
+    """Read an entry; `MixedUpEntryError` when it is another key's, `DamagedEntryError` when it is no entry."""
+    if len(raw) < PAYLOAD_OFFSET:
+        raise DamagedEntryError(f"{len(raw)} bytes are too few for an entry")
+    form, kind, flags, load_ms, ncells, tags_size, owner = _BODY.unpack_from(raw, HEAD_SIZE)
+    if form != FORMAT or kind not in _KINDS or flags & ~INTEGER:
+        raise DamagedEntryError(f"format {form}, kind {kind}, flags {flags} are not known here")
+    end = len(raw) if flags & INTEGER else len(raw) - _CRC.size
+    if not flags & INTEGER and crc32(memoryview(raw)[HEAD_SIZE:end]) != _CRC.unpack_from(raw, end)[0]:
+        raise DamagedEntryError("the checksum does not fit")
+    if owner != key_hash:
+        raise MixedUpEntryError("this entry was stored under another key")
+    tags_at = PAYLOAD_OFFSET + 2 * ncells
+    payload_at = tags_at + tags_size
+    if payload_at > end:
+        raise DamagedEntryError("the entry is shorter than it says")
+    _, _, at_us, _, lifetime_ms = _HEAD.unpack_from(raw)
+    names = raw[tags_at:payload_at].decode("utf-8", "surrogatepass")
+    return Frame(
+        payload=raw[payload_at:end],
+        kind=_KINDS[kind],
+        flags=flags,
+        load_ms=load_ms,
+        at_us=at_us,
+        lifetime_ms=lifetime_ms,
+        cells=struct.unpack_from(f">{ncells}H", raw, PAYLOAD_OFFSET),
+        tags=tuple(names.split("\0")) if names else (),
+    )

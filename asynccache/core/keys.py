@@ -1,0 +1,47 @@
+"""How a user's key becomes a stored one: `prefix:version:key`, so that no two triples ever meet."""
+
+from hashlib import blake2b
+
+ESCAPES = {ord(char): f"%{ord(char):02X}" for char in ":%~{}"}
+MEMCACHED_LIMIT = 250
+DIGESTED = "~"
+_PLAIN = frozenset(range(0x21, 0x7F))
+
+
+def escape(part: str) -> str:
+    """Percent-encode the characters that have a meaning in a stored key (`: % ~ { }`)."""
+    return part.translate(ESCAPES)
+
+
+def namespace(prefix: str, version: str | int) -> str:
+    """Give the head of every stored key of one prefix and version, colon included."""
+    return f"{escape(prefix)}:{escape(str(version))}:"
+
+
+def checked(key: object) -> str:
+    """Return a key that is a `str`; anything else is a `TypeError`."""
+    if isinstance(key, str):
+        return key
+    raise TypeError(f"a key is a str, not {type(key).__name__}: {key!r:.80}")
+
+
+def to_bytes(stored_key: str) -> bytes:
+    """Encode a stored key for the wire; lone surrogates keep their own bytes."""
+    return stored_key.encode("utf-8", "surrogatepass")
+
+
+def key_hash(stored_key: str) -> bytes:
+    """Give the 16 bytes by which an entry knows the key it was stored under."""
+    return blake2b(to_bytes(stored_key), digest_size=16).digest()
+
+
+def memcached_key(stored_key: str) -> bytes:
+    """Give a key that memcached can hold: itself, or a readable head and a BLAKE2b digest.
+
+    The digested form begins with `~`, which no plain stored key does, since prefixes are escaped.
+    """
+    raw = to_bytes(stored_key)
+    if len(raw) <= MEMCACHED_LIMIT and _PLAIN.issuperset(raw):
+        return raw
+    head = "".join(char if ord(char) in _PLAIN else "_" for char in stored_key[:120])
+    return f"{DIGESTED}{head}{DIGESTED}{blake2b(raw, digest_size=32).hexdigest()}".encode("ascii")

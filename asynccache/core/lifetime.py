@@ -1,0 +1,38 @@
+"""How long an entry lives: every way of saying it becomes seconds, once, here."""
+
+import math
+from datetime import timedelta
+
+FOREVER = math.inf
+Ttl = float | timedelta | None
+LARGEST_RELATIVE = 30 * 24 * 3600
+
+
+def seconds(ttl: Ttl, default: float) -> float:
+    """Turn a ttl into seconds: `None` is the default, `FOREVER` is `math.inf`, 0 or less expires at once.
+
+    Raises `ValueError` for NaN and `TypeError` for what is neither a number, a `timedelta` nor `None`.
+    """
+    if ttl is None:
+        return default
+    if isinstance(ttl, timedelta):
+        return ttl.total_seconds()
+    if isinstance(ttl, bool) or not isinstance(ttl, int | float):
+        raise TypeError(f"a ttl is a number of seconds, a timedelta or None, not {type(ttl).__name__}: {ttl!r}")
+    if math.isnan(ttl):
+        raise ValueError("a ttl of NaN: give seconds, a timedelta, FOREVER or None")
+    return ttl
+
+
+def milliseconds(ttl: float) -> int:
+    """Round up to whole milliseconds, at least one: no entry dies early or never."""
+    return max(1, math.ceil(ttl * 1000))
+
+
+def memcached_exptime(ttl: float, now: float) -> int:
+    """Give memcached's `exptime`: whole seconds rounded up, 0 for ever, absolute beyond 30 days (protocol.txt)."""
+    if ttl == FOREVER:
+        return 0
+    if ttl <= LARGEST_RELATIVE:
+        return max(1, math.ceil(ttl))
+    return min(math.ceil(now + ttl), 2**31 - 1)

@@ -1,0 +1,279 @@
+"""What every backend is: options, key rules, and each operation in two flavours over one plan."""
+
+from __future__ import annotations
+
+import time
+from abc import ABC, abstractmethod
+from enum import Enum
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from asynccache.core import keys
+from asynccache.core.entry import Entry, Kind
+from asynccache.core.lifetime import FOREVER, Ttl, seconds
+from asynccache.errors import ConfigurationError
+from asynccache.plan.io import BLOCKING, LOOP, run
+from asynccache.serializers import ICacheSerializer, MsgpackSerializer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from asynccache.core.events import Event, Listener
+    from asynccache.plan.io import IO
+
+Version = str | int | None
+
+
+class Capability(Enum):
+    """A promise that a store keeps; the contract suite and the docs' table read them."""
+
+    ATOMIC_COUNTERS = "incr and add are atomic"
+    SUBSECOND_TTL = "ttl below one second"
+    KEEPS_ENTRIES = "what was set can be read again"
+    SHARED = "shared between processes"
+
+
+class BaseCacheBackend(ABC):
+    """The base of all backends: override the plans, or better, inherit `asynccache.backends.base.StoreBackend`.
+
+    Args:
+        key_prefix: keeps applications apart that share a store.
+        version: keeps formats of the same application apart; each call can name another.
+        ttl: seconds or a `timedelta` for calls that name none; `None`: such entries do not expire.
+        serializer: how values become bytes; `MsgpackSerializer()` unless given.
+        clock: a function that returns seconds, for tests.
+    """
+
+    capabilities: ClassVar[frozenset[Capability]] = frozenset()
+    default_clock: ClassVar[Callable[[], float]] = time.time
+
+    def __init__(
+        self,
+        *,
+        key_prefix: str = "",
+        version: str | int = 1,
+        ttl: Ttl = 300,
+        serializer: ICacheSerializer | None = None,
+        clock: Callable[[], float] | None = None,
+    ) -> None:
+        if not isinstance(key_prefix, str):
+            raise ConfigurationError(f"key_prefix={key_prefix!r}: give a str")
+        self.key_prefix = key_prefix
+        self.version = version
+        self.default_ttl = seconds(ttl, FOREVER)
+        self.serializer = serializer or MsgpackSerializer()
+        self.clock: Callable[[], float] = clock or type(self).default_clock
+        self.name = type(self).__name__
+        self.listeners: list[Listener] = []
+        self._namespaces: dict[Version, str] = {}
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} key_prefix={self.key_prefix!r} version={self.version!r}>"
+
+    # How keys, lifetimes and values become what is stored
+
+    def stored_key(self, key: str, version: Version = None) -> str:
+        """Give `prefix:version:key`, the key in the store."""
+        try:
+            return self._namespaces[version] + keys.checked(key)
+        except KeyError:
+            number = self.version if version is None else version
+            if isinstance(number, bool) or not isinstance(number, str | int):
+                raise TypeError(f"a version is a str or an int, not {type(number).__name__}: {number!r}") from None
+            if len(self._namespaces) >= 1000:  # noqa: PLR2004  # versions made from user input must not fill the memory
+                self._namespaces.clear()
+            self._namespaces[version] = keys.namespace(self.key_prefix, number)
+            return self._namespaces[version] + keys.checked(key)
+
+    def lifetime(self, ttl: Ttl) -> float:
+        """Turn the ttl of a call into seconds; `None` is this backend's default."""
+        return seconds(ttl, self.default_ttl)
+
+    def isolated(self, value: Any) -> Any:
+        """Give a value that shares nothing mutable with this one."""
+        return value if is_immutable(value) else self.serializer.loads(self.serializer.dumps(value))
+
+    def tell(self, event: Event) -> None:
+        """Hand an event to all listeners."""
+        for listener in self.listeners:
+            listener(event)
+
+    # Plans
+
+    @abstractmethod
+    async def read(self, io: IO, key: str, version: Version = None, kind: Kind = Kind.VALUE) -> Entry | None:
+        """Find the live entry of this kind."""
+
+    @abstractmethod
+    async def write(
+        self, io: IO, key: str, value: Any, ttl: float, version: Version = None, kind: Kind = Kind.VALUE
+    ) -> bool:
+        """Store for `ttl` seconds; 0 or less removes. The value of a PAGE or MARKER is any object with `__bytes__`."""
+
+    @abstractmethod
+    async def insert(self, io: IO, key: str, value: Any, ttl: float, version: Version = None) -> bool:
+        """Store unless a live entry is there."""
+
+    @abstractmethod
+    async def remove(self, io: IO, key: str, version: Version = None) -> bool:
+        """Remove the entry of whatever kind; tell whether there was one."""
+
+    @abstractmethod
+    async def exists(self, io: IO, key: str, version: Version = None) -> bool:
+        """Tell whether there is a live entry of whatever kind."""
+
+    @abstractmethod
+    async def extend(self, io: IO, key: str, ttl: float, version: Version = None) -> bool:
+        """Give a live entry of whatever kind a new lifetime; 0 or less removes it."""
+
+    @abstractmethod
+    async def bump(self, io: IO, key: str, delta: int, version: Version = None) -> int:
+        """Add to a counter, which starts from 0."""
+
+    @abstractmethod
+    async def read_many(
+        self, io: IO, keys: Iterable[str], version: Version = None, kind: Kind = Kind.VALUE
+    ) -> dict[str, Entry]:
+        """Find the live entries of this kind."""
+
+    @abstractmethod
+    async def write_many(self, io: IO, values: Mapping[str, Any], ttl: float, version: Version = None) -> list[str]:
+        """Store all; give the keys that failed."""
+
+    @abstractmethod
+    async def remove_many(self, io: IO, keys: Iterable[str], version: Version = None) -> int:
+        """Remove all; tell how many there were."""
+
+    async def open(self, io: IO) -> None:
+        """Get ready; called at start-up, and not needed before the first operation."""
+
+    async def shut(self, io: IO) -> None:
+        """Let go of connections; the backend can be used again afterwards."""
+
+    def stats(self) -> dict[str, int]:
+        """Give this backend's counters since it was made."""
+        return {}
+
+    # What users call, in two flavours
+
+    def get(self, key: str, version: Version = None, *, default: Any = None) -> Any:
+        """Return the value, or `default` on a miss."""
+        entry = run(self.read(BLOCKING, key, version))
+        return default if entry is None else entry.value
+
+    async def get_async(self, key: str, version: Version = None, *, default: Any = None) -> Any:
+        """Return the value, or `default` on a miss."""
+        entry = await self.read(LOOP, key, version)
+        return default if entry is None else entry.value
+
+    def set(self, key: str, value: Any, ttl: Ttl = None, version: Version = None) -> bool:
+        """Store a value; False where the store could not take it (the old value is then gone)."""
+        return run(self.write(BLOCKING, key, value, self.lifetime(ttl), version))
+
+    async def set_async(self, key: str, value: Any, ttl: Ttl = None, version: Version = None) -> bool:
+        """Store a value; False where the store could not take it (the old value is then gone)."""
+        return await self.write(LOOP, key, value, self.lifetime(ttl), version)
+
+    def add(self, key: str, value: Any, ttl: Ttl = None, version: Version = None) -> bool:
+        """Store a value unless there is one; tell whether it was stored."""
+        return run(self.insert(BLOCKING, key, value, self.lifetime(ttl), version))
+
+    async def add_async(self, key: str, value: Any, ttl: Ttl = None, version: Version = None) -> bool:
+        """Store a value unless there is one; tell whether it was stored."""
+        return await self.insert(LOOP, key, value, self.lifetime(ttl), version)
+
+    def delete(self, key: str, version: Version = None) -> bool:
+        """Remove an entry; tell whether there was one."""
+        return run(self.remove(BLOCKING, key, version))
+
+    async def delete_async(self, key: str, version: Version = None) -> bool:
+        """Remove an entry; tell whether there was one."""
+        return await self.remove(LOOP, key, version)
+
+    def has_key(self, key: str, version: Version = None) -> bool:
+        """Tell whether there is a live entry."""
+        return run(self.exists(BLOCKING, key, version))
+
+    async def has_key_async(self, key: str, version: Version = None) -> bool:
+        """Tell whether there is a live entry."""
+        return await self.exists(LOOP, key, version)
+
+    def touch(self, key: str, ttl: Ttl = None, version: Version = None) -> bool:
+        """Give an entry a new lifetime; tell whether there was one."""
+        return run(self.extend(BLOCKING, key, self.lifetime(ttl), version))
+
+    async def touch_async(self, key: str, ttl: Ttl = None, version: Version = None) -> bool:
+        """Give an entry a new lifetime; tell whether there was one."""
+        return await self.extend(LOOP, key, self.lifetime(ttl), version)
+
+    def incr(self, key: str, delta: int = 1, version: Version = None) -> int:
+        """Add to a counter and return it; a missing one starts from 0 with the default ttl."""
+        return run(self.bump(BLOCKING, key, delta, version))
+
+    async def incr_async(self, key: str, delta: int = 1, version: Version = None) -> int:
+        """Add to a counter and return it; a missing one starts from 0 with the default ttl."""
+        return await self.bump(LOOP, key, delta, version)
+
+    def decr(self, key: str, delta: int = 1, version: Version = None) -> int:
+        """Subtract from a counter and return it; a missing one starts from 0 with the default ttl."""
+        return run(self.bump(BLOCKING, key, -delta, version))
+
+    async def decr_async(self, key: str, delta: int = 1, version: Version = None) -> int:
+        """Subtract from a counter and return it; a missing one starts from 0 with the default ttl."""
+        return await self.bump(LOOP, key, -delta, version)
+
+    def get_many(self, keys: Iterable[str], version: Version = None) -> dict[str, Any]:
+        """Return the values that are there, by key."""
+        return _values(run(self.read_many(BLOCKING, keys, version)))
+
+    async def get_many_async(self, keys: Iterable[str], version: Version = None) -> dict[str, Any]:
+        """Return the values that are there, by key."""
+        return _values(await self.read_many(LOOP, keys, version))
+
+    def set_many(self, values: Mapping[str, Any], ttl: Ttl = None, version: Version = None) -> list[str]:
+        """Store all values; return the keys that could not be stored."""
+        return run(self.write_many(BLOCKING, values, self.lifetime(ttl), version))
+
+    async def set_many_async(self, values: Mapping[str, Any], ttl: Ttl = None, version: Version = None) -> list[str]:
+        """Store all values; return the keys that could not be stored."""
+        return await self.write_many(LOOP, values, self.lifetime(ttl), version)
+
+    def delete_many(self, keys: Iterable[str], version: Version = None) -> int:
+        """Remove all these entries; return how many there were."""
+        return run(self.remove_many(BLOCKING, keys, version))
+
+    async def delete_many_async(self, keys: Iterable[str], version: Version = None) -> int:
+        """Remove all these entries; return how many there were."""
+        return await self.remove_many(LOOP, keys, version)
+
+    def start(self) -> Self:
+        """Get ready before the first operation does it."""
+        run(self.open(BLOCKING))
+        return self
+
+    async def start_async(self) -> Self:
+        """Get ready before the first operation does it."""
+        await self.open(LOOP)
+        return self
+
+    def close(self) -> None:
+        """Let go of connections."""
+        run(self.shut(BLOCKING))
+
+    async def aclose(self) -> None:
+        """Let go of connections."""
+        await self.shut(LOOP)
+
+
+def _values(entries: Mapping[str, Entry]) -> dict[str, Any]:
+    return {key: entry.value for key, entry in entries.items()}
+
+
+IMMUTABLE = frozenset({str, bytes, int, float, bool, type(None)})
+
+
+def is_immutable(value: Any) -> bool:
+    """Tell whether a value can be shared as it is: str, bytes, numbers, None and tuples of these."""
+    kind = type(value)
+    return kind in IMMUTABLE or (kind is tuple and all(map(is_immutable, value)))
+
+

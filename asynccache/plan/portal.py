@@ -1,0 +1,56 @@
+"""One background thread with a loop, for callers without one that need an asynchronous client.
+
+Started by its first use, never at import; gone and made anew in a forked child; a daemon, so that it keeps no process alive.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Awaitable
+
+
+class Portal:
+    """Finishes awaitables for callers that cannot await."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+
+    def finish(self, awaitable: Awaitable[Any]) -> Any:
+        """Wait in this thread until the portal's loop has finished the awaitable, and return its result."""
+        import asyncio
+
+        loop = self.loop()
+        if threading.current_thread() is self._thread:
+            raise RuntimeError("a sync call from within the portal's own loop would wait for ever: use the *_async twin")
+        waiting = asyncio.run_coroutine_threadsafe(_awaited(awaitable), loop)
+        try:
+            return waiting.result()
+        except BaseException:
+            waiting.cancel()
+            raise
+
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """Return the portal's running loop; the first call starts it."""
+        with self._lock:
+            if self._loop is None:
+                import asyncio
+
+                self._loop = asyncio.new_event_loop()
+                self._thread = threading.Thread(target=self._loop.run_forever, name="asynccache-portal", daemon=True)
+                self._thread.start()
+            return self._loop
+
+
+async def _awaited(awaitable: Awaitable[Any]) -> Any:
+    return await awaitable
+
+
+portal = Portal()
+os.register_at_fork(after_in_child=portal.__init__)  # type: ignore[misc]  # a fresh start is what a child needs
