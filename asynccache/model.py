@@ -79,18 +79,25 @@ class BaseCacheBackend(ABC):
             number = self.version if version is None else version
             if isinstance(number, bool) or not isinstance(number, str | int):
                 raise TypeError(f"a version is a str or an int, not {type(number).__name__}: {number!r}") from None
-            if len(self._namespaces) >= 1000:  # noqa: PLR2004  # versions made from user input must not fill the memory
+            if len(self._namespaces) >= 1000:  # versions made from user input must not fill the memory
                 self._namespaces.clear()
             self._namespaces[version] = keys.namespace(self.key_prefix, number)
             return self._namespaces[version] + keys.checked(key)
+
+    def flight_key(self, key: str, version: Version = None) -> tuple[int, str]:
+        """Give what a load of this key is known by in this process."""
+        return id(self), self.stored_key(key, version)
 
     def lifetime(self, ttl: Ttl) -> float:
         """Turn the ttl of a call into seconds; `None` is this backend's default."""
         return seconds(ttl, self.default_ttl)
 
-    def isolated(self, value: Any) -> Any:
-        """Give a value that shares nothing mutable with this one."""
-        return value if is_immutable(value) else self.serializer.loads(self.serializer.dumps(value))
+    def replicas(self, value: Any) -> Callable[[], Any]:
+        """Give a function that returns the value again and again, sharing nothing mutable between its calls."""
+        if is_immutable(value):
+            return lambda: value
+        payload = self.serializer.dumps(value)
+        return lambda: self.serializer.loads(payload)
 
     def tell(self, event: Event) -> None:
         """Hand an event to all listeners."""
@@ -275,5 +282,3 @@ def is_immutable(value: Any) -> bool:
     """Tell whether a value can be shared as it is: str, bytes, numbers, None and tuples of these."""
     kind = type(value)
     return kind in IMMUTABLE or (kind is tuple and all(map(is_immutable, value)))
-
-

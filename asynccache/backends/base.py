@@ -240,7 +240,9 @@ class StoreBackend(BaseCacheBackend):
     def _value(self, frame: Frame) -> Any:
         if frame.flags & codec.INTEGER:
             return codec.integer_of(frame.payload)
-        return self.serializer.loads(frame.payload) if frame.kind is Kind.VALUE else self.serializer.unwrap(frame.payload)
+        if frame.kind is Kind.VALUE:
+            return self.serializer.loads(frame.payload)
+        return self.serializer.unwrap(frame.payload)
 
     # Faults
 

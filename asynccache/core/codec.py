@@ -6,7 +6,8 @@
 
 All numbers are big-endian. `gen` and `born` are zero until a store gives positions; `at` is when it was written, in
 microseconds of the writer's clock, and decides nothing where the store itself expires entries. A counter's payload is
-its decimal text, written twice with a blank between, and it has no crc: a store's script can rewrite it, and damage shows all the same.
+its decimal text, written twice with a blank between, and it has no crc: a store's script can rewrite it, and damage
+shows all the same.
 """
 
 import math
@@ -72,12 +73,15 @@ def encode(frame: Frame, key_hash: bytes) -> bytes:
     """Give the bytes of an entry that is to be stored under the key of this hash."""
     tags = "\0".join(frame.tags).encode("utf-8", "surrogatepass")
     head = _HEAD.pack(b"\0" * 8, 0, frame.at_us, frame.lifetime_ms, frame.lifetime_ms)
-    body = b"".join([
-        _BODY.pack(FORMAT, frame.kind, frame.flags, min(frame.load_ms, _MAX_U32), len(frame.cells), len(tags), key_hash),
-        struct.pack(f">{len(frame.cells)}H", *frame.cells),
-        tags,
-        frame.payload,
-    ])
+    load_ms = min(frame.load_ms, _MAX_U32)
+    body = b"".join(
+        [
+            _BODY.pack(FORMAT, frame.kind, frame.flags, load_ms, len(frame.cells), len(tags), key_hash),
+            struct.pack(f">{len(frame.cells)}H", *frame.cells),
+            tags,
+            frame.payload,
+        ]
+    )
     return head + body if frame.flags & INTEGER else b"".join([head, body, _CRC.pack(crc32(body))])
 
 

@@ -1,6 +1,7 @@
 """One background thread with a loop, for callers without one that need an asynchronous client.
 
-Started by its first use, never at import; gone and made anew in a forked child; a daemon, so that it keeps no process alive.
+Started by its first use, never at import; gone and made anew in a forked child; a daemon, so that it keeps no process
+alive.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ class Portal:
 
         loop = self.loop()
         if threading.current_thread() is self._thread:
-            raise RuntimeError("a sync call from within the portal's own loop would wait for ever: use the *_async twin")
+            raise RuntimeError("a sync call on the portal's own loop would wait for ever: use the *_async twin")
         waiting = asyncio.run_coroutine_threadsafe(_awaited(awaitable), loop)
         try:
             return waiting.result()

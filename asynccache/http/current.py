@@ -1,0 +1,41 @@
+"""Which service serves this request: the one that was installed on its app, or on the app around it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, cast
+
+from asynccache.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+    from typing import Any
+
+    from injector import Injector
+
+    from asynccache.service import CacheService
+
+SCOPE_KEY = "asynccache"
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """What `install` puts into the scope of every request."""
+
+    injector: Injector
+    service: CacheService
+
+
+def installed(scope: MutableMapping[str, Any]) -> Installed:
+    """Find what was installed; `ConfigurationError` where nothing was."""
+    try:
+        return cast("Installed", scope[SCOPE_KEY])
+    except KeyError:
+        raise ConfigurationError(
+            "no cache is installed on this app: call install(app, CacheModule.setup(default=...)) where the app is made"
+        ) from None
+
+
+def service_of(scope: MutableMapping[str, Any]) -> CacheService:
+    """Find the service of the app that serves this scope; `ConfigurationError` where there is none."""
+    return installed(scope).service

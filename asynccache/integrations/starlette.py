@@ -1,0 +1,120 @@
+"""Starlette: `install` a cache on an app, and find it from a request."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from injector import Injector, Module
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute, Host, Mount, Route, WebSocketRoute
+
+from asynccache.decorator import cached_settings
+from asynccache.errors import ConfigurationError
+from asynccache.http.current import SCOPE_KEY, Installed, service_of
+from asynccache.service import CacheService
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable, Iterator
+
+    from starlette.requests import HTTPConnection
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from asynccache.interface import ICacheService
+
+
+def install(app: Starlette, modules: Injector | Module | Iterable[Module]) -> Injector:
+    """Install a cache on an app, before or after routes are added, and return the app's injector.
+
+    The app's own lifespan is kept: the service opens before it and closes after it. Where no lifespan runs, in a
+    mounted app or a test client without `with`, the first operation opens.
+
+    Args:
+        app: a Starlette app or one that inherits from it; apps mounted below it use the same cache.
+        modules: `CacheModule.setup(...)`, a list of modules with it, or an `Injector` made with it.
+
+    Raises `ConfigurationError` where a cache is installed already, where the app has begun to run, and where there is
+    no `CacheModule`.
+    """
+    if not isinstance(app, Starlette):
+        raise ConfigurationError(f"install takes a Starlette app, not {type(app).__name__}")
+    if hasattr(app.state, SCOPE_KEY):
+        raise ConfigurationError("a cache is installed on this app already: give all backends to one CacheModule.setup")
+    if app.middleware_stack is not None:
+        raise ConfigurationError("this app runs already: call install where the app is made")
+    injector = _injector(modules)
+    found = Installed(injector, _service(injector))
+    setattr(app.state, SCOPE_KEY, found)
+    app.add_middleware(_Announce, found=found)
+    _wrap_lifespan(app, found.service)
+    return injector
+
+
+def get_cache_service(where: HTTPConnection | Starlette) -> ICacheService:
+    """Return the service of the app that serves this request, or of this app."""
+    if isinstance(where, Starlette):
+        return installed_on(where).service
+    return service_of(where.scope)
+
+
+def installed_on(app: Starlette) -> Installed:
+    """Return what `install` put on an app; `ConfigurationError` where it was not called."""
+    found = getattr(app.state, SCOPE_KEY, None)
+    if not isinstance(found, Installed):
+        raise ConfigurationError("no cache is installed on this app: call install(app, CacheModule.setup(default=...))")
+    return found
+
+
+class _Announce:
+    """Tells what is below it which cache is installed."""
+
+    def __init__(self, app: ASGIApp, found: Installed) -> None:
+        self.app = app
+        self.found = found
+
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
+        scope[SCOPE_KEY] = self.found
+        return self.app(scope, receive, send)
+
+
+def _injector(modules: Injector | Module | Iterable[Module]) -> Injector:
+    if isinstance(modules, Injector):
+        return modules
+    return Injector(modules if isinstance(modules, Module) else list(modules), auto_bind=True)
+
+
+def _service(injector: Injector) -> CacheService:
+    if injector.binder.has_explicit_binding_for(CacheService):
+        return injector.get(CacheService)
+    raise ConfigurationError("no CacheModule among the modules: add CacheModule.setup(default=...)")
+
+
+def _wrap_lifespan(app: Starlette, service: CacheService) -> None:
+    inner = app.router.lifespan_context
+
+    @asynccontextmanager
+    async def lifespan(running: Starlette) -> AsyncIterator[Any]:
+        check_routes(app.routes, service)
+        async with service, inner(running) as state:
+            yield state
+
+    app.router.lifespan_context = lifespan
+
+
+def check_routes(routes: Iterable[BaseRoute], service: CacheService) -> None:
+    """Find what would fail at the first request: unknown backends, and caches on websocket routes."""
+    for route in _all(routes):
+        settings = cached_settings(getattr(route, "endpoint", None))
+        if settings is None:
+            continue
+        if isinstance(route, WebSocketRoute):
+            raise ConfigurationError(f"@Cache on the websocket route {route.path!r}: only HTTP responses can be cached")
+        service.get_backend(settings.backend)
+
+
+def _all(routes: Iterable[BaseRoute]) -> Iterator[Route | WebSocketRoute]:
+    for route in routes:
+        if isinstance(route, Route | WebSocketRoute):
+            yield route
+        elif isinstance(route, Mount | Host):
+            yield from _all(route.routes or ())

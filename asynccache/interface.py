@@ -1,0 +1,208 @@
+"""What handlers are given: the methods of the cache service, each in two flavours with the same arguments and results.
+
+A plain class and no abstract one, since type checkers refuse an abstract class in `injector.get`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+    from asynccache.core.lifetime import Ttl
+    from asynccache.core.policy import CachePolicy
+    from asynccache.model import BaseCacheBackend, Version
+
+T = TypeVar("T")
+
+
+class ICacheService:
+    """Named backends behind one set of methods.
+
+    Everywhere: `ttl` is seconds or a `timedelta` (`None`: the backend's default, `FOREVER`: no expiry, 0 or less:
+    expires at once), `version` replaces the backend's own, `backend` is a registered name (`None`: `"default"`).
+    An unknown name raises `UnknownBackendError`, a key that is no `str` a `TypeError`. Plain reads and `set` answer for
+    a store that is away as its `on_error` says; all other methods then raise `BackendUnavailableError`.
+    """
+
+    def get(self, key: str, version: Version = None, backend: str | None = None, *, default: Any = None) -> Any:
+        """Return the value, or `default` on a miss."""
+        raise NotImplementedError
+
+    async def get_async(
+        self, key: str, version: Version = None, backend: str | None = None, *, default: Any = None
+    ) -> Any:
+        """Return the value, or `default` on a miss."""
+        raise NotImplementedError
+
+    def set(self, key: str, value: Any, ttl: Ttl = None, version: Version = None, backend: str | None = None) -> bool:
+        """Store a value; False where the store could not take it (the old value is then gone).
+
+        Raises `SerializationError` for what the serializer cannot store; the old value is then gone, too.
+        """
+        raise NotImplementedError
+
+    async def set_async(
+        self, key: str, value: Any, ttl: Ttl = None, version: Version = None, backend: str | None = None
+    ) -> bool:
+        """Store a value; False where the store could not take it (the old value is then gone).
+
+        Raises `SerializationError` for what the serializer cannot store; the old value is then gone, too.
+        """
+        raise NotImplementedError
+
+    def add(self, key: str, value: Any, ttl: Ttl = None, version: Version = None, backend: str | None = None) -> bool:
+        """Store a value unless there is one; tell whether it was stored."""
+        raise NotImplementedError
+
+    async def add_async(
+        self, key: str, value: Any, ttl: Ttl = None, version: Version = None, backend: str | None = None
+    ) -> bool:
+        """Store a value unless there is one; tell whether it was stored."""
+        raise NotImplementedError
+
+    def delete(self, key: str, version: Version = None, backend: str | None = None) -> bool:
+        """Remove an entry; tell whether there was one."""
+        raise NotImplementedError
+
+    async def delete_async(self, key: str, version: Version = None, backend: str | None = None) -> bool:
+        """Remove an entry; tell whether there was one."""
+        raise NotImplementedError
+
+    def has_key(self, key: str, version: Version = None, backend: str | None = None) -> bool:
+        """Tell whether there is a live entry."""
+        raise NotImplementedError
+
+    async def has_key_async(self, key: str, version: Version = None, backend: str | None = None) -> bool:
+        """Tell whether there is a live entry."""
+        raise NotImplementedError
+
+    def touch(self, key: str, ttl: Ttl = None, version: Version = None, backend: str | None = None) -> bool:
+        """Give an entry a new lifetime; tell whether there was one."""
+        raise NotImplementedError
+
+    async def touch_async(self, key: str, ttl: Ttl = None, version: Version = None, backend: str | None = None) -> bool:
+        """Give an entry a new lifetime; tell whether there was one."""
+        raise NotImplementedError
+
+    def incr(self, key: str, delta: int = 1, version: Version = None, backend: str | None = None) -> int:
+        """Add to a counter and return it.
+
+        A missing one starts from 0 with the default ttl; an existing one keeps its expiry. Raises
+        `NotAnIntegerError` for anything but a signed 64-bit integer; the value stays untouched.
+        """
+        raise NotImplementedError
+
+    async def incr_async(self, key: str, delta: int = 1, version: Version = None, backend: str | None = None) -> int:
+        """Add to a counter and return it.
+
+        A missing one starts from 0 with the default ttl; an existing one keeps its expiry. Raises
+        `NotAnIntegerError` for anything but a signed 64-bit integer; the value stays untouched.
+        """
+        raise NotImplementedError
+
+    def decr(self, key: str, delta: int = 1, version: Version = None, backend: str | None = None) -> int:
+        """Subtract from a counter and return it; as `incr` otherwise."""
+        raise NotImplementedError
+
+    async def decr_async(self, key: str, delta: int = 1, version: Version = None, backend: str | None = None) -> int:
+        """Subtract from a counter and return it; as `incr` otherwise."""
+        raise NotImplementedError
+
+    def get_many(self, keys: Iterable[str], version: Version = None, backend: str | None = None) -> dict[str, Any]:
+        """Return the values that are there, by key."""
+        raise NotImplementedError
+
+    async def get_many_async(
+        self, keys: Iterable[str], version: Version = None, backend: str | None = None
+    ) -> dict[str, Any]:
+        """Return the values that are there, by key."""
+        raise NotImplementedError
+
+    def set_many(
+        self, values: Mapping[str, Any], ttl: Ttl = None, version: Version = None, backend: str | None = None
+    ) -> list[str]:
+        """Store all values; return the keys that could not be stored."""
+        raise NotImplementedError
+
+    async def set_many_async(
+        self, values: Mapping[str, Any], ttl: Ttl = None, version: Version = None, backend: str | None = None
+    ) -> list[str]:
+        """Store all values; return the keys that could not be stored."""
+        raise NotImplementedError
+
+    def delete_many(self, keys: Iterable[str], version: Version = None, backend: str | None = None) -> int:
+        """Remove all these entries; return how many there were."""
+        raise NotImplementedError
+
+    async def delete_many_async(self, keys: Iterable[str], version: Version = None, backend: str | None = None) -> int:
+        """Remove all these entries; return how many there were."""
+        raise NotImplementedError
+
+    def get_or_set(
+        self,
+        key: str,
+        factory: Callable[[], T],
+        ttl: Ttl = None,
+        version: Version = None,
+        backend: str | None = None,
+        *,
+        policy: CachePolicy | None = None,
+    ) -> T:
+        """Return the value; on a miss call `factory()` and store what it returns.
+
+        However many callers ask in this process, sync and async, one of them loads and the others wait. A failed load
+        is not stored; each waiter gets an exception of its own with the original as its cause. A store that is away
+        never fails the call. An explicit `ttl` beats that of the policy. Raises `TypeError` for an async factory.
+        """
+        raise NotImplementedError
+
+    @overload
+    async def get_or_set_async(
+        self,
+        key: str,
+        factory: Callable[[], Awaitable[T]],
+        ttl: Ttl = None,
+        version: Version = None,
+        backend: str | None = None,
+        *,
+        policy: CachePolicy | None = None,
+    ) -> T: ...
+
+    @overload
+    async def get_or_set_async(
+        self,
+        key: str,
+        factory: Callable[[], T],
+        ttl: Ttl = None,
+        version: Version = None,
+        backend: str | None = None,
+        *,
+        policy: CachePolicy | None = None,
+    ) -> T: ...
+
+    async def get_or_set_async(
+        self,
+        key: str,
+        factory: Callable[[], Any],
+        ttl: Ttl = None,
+        version: Version = None,
+        backend: str | None = None,
+        *,
+        policy: CachePolicy | None = None,
+    ) -> Any:
+        """Return the value; on a miss call `factory()`, await it if it is to be awaited, and store the result.
+
+        The load runs on this loop in a task of its own: a cancelled caller disturbs nobody, and the last one to leave
+        cancels it. As `get_or_set` otherwise.
+        """
+        raise NotImplementedError
+
+    def stats(self) -> dict[str, dict[str, int]]:
+        """Return each backend's counters, by its name."""
+        raise NotImplementedError
+
+    def get_backend(self, backend: str | None = None) -> BaseCacheBackend:
+        """Return a registered backend; `UnknownBackendError` where there is none of that name."""
+        raise NotImplementedError

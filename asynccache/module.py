@@ -1,0 +1,49 @@
+"""The module to register: named backends, injectable as `ICacheService`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+from injector import Module, singleton
+
+from asynccache.config import backend_of, backends_of, environment_backends
+from asynccache.interface import ICacheService
+from asynccache.service import CacheService
+
+if TYPE_CHECKING:
+    from injector import Binder
+
+    from asynccache.config import BackendLike
+    from asynccache.model import BaseCacheBackend
+
+
+class CacheModule(Module):
+    """Binds `ICacheService` and `CacheService` to one service; made by `setup` or `register_setup`."""
+
+    def __init__(self, backends: dict[str, BackendLike]) -> None:
+        self.backends: dict[str, BaseCacheBackend] = {name: backend_of(given) for name, given in backends.items()}
+        self.service = CacheService(**self.backends)
+
+    @classmethod
+    def setup(cls, **backends: BackendLike) -> Self:
+        """Register backends by name; `default` is compulsory.
+
+        Each is an instance, a URL (`"redis://localhost:6379/0?key_prefix=shop&ttl=60"`) or a bare word (`"local"`).
+        Raises `ConfigurationError` at once for whatever cannot be made a backend of.
+        """
+        return cls(backends)
+
+    @classmethod
+    def register_setup(cls, config: object = None) -> Self:
+        """Register what a configuration says.
+
+        Args:
+            config: a mapping or object with `CACHES`, or the dotted path of one; `None`: the environment's
+                `ASYNCCACHE_URL`, else `REDIS_URL`, else local memory.
+        """
+        return cls(environment_backends() if config is None else backends_of(config))
+
+    def configure(self, binder: Binder) -> None:
+        """Bind the service, for injector."""
+        binder.bind(CacheService, to=self.service, scope=singleton)
+        binder.bind(ICacheService, to=self.service, scope=singleton)
