@@ -1,0 +1,167 @@
+"""The shape of a backend: what holds even for one that keeps nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import math
+import threading
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+
+from asynccache.serializers import PickleSerializer
+from asynccache.testing.contract.base import ContractBase
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asynccache.model import BaseCacheBackend
+    from asynccache.testing.contract.base import Flavoured, MakeCache
+
+OPERATIONS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
+    "get": lambda key: (key,),
+    "set": lambda key: (key, "v"),
+    "add": lambda key: (key, "v"),
+    "delete": lambda key: (key,),
+    "has_key": lambda key: (key,),
+    "touch": lambda key: (key,),
+    "incr": lambda key: (key,),
+    "decr": lambda key: (key,),
+    "get_many": lambda key: ([key],),
+    "delete_many": lambda key: ([key],),
+}
+"""Every operation on a key, and how it is called."""
+WITH_TTL: dict[str, tuple[Any, ...]] = {"set": ("k", "v"), "add": ("k", "v"), "touch": ("k",), "set_many": ({"k": "v"},)}
+
+
+def use(backend: BaseCacheBackend, key: str) -> None:
+    """Call every sync operation."""
+    backend.set(key, 1)
+    backend.add(key, 2)
+    backend.set_many({f"{key} of many": 1})
+    assert isinstance(backend.incr(key), int)
+    assert isinstance(backend.decr(key), int)
+    assert isinstance(backend.touch(key, 60), bool)
+    assert backend.get(key) == (1 if backend.has_key(key) else None)
+    assert len(backend.get_many([key])) == backend.delete_many([key])
+    assert backend.delete(key) is False
+
+
+async def use_async(backend: BaseCacheBackend, key: str) -> None:
+    """Call every async operation."""
+    await backend.set_async(key, 1)
+    await backend.add_async(key, 2)
+    await backend.set_many_async({f"{key} of many": 1})
+    assert isinstance(await backend.incr_async(key), int)
+    assert isinstance(await backend.decr_async(key), int)
+    assert isinstance(await backend.touch_async(key, 60), bool)
+    assert await backend.get_async(key) == (1 if await backend.has_key_async(key) else None)
+    assert len(await backend.get_many_async([key])) == await backend.delete_many_async([key])
+    assert await backend.delete_async(key) is False
+
+
+class ShapeContract(ContractBase):
+    """Twins, arguments, threads, loops, closing."""
+
+    secrets: ClassVar[tuple[str, ...]] = ()
+    """What `make_backend` was configured with and nobody may see: passwords."""
+
+    @pytest.mark.parametrize("key", [1, b"k", None, ["k"], ("k",), 1.5], ids=repr)
+    @pytest.mark.parametrize("operation", OPERATIONS)
+    async def test_key_that_is_no_str_is_an_error(self, cache: Flavoured, operation: str, key: Any) -> None:
+        with pytest.raises(TypeError):
+            await getattr(cache, operation)(*OPERATIONS[operation](key))
+
+    async def test_key_of_set_many_that_is_no_str_is_an_error(self, cache: Flavoured) -> None:
+        for key in (1, b"k", None, ("k",)):
+            with pytest.raises(TypeError):
+                await cache.set_many({key: "v"})
+
+    @pytest.mark.parametrize("operation", WITH_TTL)
+    async def test_ttl_that_is_no_time_is_an_error(self, cache: Flavoured, operation: str) -> None:
+        call = getattr(cache, operation)
+        with pytest.raises(ValueError, match="NaN"):
+            await call(*WITH_TTL[operation], math.nan)
+        for ttl in (True, False, "60", b"60", [60]):
+            with pytest.raises(TypeError):
+                await call(*WITH_TTL[operation], ttl)
+
+    @pytest.mark.parametrize("version", [True, 1.0, b"1", ("1",)], ids=repr)
+    async def test_version_that_is_neither_str_nor_int_is_an_error(self, cache: Flavoured, version: Any) -> None:
+        await cache.get("k", 1)
+        for operation, arguments in OPERATIONS.items():
+            with pytest.raises(TypeError):
+                await getattr(cache, operation)(*arguments("k"), version=version)
+
+    async def test_twins_take_the_same_arguments(self, cache: Flavoured) -> None:
+        kind = type(cache.backend)
+        twins = [name for name in dir(kind) if name.endswith("_async") and not name.startswith("_")]
+        assert {f"{name}_async" for name in OPERATIONS} | {"set_many_async", "start_async"} <= set(twins)
+        for name in twins:
+            plain, on_loop = getattr(kind, name.removesuffix("_async")), getattr(kind, name)
+            assert inspect.signature(plain) == inspect.signature(on_loop), name
+            assert inspect.iscoroutinefunction(on_loop), name
+            assert not inspect.iscoroutinefunction(plain), name
+        assert inspect.signature(kind.close) == inspect.signature(kind.aclose)
+
+    async def test_sync_operations_work_inside_a_running_loop(self, cache: Flavoured) -> None:
+        use(cache.backend, "k")
+        await use_async(cache.backend, "k")
+        use(cache.backend, "k")
+
+    async def test_sync_operations_work_in_plain_threads(self, cache: Flavoured) -> None:
+        failures: list[BaseException] = []
+
+        def work(key: str) -> None:
+            try:
+                for _ in range(5):
+                    use(cache.backend, key)
+            except BaseException as failure:  # noqa: BLE001  # handed to the test
+                failures.append(failure)
+
+        threads = [threading.Thread(target=work, args=(f"k{number}",)) for number in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            await asyncio.to_thread(thread.join)
+        assert failures == []
+
+    async def test_several_loops_use_it_one_after_the_other(self, cache: Flavoured) -> None:
+        async def visit() -> None:
+            await use_async(cache.backend, "k")
+            use(cache.backend, "k")
+            await use_async(cache.backend, "k")
+
+        await visit()
+        for _ in range(3):
+            await asyncio.to_thread(asyncio.run, visit())
+        await visit()
+
+    async def test_several_loops_use_it_at_the_same_time(self, cache: Flavoured) -> None:
+        async def visit(name: str) -> None:
+            await asyncio.gather(*[use_async(cache.backend, f"{name} {number}") for number in range(5)])
+
+        await asyncio.gather(*[asyncio.to_thread(asyncio.run, visit(f"loop {number}")) for number in range(4)])
+
+    async def test_it_can_be_used_after_it_was_closed(self, cache: Flavoured) -> None:
+        await cache.start()
+        await cache.set("k", 1)
+        await cache.close()
+        await cache.close()
+        use(cache.backend, "k")
+        await use_async(cache.backend, "k")
+
+    async def test_stats_are_numbers(self, cache: Flavoured) -> None:
+        await cache.get("k")
+        stats = cache.backend.stats()
+        assert {type(number) for number in stats.values()} <= {int}
+        assert {type(name) for name in stats} <= {str}
+
+    async def test_repr_tells_the_name_and_no_secret(self, make_cache: MakeCache) -> None:
+        secret = "not to be shown 0123456789abcdef"  # noqa: S105  # made up, to look for it
+        backend = make_cache(serializer=PickleSerializer(secret=secret)).backend
+        for text in (repr(backend), str(backend), repr(backend.serializer)):
+            for hidden in (secret, *self.secrets):
+                assert hidden not in text
+        assert type(backend).__name__ in repr(backend)
