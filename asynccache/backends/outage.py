@@ -1,0 +1,205 @@
+"""What stands between a backend and one server that may be slow, frozen, gone or confused.
+
+One deadline for a whole operation, waiting for a connection included; a breaker, so that a server that is down costs
+one probe in a while and not a deadline for everybody; every foreign error turned into `BackendUnavailableError`, here
+and nowhere else; one log line and one event when a server goes, one when it is back.
+
+    async with guard.attempt_in_time("get"):       # on a loop
+        reply = await client.get(key)
+
+    with guard.attempt("get") as due:              # off a loop: the client's timeouts bound it, `due.left()` each
+        reply = client.get(key)
+
+A `CancelledError` passes through untouched. Whoever holds a connection drops it on any `BaseException`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from time import monotonic
+from typing import TYPE_CHECKING, Protocol
+
+from asynccache.core.breaker import Breaker, Change
+from asynccache.core.events import BackendDown, BackendUp
+from asynccache.errors import BackendUnavailableError, ConfigurationError
+
+if TYPE_CHECKING:
+    from collections import Counter
+    from collections.abc import AsyncIterator, Iterator
+
+    from asynccache.core.events import Event
+
+logger = logging.getLogger(__name__)
+_STALLED = 0.02
+"""Seconds by which a timer may be late before the loop, and not the server, is held to be slow."""
+
+
+class OutOfStepError(Exception):
+    """A reply does not fit its question: this connection answers somebody else and has to go."""
+
+
+class RefusedError(Exception):
+    """The server answered, and refused: it is not down, yet the operation was not done."""
+
+
+class BusyError(Exception):
+    """No connection became free within the deadline: the server was not even asked."""
+
+
+class Owner(Protocol):
+    """The backend for which a guard speaks."""
+
+    name: str
+
+    def tell(self, event: Event) -> None:
+        """Hand an event to all listeners."""
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """The moment by which an operation has to be over, in monotonic seconds."""
+
+    at: float
+
+    def left(self) -> float:
+        """Give the seconds that are left; `TimeoutError` when there are none."""
+        seconds = self.at - monotonic()
+        if seconds <= 0:
+            raise TimeoutError("the deadline is over")
+        return seconds
+
+
+@dataclass
+class OutageGuard:
+    """Watches over the operations at one server, from any thread and any loop.
+
+    Args:
+        owner: the backend, whose name is logged and whose listeners hear `BackendDown` and `BackendUp`.
+        server: how to name the server in logs and errors; never with a password.
+        deadline: seconds for a whole operation.
+        foreign: the client library's own errors; `OSError` and `EOFError` count in any case.
+        counts: where the operations that failed are counted, as `errors`.
+    """
+
+    owner: Owner
+    server: str
+    deadline: float
+    foreign: tuple[type[Exception], ...]
+    counts: Counter[str]
+    breaker: Breaker = field(default_factory=Breaker)
+
+    def __post_init__(self) -> None:
+        self._lock = threading.Lock()
+        self._refusals: set[str] = set()
+        self._failures = (OSError, EOFError, OutOfStepError, *self.foreign)
+
+    @contextmanager
+    def attempt(self, tried: str) -> Iterator[Due]:
+        """Ask the server, or raise at once while it is down; `tried` names the operation in errors."""
+        self._admit(tried)
+        try:
+            yield Due(monotonic() + self.deadline)
+        except RefusedError as refusal:
+            self._answered()
+            raise self._refused(tried, refusal) from refusal
+        except BusyError as busy:
+            raise self._unavailable(f"{tried}: {busy}") from busy
+        except self._failures as failure:
+            self._failed(failure)
+            raise self._unavailable(f"{tried}: {self._said(failure)}") from failure
+        self._answered()
+
+    @asynccontextmanager
+    async def attempt_in_time(self, tried: str) -> AsyncIterator[None]:
+        """Like `attempt`, for the body of an `async with`, which the deadline interrupts."""
+        with self.attempt(tried):
+            async with in_time(self.deadline):
+                yield
+
+    @property
+    def is_down(self) -> bool:
+        """Tell whether operations are short-cut."""
+        return self.breaker.opened_at is not None
+
+    def _admit(self, tried: str) -> None:
+        if self.breaker.opened_at is None:
+            return
+        with self._lock:
+            allowed = self.breaker.allows(monotonic())
+        if not allowed:
+            raise self._unavailable(f"{tried}: not asked, it has been down for {self._down_seconds():.1f} s")
+
+    def _answered(self) -> None:
+        if not self.breaker.failures and self.breaker.opened_at is None:
+            return
+        with self._lock:
+            seconds = self._down_seconds()
+            change = self.breaker.succeeded()
+        if change is Change.CLOSED:
+            logger.info("%s: %s answers again after %.1f s", self.owner.name, self.server, seconds)
+            self.owner.tell(BackendUp(self.owner.name, seconds))
+
+    def _failed(self, failure: Exception) -> None:
+        with self._lock:
+            change = self.breaker.failed(monotonic())
+        if change is Change.OPENED:
+            reason = f"{self.server}: {self._said(failure)}"
+            logger.warning("%s: down, asked again every %.2f s: %s", self.owner.name, self.breaker.pause, reason)
+            self.owner.tell(BackendDown(self.owner.name, reason))
+
+    def _refused(self, tried: str, refusal: RefusedError) -> BackendUnavailableError:
+        word = str(refusal).partition(" ")[0]
+        if word not in self._refusals:
+            self._refusals.add(word)
+            logger.warning("%s: %s refused %s (said once): %s", self.owner.name, self.server, tried, refusal)
+        return self._unavailable(f"{tried} was refused: {refusal}")
+
+    def _unavailable(self, what: str) -> BackendUnavailableError:
+        self.counts["errors"] += 1
+        return BackendUnavailableError(f"{self.server}: {what}")
+
+    def _down_seconds(self) -> float:
+        opened_at = self.breaker.opened_at
+        return 0.0 if opened_at is None else monotonic() - opened_at
+
+    def _said(self, failure: Exception) -> str:
+        if isinstance(failure, TimeoutError):
+            return f"no answer within {self.deadline:g} s"
+        return f"{type(failure).__name__}: {failure}"
+
+
+@asynccontextmanager
+async def in_time(seconds: float) -> AsyncIterator[None]:
+    """Interrupt the body of an `async with` by `TimeoutError` after so many seconds.
+
+    Unlike `asyncio.timeout` it tells a slow server from a loop that was blocked by somebody's code: when its timer is
+    late, replies may be waiting to be read, and the body gets the time back (once, at most the deadline again).
+    """
+    loop = asyncio.get_running_loop()
+    async with asyncio.timeout(None) as scope:
+        due = loop.time() + seconds
+
+        def over() -> None:
+            nonlocal timer
+            late = loop.time() - due
+            if late > _STALLED and timer.when() == due:
+                timer = loop.call_later(min(late, seconds), over)
+            else:
+                scope.reschedule(loop.time())
+
+        timer = loop.call_at(due, over)
+        try:
+            yield
+        finally:
+            timer.cancel()
+
+
+def checked_deadline(deadline: float) -> float:
+    """Return a deadline in seconds that is above 0; anything else is a `ConfigurationError`."""
+    if isinstance(deadline, bool) or not isinstance(deadline, int | float) or not 0 < deadline < float("inf"):
+        raise ConfigurationError(f"deadline={deadline!r}: give seconds above 0, such as 0.15")
+    return deadline
