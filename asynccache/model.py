@@ -64,7 +64,7 @@ class BaseCacheBackend(ABC):
         self.clock: Callable[[], float] = clock or type(self).default_clock
         self.name = type(self).__name__
         self.listeners: list[Listener] = []
-        self._namespaces: dict[Version, str] = {}
+        self._namespace = _namespace(key_prefix, version)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} key_prefix={self.key_prefix!r} version={self.version!r}>"
@@ -73,16 +73,8 @@ class BaseCacheBackend(ABC):
 
     def stored_key(self, key: str, version: Version = None) -> str:
         """Give `prefix:version:key`, the key in the store."""
-        try:
-            return self._namespaces[version] + keys.checked(key)
-        except KeyError:
-            number = self.version if version is None else version
-            if isinstance(number, bool) or not isinstance(number, str | int):
-                raise TypeError(f"a version is a str or an int, not {type(number).__name__}: {number!r}") from None
-            if len(self._namespaces) >= 1000:  # versions made from user input must not fill the memory
-                self._namespaces.clear()
-            self._namespaces[version] = keys.namespace(self.key_prefix, number)
-            return self._namespaces[version] + keys.checked(key)
+        namespace = self._namespace if version is None else _namespace(self.key_prefix, version)
+        return namespace + keys.checked(key)
 
     def flight_key(self, key: str, version: Version = None) -> tuple[int, str]:
         """Give what a load of this key is known by in this process."""
@@ -269,6 +261,12 @@ class BaseCacheBackend(ABC):
     async def aclose(self) -> None:
         """Let go of connections."""
         await self.shut(LOOP)
+
+
+def _namespace(key_prefix: str, version: object) -> str:
+    if isinstance(version, bool) or not isinstance(version, str | int):
+        raise TypeError(f"a version is a str or an int, not {type(version).__name__}: {version!r}")
+    return keys.namespace(key_prefix, version)
 
 
 def _values(entries: Mapping[str, Entry]) -> dict[str, Any]:

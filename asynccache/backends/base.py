@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from abc import abstractmethod
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from asynccache.core import codec
@@ -84,7 +85,7 @@ class StoreBackend(BaseCacheBackend):
         frame = await self._living(io, key)
         number = added(frame, delta)
         left = ttl if frame is None else frame.remaining(self.clock())
-        counter = Frame(codec.integer_payload(number), flags=codec.INTEGER)
+        counter = replace(frame or Frame(b"", flags=codec.INTEGER), payload=codec.integer_payload(number))
         await self._store(io, key, self._stamped(counter, key, left), left)
         return number
 
@@ -138,7 +139,7 @@ class StoreBackend(BaseCacheBackend):
             if ttl <= 0:
                 await self._drop_many(io, list(by_stored))
                 return []
-            raws = {stored: await self._closed(io, stored, values[key], ttl) for stored, key in by_stored.items()}
+            raws = await self._closed_many(io, {stored: values[key] for stored, key in by_stored.items()}, ttl)
             return [by_stored[stored] for stored in await self._store_many(io, raws, ttl)]
         except BackendUnavailableError as error:
             self._tolerated(error)
@@ -147,7 +148,7 @@ class StoreBackend(BaseCacheBackend):
     async def insert(self, io: IO, key: str, value: Any, ttl: float, version: Version = None) -> bool:
         stored_key = self.stored_key(key, version)
         if ttl <= 0:
-            return not await self.exists(io, key, version)
+            return await self._living(io, stored_key) is None
         raw = self._encoded(stored_key, value, ttl, Kind.VALUE)
         return await self._add(io, stored_key, raw, ttl)
 
@@ -192,15 +193,10 @@ class StoreBackend(BaseCacheBackend):
     def _stamped(self, frame: Frame, stored_key: str, ttl: float) -> bytes:
         """Give the bytes of a frame that is written now and lives for `ttl` seconds."""
         return codec.encode(
-            Frame(
-                payload=frame.payload,
-                kind=frame.kind,
-                flags=frame.flags,
-                load_ms=frame.load_ms,
+            replace(
+                frame,
                 at_us=int(self.clock() * 1e6),
                 lifetime_ms=0 if ttl == FOREVER else milliseconds(ttl),
-                cells=frame.cells,
-                tags=frame.tags,
             ),
             key_hash(stored_key),
         )
@@ -211,6 +207,14 @@ class StoreBackend(BaseCacheBackend):
             return self._encoded(stored_key, value, ttl, kind)
         except SerializationError:
             await self._drop(io, stored_key)
+            raise
+
+    async def _closed_many(self, io: IO, values: Mapping[str, Any], ttl: float) -> dict[str, bytes]:
+        """Encode all; one value that cannot be encoded takes all old ones with it."""
+        try:
+            return {stored: self._encoded(stored, value, ttl, Kind.VALUE) for stored, value in values.items()}
+        except SerializationError:
+            await self._drop_many(io, list(values))
             raise
 
     async def _framed(self, io: IO, stored_key: str, raw: bytes) -> Frame | None:

@@ -21,6 +21,7 @@ from asynccache.core.entry import Kind
 FORMAT = 1
 INTEGER = 1
 INT64 = range(-(2**63), 2**63)
+_DIGITS = len(str(-(2**63)))
 _HEAD = struct.Struct(">8sQQQQ")
 _BODY = struct.Struct(">BBHIHH16s")
 _CRC = struct.Struct(">I")
@@ -62,10 +63,10 @@ def integer_payload(number: int) -> bytes:
 
 
 def integer_of(payload: bytes) -> int:
-    """Read a counter; `DamagedEntryError` where its two copies differ."""
+    """Read a counter; `DamagedEntryError` where its two copies differ, or it is no number of 64 bits."""
     first, _, second = payload.partition(b" ")
-    if first != second or not first.removeprefix(b"-").isdigit():
-        raise DamagedEntryError("the two copies of a counter differ")
+    if first != second or not first.removeprefix(b"-").isdigit() or len(first) > _DIGITS or int(first) not in INT64:
+        raise DamagedEntryError("this is no counter, or its two copies differ")
     return int(first)
 
 
@@ -90,7 +91,7 @@ def decode(raw: bytes, key_hash: bytes) -> Frame:
     if len(raw) < PAYLOAD_OFFSET:
         raise DamagedEntryError(f"{len(raw)} bytes are too few for an entry")
     form, kind, flags, load_ms, ncells, tags_size, owner = _BODY.unpack_from(raw, HEAD_SIZE)
-    if form != FORMAT or kind not in _KINDS or flags & ~INTEGER:
+    if form != FORMAT or kind not in _KINDS or flags & ~INTEGER or (flags & INTEGER and kind != Kind.VALUE):
         raise DamagedEntryError(f"format {form}, kind {kind}, flags {flags} are not known here")
     end = len(raw) if flags & INTEGER else len(raw) - _CRC.size
     if not flags & INTEGER and crc32(memoryview(raw)[HEAD_SIZE:end]) != _CRC.unpack_from(raw, end)[0]:
@@ -102,7 +103,10 @@ def decode(raw: bytes, key_hash: bytes) -> Frame:
     if payload_at > end:
         raise DamagedEntryError("the entry is shorter than it says")
     _, _, at_us, _, lifetime_ms = _HEAD.unpack_from(raw)
-    names = raw[tags_at:payload_at].decode("utf-8", "surrogatepass")
+    try:
+        names = raw[tags_at:payload_at].decode("utf-8", "surrogatepass")
+    except UnicodeDecodeError as error:
+        raise DamagedEntryError("the tags are no text") from error
     return Frame(
         payload=raw[payload_at:end],
         kind=_KINDS[kind],

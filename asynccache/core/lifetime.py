@@ -6,22 +6,24 @@ from datetime import timedelta
 FOREVER = math.inf
 Ttl = float | timedelta | None
 LARGEST_RELATIVE = 30 * 24 * 3600
+LONGEST = 300 * 366 * 24 * 3600
 
 
 def seconds(ttl: Ttl, default: float) -> float:
     """Turn a ttl into seconds: `None` is the default, `FOREVER` is `math.inf`, 0 or less expires at once.
 
-    Raises `ValueError` for NaN and `TypeError` for what is neither a number, a `timedelta` nor `None`.
+    Beyond three centuries is for ever, since stores count in numbers that end. Raises `ValueError` for NaN and
+    `TypeError` for what is neither a number, a `timedelta` nor `None`.
     """
     if ttl is None:
         return default
     if isinstance(ttl, timedelta):
-        return ttl.total_seconds()
-    if isinstance(ttl, bool) or not isinstance(ttl, int | float):
+        ttl = ttl.total_seconds()
+    elif isinstance(ttl, bool) or not isinstance(ttl, int | float):
         raise TypeError(f"a ttl is a number of seconds, a timedelta or None, not {type(ttl).__name__}: {ttl!r}")
-    if math.isnan(ttl):
+    elif ttl != ttl:  # noqa: PLR0124  # NaN; math.isnan overflows on a great int
         raise ValueError("a ttl of NaN: give seconds, a timedelta, FOREVER or None")
-    return ttl
+    return ttl if ttl <= LONGEST else FOREVER
 
 
 def milliseconds(ttl: float) -> int:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -29,6 +30,8 @@ class Portal:
 
         loop = self.loop()
         if threading.current_thread() is self._thread:
+            if isinstance(awaitable, Coroutine):
+                awaitable.close()
             raise RuntimeError("a sync call on the portal's own loop would wait for ever: use the *_async twin")
         waiting = asyncio.run_coroutine_threadsafe(_awaited(awaitable), loop)
         try:
