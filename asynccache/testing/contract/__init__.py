@@ -16,10 +16,12 @@ Each test has a key prefix of its own and closes what it opened, so that the sui
 
 import pytest
 
-pytest.register_assert_rewrite(*[
-    f"{__name__}.{part}"
-    for part in ("base", "counters", "forgetting", "hostile", "kinds", "lifetimes", "many", "shape", "values")
-])
+pytest.register_assert_rewrite(
+    *[
+        f"{__name__}.{part}"
+        for part in ("base", "counters", "forgetting", "hostile", "kinds", "lifetimes", "many", "shape", "values")
+    ]
+)
 
 from asynccache.testing.contract.counters import CounterContract  # noqa: E402  # after the line that rewrites asserts
 from asynccache.testing.contract.forgetting import ForgettingContract  # noqa: E402

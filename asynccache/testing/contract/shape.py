@@ -32,7 +32,7 @@ OPERATIONS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
     "delete_many": lambda key: ([key],),
 }
 """Every operation on a key, and how it is called."""
-WITH_TTL: dict[str, tuple[Any, ...]] = {"set": ("k", "v"), "add": ("k", "v"), "touch": ("k",), "set_many": ({"k": "v"},)}
+WITH_TTL: dict[str, tuple[Any, ...]] = {"set": ("k", 1), "add": ("k", 1), "touch": ("k",), "set_many": ({"k": 1},)}
 
 
 def use(backend: BaseCacheBackend, key: str) -> None:
