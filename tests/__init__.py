@@ -1,0 +1,1 @@
+"""The tests mirror the package; `tests.servers` starts what they talk to."""

@@ -1,0 +1,112 @@
+"""Fixtures for all tests: real servers, and a prefix that keeps tests apart on them.
+
+The servers of session scope are shared: a test on them keeps to its `unique_prefix` and leaves them running.
+A test that kills, freezes or configures a server starts its own: `fresh_redis`, `fresh_memcached`, `launch`.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from typing import Protocol, TypeVar
+from uuid import uuid4
+
+import pytest
+from hypothesis import settings
+
+from tests.servers import FaultProxy, Memcached, Redis, RedisReplicaSet, Running, Server, named_by_environment
+
+S = TypeVar("S", bound=Server | RedisReplicaSet | FaultProxy)
+
+
+class Launch(Protocol):
+    """Start a server, and stop it after the test."""
+
+    def __call__(self, server: S, /) -> S: ...
+
+
+LONG = os.environ.get("ASYNCCACHE_LONG") == "1"
+
+settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True, database=None)
+settings.register_profile("long", deadline=None, print_blob=True, max_examples=2_000)
+settings.load_profile("long" if LONG else "ci")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the long runs unless ASYNCCACHE_LONG=1."""
+    if LONG:
+        return
+    long = [item for item in items if item.get_closest_marker("long")]
+    items[:] = [item for item in items if item not in long]
+    config.hook.pytest_deselected(items=long)
+
+
+@pytest.fixture
+def unique_prefix() -> str:
+    """Give a key prefix (or namespace) that no other test uses."""
+    return f"t{uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def launch() -> Iterator[Launch]:
+    """Start a server of any making, and stop it after the test: `launch(Redis("--maxmemory", "2mb"))`."""
+    with ExitStack() as started:
+        yield started.enter_context
+
+
+@pytest.fixture(scope="session")
+def redis_server() -> Iterator[Redis | Running]:
+    """Give the Redis that all tests share; `.url`, `.host`, `.port`, `.address`."""
+    if running := named_by_environment("redis"):
+        yield running
+        return
+    with Redis() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def redis_replica_set() -> Iterator[RedisReplicaSet]:
+    """Give a shared leader with two replicas; `.urls`, `.leader`, `.replicas`."""
+    with RedisReplicaSet(2) as servers:
+        yield servers
+
+
+@pytest.fixture(scope="session")
+def memcached_server() -> Iterator[Memcached | Running]:
+    """Give the memcached that all tests share; `.url`, `.host`, `.port`, `.address`."""
+    if running := named_by_environment("memcached"):
+        yield running
+        return
+    with Memcached() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def memcached_servers() -> Iterator[list[Memcached]]:
+    """Give three shared memcached servers."""
+    with ExitStack() as started:
+        yield [started.enter_context(Memcached()) for _ in range(3)]
+
+
+@pytest.fixture(scope="session")
+def memcached_unix() -> Iterator[Memcached]:
+    """Give a shared memcached on a unix socket; `.path`."""
+    with Memcached(unix=True) as server:
+        yield server
+
+
+@pytest.fixture
+def fresh_redis(launch: Launch) -> Redis:
+    """Give a Redis of this test's own, to kill and freeze."""
+    return launch(Redis())
+
+
+@pytest.fixture
+def fresh_memcached(launch: Launch) -> Memcached:
+    """Give a memcached of this test's own, to kill and freeze."""
+    return launch(Memcached())
+
+
+@pytest.fixture
+def fault_proxy(launch: Launch) -> Callable[[str, int], FaultProxy]:
+    """Put a proxy before a server: `fault_proxy(host, port)`; connect to `.host` and `.port` (`.address`)."""
+    return lambda host, port: launch(FaultProxy(host, port))

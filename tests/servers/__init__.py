@@ -1,0 +1,21 @@
+"""Real servers for the tests: found or fetched, started in the foreground on loopback, killed and frozen at will."""
+
+from tests.servers.faultproxy import FaultProxy
+from tests.servers.finding import Missing, find
+from tests.servers.memcached import Memcached
+from tests.servers.process import Server, StartError
+from tests.servers.redis import Redis, RedisReplicaSet
+from tests.servers.running import Running, named_by_environment
+
+__all__ = [
+    "FaultProxy",
+    "Memcached",
+    "Missing",
+    "Redis",
+    "RedisReplicaSet",
+    "Running",
+    "Server",
+    "StartError",
+    "find",
+    "named_by_environment",
+]

@@ -1,0 +1,57 @@
+"""Find a server's program: on PATH, or fetched from Debian without root; else say what to type."""
+
+import os
+import shutil
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+from tests.servers.fetching import FetchError, unpacked
+
+PACKAGES = {  # program: the Debian packages that hold it
+    "redis-server": ("redis-server", "redis-tools"),  # the first is a link into the second
+    "memcached": ("memcached",),
+}
+
+
+class Missing(RuntimeError):
+    """A program is neither here nor to be had; the message says what to type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program's path, and the environment variables it needs."""
+
+    path: str
+    env: dict[str, str] = field(default_factory=dict)
+
+
+@cache
+def find(name: str) -> Program:
+    """Find `redis-server` or `memcached`; raise `Missing` with the line to type.
+
+    Where PATH has it, that is it.  Else Debian's package is unpacked into a cache folder, which takes no root,
+    starts no daemon and changes nothing of the system.
+    """
+    if path := shutil.which(name):
+        return Program(path)
+    try:
+        return fetched(name)
+    except (FetchError, OSError) as reason:
+        line = f"sudo apt-get install -y {PACKAGES[name][0]}"
+        raise Missing(f"{name} is not on PATH and cannot be fetched: {reason}\nType: {line}") from reason
+
+
+def fetched(name: str) -> Program:
+    """Unpack `name` from Debian's packages, once, whatever is on PATH."""
+    root = unpacked(PACKAGES[name])
+    path = root / "usr/bin" / name
+    if not path.exists():
+        raise FetchError(f"{' '.join(PACKAGES[name])} hold no {name}")
+    return Program(str(path), {"LD_LIBRARY_PATH": _library_path(root)})
+
+
+def _library_path(root: Path) -> str:
+    """The folders of the unpacked libraries, before those that the caller has set."""
+    folders = sorted({str(library.parent) for library in root.glob("**/lib/*-linux-*/*.so*")})
+    return ":".join([*folders, *filter(None, [os.environ.get("LD_LIBRARY_PATH")])])

@@ -1,0 +1,59 @@
+"""Servers are named by the environment, found on PATH, or fetched; what cannot be had says what to type."""
+
+import subprocess
+
+import pytest
+
+from tests.servers import Missing, Running, find, named_by_environment
+from tests.servers.finding import PACKAGES, fetched
+
+
+@pytest.fixture(autouse=True)
+def _forget():
+    find.cache_clear()
+    yield
+    find.cache_clear()
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_program_on_path_is_taken_as_it_is(name, tmp_path, monkeypatch):
+    program = tmp_path / name
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert (find(name).path, find(name).env) == (str(program), {})
+
+
+@pytest.mark.parametrize("name", PACKAGES)
+def test_missing_program_says_what_to_type(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))  # no apt-get either
+    monkeypatch.setattr("tests.servers.fetching.cache_folder", lambda: tmp_path)
+    with pytest.raises(Missing, match=f"Type: sudo apt-get install -y {name}$"):
+        find(name)
+
+
+@pytest.mark.parametrize(
+    ("url", "running"),
+    [
+        ("redis://10.0.0.1:7000/3", Running("redis://10.0.0.1:7000/3", "10.0.0.1", 7000)),
+        ("redis://:secret@localhost", Running("redis://:secret@localhost", "localhost", 6379)),
+        ("", None),
+    ],
+)
+def test_environment_names_a_running_server(url, running, monkeypatch):
+    monkeypatch.setenv("ASYNCCACHE_TEST_REDIS", url)
+    assert named_by_environment("redis") == running
+
+
+def test_bad_environment_is_an_error_that_shows_the_form(monkeypatch):
+    monkeypatch.setenv("ASYNCCACHE_TEST_MEMCACHED", "localhost:11211")
+    with pytest.raises(ValueError, match=r"ASYNCCACHE_TEST_MEMCACHED .* memcached://127\.0\.0\.1:11211"):
+        named_by_environment("memcached")
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("name", PACKAGES)
+def test_fetched_program_runs(name):
+    program = fetched(name)
+    subprocess.run([program.path, "--version"], env=program.env, check=True)
