@@ -1,0 +1,147 @@
+"""Where the servers are: every way of writing `servers` becomes a tuple of `Server`.
+
+One URL, a list, or a string with `,` or `;` between; each a URL, `host`, `host:port`, an IPv6 address (in brackets
+where a port follows), a unix socket by its path, or a pair `(host, port)`. In a string the later ones take over the
+scheme and the user of the one before, and the earlier ones the path: `redis://user:secret@leader,replica/1` is two
+servers, with database 1 of each.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
+
+from asynccache.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Servers = str | Iterable[str | tuple[str, int]]
+UNIX = "unix"
+_HIGHEST_PORT = 65535
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """One server; a unix socket has a `path` and no host, else `path` is what follows the host in the URL."""
+
+    scheme: str
+    host: str
+    port: int
+    path: str = ""
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    query: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        """Give what logs and errors call it: `host:port` or the socket's path, never with a password."""
+        if self.scheme == UNIX:
+            return self.path
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def parse(servers: Servers, *, schemes: tuple[str, ...], port: int) -> tuple[Server, ...]:
+    """Read `servers`; the first scheme and the port are for servers that name none.
+
+    Raises `ConfigurationError` where there is none, or something is no server.
+    """
+    if isinstance(servers, str):
+        return _of_text(servers, schemes, port)
+    if not isinstance(servers, Iterable):
+        raise ConfigurationError(f"servers={servers!r}: give a URL, a list, or a comma-separated string")
+    found = [server for item in servers for server in _of_item(item, schemes, port)]
+    if not found:
+        raise ConfigurationError("servers is empty: name at least one")
+    return tuple(found)
+
+
+def _of_item(item: object, schemes: tuple[str, ...], port: int) -> tuple[Server, ...]:
+    match item:
+        case str():
+            return _of_text(item, schemes, port)
+        case [str(host), int(own_port)]:
+            return (Server(schemes[0], host, _checked_port(own_port, f"{host}:{own_port}")),)
+    raise ConfigurationError(f"{item!r:.80} is no server: give 'host:port', a URL or a pair (host, port)")
+
+
+def _of_text(text: str, schemes: tuple[str, ...], port: int) -> tuple[Server, ...]:
+    items = [item for part in re.split("[,;]", text) if (item := part.strip())]
+    if not items:
+        raise ConfigurationError("servers is empty: name at least one, such as 'localhost'")
+    found = [_of_one(item, schemes, port) for item in items]
+    for place, item in enumerate(items):
+        if place and "://" not in item:
+            found[place] = _like(found[place], found[place - 1])
+    for place in reversed(range(len(items) - 1)):
+        later = found[place + 1]
+        if "://" not in items[place + 1] and later.scheme != UNIX and not found[place].path:
+            found[place] = replace(found[place], path=later.path, query=later.query)
+    return tuple(found)
+
+
+def _like(server: Server, before: Server) -> Server:
+    if UNIX in {server.scheme, before.scheme}:
+        return server
+    return replace(
+        server,
+        scheme=before.scheme,
+        path=server.path or before.path,
+        username=server.username or before.username,
+        password=server.password or before.password,
+        query=server.query or before.query,
+    )
+
+
+def _of_one(item: str, schemes: tuple[str, ...], port: int) -> Server:
+    shown = _redacted(item)
+    if item.startswith("/"):
+        item = f"{UNIX}://{item}"
+    elif item.startswith(f"{UNIX}:") and "://" not in item:
+        item = f"{UNIX}://{item.removeprefix('unix:')}"
+    elif "://" not in item:
+        item = f"{schemes[0]}://{_bracketed(item)}"
+    try:
+        parts = urlsplit(item)
+        own_port = parts.port
+    except ValueError as refused:
+        raise ConfigurationError(f"{shown!r} is no server: {refused}") from None
+    if parts.scheme not in (*schemes, UNIX):
+        raise ConfigurationError(f"{shown!r}: the scheme {parts.scheme!r} is none of {[*schemes, UNIX]}")
+    if not (parts.path if parts.scheme == UNIX else parts.hostname):
+        raise ConfigurationError(f"{shown!r} names no {'path' if parts.scheme == UNIX else 'host'}")
+    return _of_parts(parts, port if own_port is None else _checked_port(own_port, shown))
+
+
+def _of_parts(parts: SplitResult, port: int) -> Server:
+    return Server(
+        scheme=parts.scheme,
+        host="" if parts.scheme == UNIX else unquote(parts.hostname or ""),
+        port=0 if parts.scheme == UNIX else port,
+        path=unquote(parts.path),
+        username=unquote(parts.username) if parts.username else None,
+        password=unquote(parts.password) if parts.password else None,
+        query=dict(parse_qsl(parts.query)),
+    )
+
+
+def _bracketed(item: str) -> str:
+    """Put an IPv6 address without a port into brackets: more than one colon can mean nothing else."""
+    user, at, place = item.rpartition("@")
+    address, slash, rest = place.partition("/")
+    if address.count(":") > 1 and not address.startswith("["):
+        address = f"[{address}]"
+    return f"{user}{at}{address}{slash}{rest}"
+
+
+def _checked_port(port: int, shown: str) -> int:
+    if not 0 < port <= _HIGHEST_PORT:
+        raise ConfigurationError(f"{shown!r}: a port is a number from 1 to {_HIGHEST_PORT}")
+    return port
+
+
+def _redacted(item: str) -> str:
+    return re.sub(r"(?<=:)[^:@/]*(?=@)|(?<=://)[^/]*(?=@)", "***", item)
