@@ -50,7 +50,12 @@ def unique_prefix() -> str:
 def launch() -> Iterator[Launch]:
     """Start a server of any making, and stop it after the test: `launch(Redis("--maxmemory", "2mb"))`."""
     with ExitStack() as started:
-        yield started.enter_context
+
+        def start(server: S) -> S:
+            started.enter_context(server)
+            return server
+
+        yield start
 
 
 @pytest.fixture(scope="session")

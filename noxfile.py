@@ -1,0 +1,166 @@
+"""Every chore of this repository is one session, which sets up all it needs.
+
+    python3 noxfile.py demo      serve examples/demo.py and print its address
+    python3 noxfile.py tests     run all tests, on real servers
+    python3 noxfile.py           list the sessions   (python3 noxfile.py NAME -- ARGS passes ARGS on)
+
+Python 3.11 with pip is enough; where nox is at hand, `nox -s NAME` does the same.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+from ast import literal_eval
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+ROOT = Path(__file__).resolve().parent
+NOX = "nox[uv]==2026.10.20"
+
+
+def bootstrap() -> Path:
+    """Put nox and uv below .nox, once: pip --target asks for no venv and no root, and heeds no PEP 668 marker."""
+    tools = ROOT / ".nox" / f"tools-{NOX.rpartition('=')[2]}-{sys.implementation.cache_tag}"
+    if not tools.exists():
+        if not find_spec("pip"):
+            sys.exit("python3 has no pip.  Type: sudo apt-get install -y python3-pip")
+        print("setting up nox in .nox (once) ...", file=sys.stderr, flush=True)
+        tools.parent.mkdir(exist_ok=True)
+        with TemporaryDirectory(prefix="tools-", dir=tools.parent) as folder:
+            new = Path(folder, "tools")
+            pip_install(new)
+            with suppress(OSError):  # somebody else was faster
+                new.rename(tools)  # at once: half an installation never bears this name
+    return tools
+
+
+def pip_install(target: Path) -> None:
+    """Install nox in `target` with this Python's pip and its settings."""
+    options = ["-qq", "--no-input", "--disable-pip-version-check", "--only-binary=:all:", "--target", str(target)]
+    env = os.environ | {"PIP_USER": "0", "PIP_REQUIRE_VIRTUALENV": "0"}
+    done = subprocess.run([sys.executable, "-m", "pip", "install", *options, NOX], env=env, check=False)
+    if done.returncode:
+        sys.exit(f"pip could not install {NOX}; its reason is above")
+
+
+if __name__ == "__main__":
+    if sys.version_info < (3, 11):  # noqa: UP036 - who starts this has read no pyproject.toml
+        sys.exit(f"Python 3.11 or later is needed; this is {sys.version.split()[0]}")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # kill stops what runs below just as Ctrl-C does
+    sys.path.insert(0, str(bootstrap()))
+    os.chdir(ROOT)
+    if not os.access(os.path.expanduser("~"), os.W_OK):  # noqa: PTH111 - no home is no error
+        os.environ.setdefault("UV_CACHE_DIR", str(ROOT / ".nox" / "cache"))
+
+import nox  # noqa: E402 - bootstrap() has put it there
+
+nox.needs_version = ">=2025.11"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.download_python = "never"
+nox.options.reuse_venv = "yes"
+nox.options.error_on_external_run = True
+nox.options.sessions = []
+
+UV_NAMES = {  # pip's setting: uv's
+    "index-url": "UV_DEFAULT_INDEX",
+    "extra-index-url": "UV_INDEX",
+    "find-links": "UV_FIND_LINKS",
+    "no-index": "UV_NO_INDEX",
+    "trusted-host": "UV_INSECURE_HOST",
+    "cert": "SSL_CERT_FILE",
+    "client-cert": "SSL_CLIENT_CERT",
+    "proxy": "ALL_PROXY",
+    "timeout": "UV_HTTP_TIMEOUT",
+    "default-timeout": "UV_HTTP_TIMEOUT",
+    "constraint": "UV_CONSTRAINT",
+}
+
+
+def uv_settings() -> dict[str, str]:
+    """Say what pip is configured to do in uv's words: uv reads neither pip.conf nor PIP_*."""
+    found = {"UV_PYTHON_DOWNLOADS": "never"}
+    if Path("/etc/ssl/certs/ca-certificates.crt").exists():
+        found["UV_SYSTEM_CERTS"] = "true"
+    for key, value in pip_settings().items():
+        if key in UV_NAMES:
+            found[UV_NAMES[key]] = ("," if key == "find-links" else " ").join(value.split())
+    if "UV_INDEX" in found:
+        found["UV_INDEX_STRATEGY"] = "unsafe-best-match"  # as pip does: all indexes are equal
+    return {name: value for name, value in found.items() if name not in os.environ}
+
+
+def pip_settings() -> dict[str, str]:
+    """Read pip's configuration for `pip install`; the environment goes before files, [install] before [global]."""
+    listing = subprocess.run(
+        [sys.executable, "-m", "pip", "config", "list"], capture_output=True, text=True, check=False
+    ).stdout
+    sections: dict[str, dict[str, str]] = {"global": {}, "install": {}, ":env:": {}}
+    for line in listing.splitlines():  # global.index-url='...'
+        name, _, value = line.partition("=")
+        section, _, key = name.rpartition(".")
+        if section in sections:
+            sections[section][key] = literal_eval(value)
+    return sections["global"] | sections["install"] | sections[":env:"]
+
+
+def install(session: nox.Session, *requirements: str) -> None:
+    """Install, unless the environment has exactly this already: a second run needs no network."""
+    wanted = "\n".join([sys.version, *requirements, (ROOT / "pyproject.toml").read_text()])
+    stamp = Path(session.virtualenv.location, "installed")
+    if not stamp.exists() or stamp.read_text() != wanted:
+        stamp.unlink(missing_ok=True)
+        session.install("--quiet", *requirements, env=uv_settings())
+        stamp.write_text(wanted)
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Serve examples/demo.py on local memory (or --redis URL), and print its address."""
+    install(session, "-e.[redis]", "--group=demo")
+    session.run("python", "examples/demo.py", *session.posargs, interrupt_timeout=5, terminate_timeout=5)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run all tests; redis-server and memcached are found or fetched."""
+    install(session, "-e.[all]", "--group=tests")
+    session.run("python", "-m", "pytest", *session.posargs, interrupt_timeout=5, terminate_timeout=10)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, format and which module imports which."""
+    install(session, "--group=lint")
+    session.run("ruff", "check", *session.posargs)
+    session.run("ruff", "format", "--check")
+    session.run("lint-imports", "--no-cache", "--no-logo", silent=True)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Check types."""
+    install(session, "-e.[all]", "--group=types")
+    session.run("mypy", *session.posargs)
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation in site/."""
+    install(session, "-e.", "--group=docs")
+    session.run("mkdocs", "build", "--strict", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure, and compare with others."""
+    install(session, "-e.[all]", "--group=bench")
+    session.run("python", "-m", "benchmarks", *session.posargs, interrupt_timeout=5, terminate_timeout=10)
+
+
+if __name__ == "__main__":
+    first, *rest = sys.argv[1:] or ["--list"]
+    sys.argv[1:] = [f"--noxfile={__file__}", *([first] if first.startswith("-") else ["--session", first]), *rest]
+    nox.main()
