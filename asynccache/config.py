@@ -167,7 +167,8 @@ def _coerced(name: str, text: str) -> Any:
 
 
 def _made(cls: type[BaseCacheBackend], options: dict[str, Any], source: str) -> BaseCacheBackend:
-    known = {name for base in cls.__mro__ if "__init__" in vars(base) for name in signature(base.__init__).parameters}
+    makers = [vars(base)["__init__"] for base in cls.__mro__ if base is not object and "__init__" in vars(base)]
+    known = {name for maker in makers for name in signature(maker).parameters}
     unknown = sorted(options.keys() - known)
     if unknown:
         known -= {"self", "args", "kwargs", "options"}

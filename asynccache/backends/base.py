@@ -99,7 +99,8 @@ class StoreBackend(BaseCacheBackend):
         try:
             raw = await self._fetch(io, stored_key)
         except BackendUnavailableError as error:
-            return self._tolerated(error)
+            self._tolerated(error)
+            return None
         return self._counted(None if raw is None else await self._opened(io, stored_key, raw, kind))
 
     async def read_many(

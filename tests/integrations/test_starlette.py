@@ -1,0 +1,207 @@
+"""`install` on Starlette: lifespans, mounts, loops, and what is refused when."""
+
+import asyncio
+from contextlib import asynccontextmanager
+
+import pytest
+from injector import Injector, Module, provider
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Host, Mount, Route, WebSocketRoute
+from starlette.testclient import TestClient
+
+from asynccache import (
+    Cache,
+    CacheModule,
+    ConfigurationError,
+    ICacheService,
+    UnknownBackendError,
+    get_cache_service,
+    install,
+)
+from asynccache.backends.local_cache import LocalMemCacheBackend
+from asynccache.testing import override
+
+
+async def count(request):
+    return JSONResponse(await get_cache_service(request).incr_async("visits"))
+
+
+class Watched(LocalMemCacheBackend):
+    """Local memory that writes down when it is opened and shut."""
+
+    def __init__(self, diary):
+        super().__init__()
+        self.diary = diary
+
+    async def open(self, io):
+        self.diary.append("open")
+
+    async def shut(self, io):
+        self.diary.append("shut")
+
+
+def test_it_opens_before_the_apps_own_lifespan_and_closes_after_it():
+    diary = []
+
+    @asynccontextmanager
+    async def lifespan(app):
+        diary.append("app starts")
+        yield {"mine": 7}
+        diary.append("app ends")
+
+    async def handler(request):
+        return JSONResponse(request.state.mine)
+
+    app = Starlette(routes=[Route("/", handler)], lifespan=lifespan)
+    install(app, CacheModule.setup(default=Watched(diary)))
+    with TestClient(app) as client:
+        assert client.get("/").json() == 7
+    assert diary == ["open", "app starts", "app ends", "shut"]
+
+
+def test_it_works_without_a_lifespan_and_with_routes_added_later():
+    app = Starlette()
+    install(app, CacheModule.setup(default="local"))
+    app.add_route("/", count)
+    client = TestClient(app)
+    assert [client.get("/").json(), client.get("/").json()] == [1, 2]
+
+
+def test_two_loops_one_after_the_other():
+    app = Starlette(routes=[Route("/", count)])
+    install(app, CacheModule.setup(default="local"))
+    answers = []
+    for _ in range(2):
+        with TestClient(app) as client:
+            answers.append(client.get("/").json())
+    assert answers == [1, 2]
+
+
+@pytest.mark.parametrize("path", ["/mounted/", "/wrapped/", "/inner"])
+def test_apps_below_use_the_cache_of_the_app_above(path):
+    below = Starlette(routes=[Route("/", count)])
+
+    async def wrapped(scope, receive, send):
+        await below(scope, receive, send)
+
+    app = Starlette(
+        routes=[Mount("/mounted", below), Mount("/wrapped", wrapped), Host("{any}", Starlette(routes=[Route("/inner", count)]))]
+    )
+    install(app, CacheModule.setup(default="local"))
+    assert TestClient(app).get(path).json() == 1
+
+
+def test_an_app_below_can_have_a_cache_of_its_own():
+    below = Starlette(routes=[Route("/", count)])
+    install(below, CacheModule.setup(default="local"))
+    app = Starlette(routes=[Mount("/below", below), Route("/", count)])
+    install(app, CacheModule.setup(default="local"))
+    client = TestClient(app)
+    assert [client.get("/").json(), client.get("/").json(), client.get("/below/").json()] == [1, 2, 1]
+
+
+def test_the_injector_has_all_modules():
+    class Name(str):
+        __slots__ = ()
+
+    class Names(Module):
+        @provider
+        def name(self) -> Name:
+            return Name("shop")
+
+    app = Starlette()
+    injector = install(app, [CacheModule.setup(default="local"), Names()])
+    assert injector.get(Name) == "shop"
+    assert injector.get(ICacheService) is get_cache_service(app)
+
+
+def test_an_injector_of_ones_own_is_used():
+    injector = Injector([CacheModule.setup(default="local")])
+    app = Starlette()
+    assert install(app, injector) is injector
+    assert get_cache_service(app) is injector.get(ICacheService)
+
+
+def test_twice_on_one_app_is_refused():
+    app = Starlette()
+    install(app, CacheModule.setup(default="local"))
+    with pytest.raises(ConfigurationError, match="already"):
+        install(app, CacheModule.setup(default="local"))
+
+
+def test_once_the_app_runs_is_too_late():
+    app = Starlette(routes=[Route("/", count)])
+    with pytest.raises(ConfigurationError), TestClient(app) as client:
+        client.get("/")
+    with pytest.raises(ConfigurationError, match="runs already"):
+        install(app, CacheModule.setup(default="local"))
+
+
+@pytest.mark.parametrize("modules", [[], Injector()])
+def test_no_cache_module_is_refused(modules):
+    with pytest.raises(ConfigurationError, match=r"CacheModule\.setup"):
+        install(Starlette(), modules)
+
+
+def test_something_else_than_an_app_is_refused():
+    with pytest.raises(ConfigurationError, match="Starlette"):
+        install(object(), CacheModule.setup(default="local"))
+
+
+def test_an_app_without_a_cache_says_so():
+    with pytest.raises(ConfigurationError, match="install"):
+        get_cache_service(Starlette())
+
+
+def test_an_unknown_backend_of_a_handler_is_found_at_start_up():
+    @Cache(backend="nowhere")
+    async def handler(request):
+        return JSONResponse(1)
+
+    below = Starlette(routes=[Route("/deep", handler)])
+    app = Starlette(routes=[Mount("/below", below)])
+    install(app, CacheModule.setup(default="local"))
+    with pytest.raises(UnknownBackendError, match=r"nowhere.*default"), TestClient(app):
+        pass
+
+
+def test_a_cached_websocket_route_is_found_at_start_up():
+    @Cache
+    async def handler(websocket):
+        await websocket.close()
+
+    app = Starlette(routes=[WebSocketRoute("/ws", handler)])
+    install(app, CacheModule.setup(default="local"))
+    with pytest.raises(ConfigurationError, match="/ws"), TestClient(app):
+        pass
+
+
+def test_override_replaces_backends_and_puts_them_back():
+    app = Starlette(routes=[Route("/", count)])
+    install(app, CacheModule.setup(default="local"))
+    with TestClient(app) as client:
+        client.get("/")
+        with override(app, default="local"):
+            assert client.get("/").json() == 1
+        assert client.get("/").json() == 2
+    with override(get_cache_service(app), default="dummy") as service:
+        assert service is get_cache_service(app)
+
+
+def test_override_of_an_app_without_a_cache_says_so():
+    with pytest.raises(ConfigurationError, match="install"), override(Starlette(), default="local"):
+        pass
+
+
+async def test_one_service_serves_several_loops_at_once():
+    app = Starlette()
+    install(app, CacheModule.setup(default="local"))
+    cache = get_cache_service(app)
+
+    async def work():
+        for _ in range(100):
+            await cache.incr_async("visits")
+
+    await asyncio.gather(*(asyncio.to_thread(asyncio.run, work()) for _ in range(4)))
+    assert cache.get("visits") == 400

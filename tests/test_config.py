@@ -1,0 +1,161 @@
+"""What a configuration can say, and what it is told when it says something else."""
+
+import pytest
+
+from asynccache import CacheModule, ConfigurationError, ICacheService
+from asynccache.backends.aio_cache import AioMemCacheBackend
+from asynccache.backends.dummy_cache import DummyCacheBackend
+from asynccache.backends.local_cache import LocalMemCacheBackend
+from asynccache.backends.redis import RedisCacheBackend
+from asynccache.config import backend_of, backends_of, redacted
+
+CACHES = {"default": "local", "sessions": {"BACKEND": "dummy", "TIMEOUT": 60}}
+
+
+@pytest.fixture(autouse=True)
+def bare_environment(monkeypatch):
+    for name in ("ASYNCCACHE_URL", "REDIS_URL", "MEMCACHED_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("local", LocalMemCacheBackend),
+        ("locmem", LocalMemCacheBackend),
+        ("memory", LocalMemCacheBackend),
+        ("dummy", DummyCacheBackend),
+        ("redis", RedisCacheBackend),
+        ("memcache", AioMemCacheBackend),
+        ("memcached", AioMemCacheBackend),
+        ("local://?max_entries=10&ttl=60&copy=false", LocalMemCacheBackend),
+        ("dummy://", DummyCacheBackend),
+        ("redis://host:6379/0?key_prefix=shop&ttl=60", RedisCacheBackend),
+        ("rediss://host:6379/0", RedisCacheBackend),
+        ("unix:///run/redis.sock", RedisCacheBackend),
+        ("memcached://a:11211,b:11211", AioMemCacheBackend),
+        ({"BACKEND": "asynccache.backends.dummy_cache.DummyCacheBackend", "VERSION": 2}, DummyCacheBackend),
+    ],
+)
+def test_words_urls_and_mappings_become_backends(given, expected):
+    assert type(backend_of(given)) is expected
+
+
+def test_an_instance_is_itself():
+    backend = DummyCacheBackend()
+    assert backend_of(backend) is backend
+
+
+def test_a_url_sets_options():
+    backend = backend_of("local://?key_prefix=7&ttl=1.5&version=2&max_entries=10")
+    assert backend.key_prefix == "7"
+    assert backend.default_ttl == 1.5
+    assert backend.stored_key("key") == "7:2:key"
+    assert backend_of("local://?ttl=none").default_ttl == float("inf")
+
+
+def test_a_mapping_sets_options():
+    backend = backend_of(
+        {"BACKEND": "local", "TIMEOUT": None, "KEY_PREFIX": "shop", "VERSION": "a", "OPTIONS": {"max_entries": 10}}
+    )
+    assert backend.default_ttl == float("inf")
+    assert backend.stored_key("key") == "shop:a:key"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("lokal", "lokal.*'local'"),
+        ("http://host", "http.*redis"),
+        (7, "7.*instance"),
+        (None, "None.*instance"),
+        (["redis", "local"], "instance"),
+        ("local://?max_entrys=10", "max_entrys.*max_entries"),
+        ("local://?max_entries=many", "max_entries='many'"),
+        ("local://?copy=perhaps", "copy='perhaps'"),
+        ("local://?ttl=nan", "NaN"),
+        ("local://?max_entries=0", "max_entries"),
+        ({"LOCATION": "host"}, "BACKEND"),
+        ({"BACKEND": "local", "TIMOUT": 3}, "TIMOUT.*TIMEOUT"),
+        ({"BACKEND": "nowhere.Backend"}, "nowhere"),
+        ({"BACKEND": "asynccache.backends.dummy_cache.Nothing"}, "Nothing"),
+    ],
+)
+def test_what_cannot_be_a_backend_says_what_would_do(given, said):
+    with pytest.raises(ConfigurationError, match=said):
+        backend_of(given)
+
+
+def test_no_message_shows_a_password():
+    with pytest.raises(ConfigurationError) as caught:
+        backend_of("redis://user:hunter2@host:6379/0?nonsense=1")
+    assert "hunter2" not in str(caught.value)
+    assert "user:***@host" in str(caught.value)
+    assert "hunter2" not in repr(backend_of("redis://user:hunter2@host:6379/0"))
+
+
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("redis://host:1/0", "redis://host:1/0"),
+        ("redis://:secret@host", "redis://:***@host"),
+        ("redis://me:se@cret@host/0?ttl=1", "redis://me:***@host/0?ttl=1"),
+    ],
+)
+def test_redacted(url, shown):
+    assert redacted(url) == shown
+
+
+class Settings:
+    CACHES = CACHES
+
+
+@pytest.mark.parametrize("config", [{"CACHES": CACHES}, CACHES, Settings, Settings(), f"{__name__}.Settings"])
+def test_caches_are_found_in_mappings_objects_and_dotted_paths(config, monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, __name__, __import__("types").SimpleNamespace(Settings=Settings))
+    backends = CacheModule.register_setup(config).backends
+    assert sorted(backends) == ["default", "sessions"]
+    assert backends["sessions"].default_ttl == 60
+
+
+@pytest.mark.parametrize("config", [{}, {"CACHES": {"other": "local"}}, object(), {"CACHES": "local"}])
+def test_caches_without_a_default_are_refused(config):
+    with pytest.raises(ConfigurationError):
+        backends_of(config)
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({}, LocalMemCacheBackend),
+        ({"REDIS_URL": "redis://host"}, RedisCacheBackend),
+        ({"REDIS_URL": "redis://host", "ASYNCCACHE_URL": "dummy://"}, DummyCacheBackend),
+        ({"ASYNCCACHE_URL": "memcached"}, AioMemCacheBackend),
+    ],
+)
+def test_without_a_configuration_the_environment_decides(environment, expected, monkeypatch):
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert type(CacheModule.register_setup().backends["default"]) is expected
+
+
+def test_a_word_takes_its_address_from_the_environment(monkeypatch):
+    monkeypatch.setenv("REDIS_URL", "redis://elsewhere:7/3")
+    assert "elsewhere:7" in repr(backend_of("redis"))
+
+
+def test_a_wrong_word_is_found_at_setup():
+    with pytest.raises(ConfigurationError, match="lokal"):
+        CacheModule.setup(default="lokal")
+    with pytest.raises(ConfigurationError, match="default"):
+        CacheModule.setup(other="local")
+
+
+def test_the_module_binds_one_service():
+    from injector import Injector
+
+    from asynccache import CacheService
+
+    module = CacheModule.setup(default="local")
+    injector = Injector(module)
+    assert injector.get(ICacheService) is injector.get(CacheService) is module.service

@@ -1,0 +1,116 @@
+"""The service: names, backends and life; what backends do is the contract suite's."""
+
+import asyncio
+import inspect
+
+import pytest
+
+from asynccache import CacheService, ConfigurationError, ICacheService, UnknownBackendError
+from asynccache.backends.dummy_cache import DummyCacheBackend
+from asynccache.backends.local_cache import LocalMemCacheBackend
+from asynccache.model import BaseCacheBackend
+
+TWINS = sorted(name for name in vars(ICacheService) if f"{name}_async" in vars(ICacheService))
+OPERATIONS = {
+    "add", "decr", "delete", "delete_many", "get", "get_many", "get_or_set", "has_key", "incr", "set", "set_many", "touch",
+}  # fmt: skip
+
+
+def test_every_operation_has_a_twin():
+    assert set(TWINS) == OPERATIONS
+
+
+@pytest.mark.parametrize("owner", [ICacheService, CacheService])
+@pytest.mark.parametrize("name", TWINS)
+def test_twins_take_the_same_arguments(owner, name):
+    plain, asynchronous = getattr(owner, name), getattr(owner, f"{name}_async")
+    assert _arguments(plain) == _arguments(asynchronous)
+    assert inspect.iscoroutinefunction(asynchronous)
+
+
+@pytest.mark.parametrize("name", [name for twin in TWINS for name in (twin, f"{twin}_async")])
+def test_the_service_takes_the_arguments_of_its_interface(name):
+    assert _arguments(getattr(CacheService, name)) == _arguments(getattr(ICacheService, name))
+
+
+@pytest.mark.parametrize("name", sorted(OPERATIONS - {"get_or_set"}))
+def test_the_service_passes_on_what_backends_take(name):
+    ours = [(one, default) for one, default in _arguments(getattr(ICacheService, name)) if one != "backend"]
+    assert ours == _arguments(getattr(BaseCacheBackend, name))
+
+
+def _arguments(function):
+    return [(parameter.name, parameter.default) for parameter in inspect.signature(function).parameters.values()]
+
+
+async def test_each_name_is_a_cache_of_its_own():
+    async with CacheService(default="local", sessions=LocalMemCacheBackend()) as cache:
+        await cache.set_async("key", "default")
+        cache.set("key", "sessions", backend="sessions")
+        assert cache.get("key") == "default"
+        assert await cache.get_async("key", backend="sessions") == "sessions"
+        assert cache.get_backend() is cache.get_backend("default")
+
+
+@pytest.mark.parametrize("name", ["nowhere", 7])
+async def test_an_unknown_backend_is_named_with_those_that_exist(name):
+    cache = CacheService(default="local", sessions="local")
+    with pytest.raises(UnknownBackendError, match=r"default.*sessions"):
+        cache.get("key", backend=name)
+    with pytest.raises(UnknownBackendError, match=str(name)):
+        await cache.get_or_set_async("key", lambda: 1, backend=name)
+
+
+def test_a_default_is_compulsory():
+    with pytest.raises(ConfigurationError, match="default"):
+        CacheService(sessions="local")
+
+
+async def test_every_operation_works_in_both_flavours():
+    with CacheService(default="local") as cache:
+        assert cache.add("n", 1)
+        assert not await cache.add_async("n", 2)
+        assert cache.incr("n", 2) == 3
+        assert await cache.incr_async("n") == 4
+        assert cache.decr("n") == 3
+        assert await cache.decr_async("n", 3) == 0
+        assert cache.has_key("n")
+        assert await cache.has_key_async("n")
+        assert cache.touch("n", 60)
+        assert await cache.touch_async("n", 60)
+        assert cache.set_many({"a": 1, "b": 2}) == []
+        assert await cache.set_many_async({"c": 3}) == []
+        assert cache.get_many(["a", "b", "z"]) == {"a": 1, "b": 2}
+        assert await cache.get_many_async(["c"]) == {"c": 3}
+        assert cache.delete("n")
+        assert not await cache.delete_async("n")
+        assert cache.delete_many(["a", "b", "z"]) == 2
+        assert await cache.delete_many_async(["c"]) == 1
+        assert cache.stats()["default"]["entries"] == 0
+
+
+async def test_it_lives_on_after_it_was_closed_and_on_another_loop():
+    cache = CacheService(default="local")
+    async with cache:
+        await cache.set_async("key", 1)
+    await asyncio.to_thread(asyncio.run, _set(cache))
+    assert cache.get("other") == 2
+
+
+async def _set(cache):
+    async with cache:
+        await cache.set_async("other", 2)
+
+
+def test_backends_can_be_replaced_for_a_while():
+    with CacheService(default="local", other="dummy") as cache:
+        cache.set("key", 1)
+        with cache.replaced(default=DummyCacheBackend()) as replaced:
+            assert replaced is cache
+            assert cache.get("key") is None
+        assert cache.get("key") == 1
+        with pytest.raises(UnknownBackendError, match="nowhere"), cache.replaced(nowhere="dummy"):
+            pass
+        with pytest.raises(RuntimeError), cache.replaced(default="dummy"):
+            raise RuntimeError
+        assert cache.get("key") == 1
