@@ -1,0 +1,28 @@
+"""What turns values into bytes, and is wrapped by what compresses or signs them."""
+
+from abc import ABC, abstractmethod
+from typing import Any
+
+
+class ICacheSerializer(ABC):
+    """How a backend's values become bytes and come back equal, with their types.
+
+    `dumps` and `loads` are for values. Pages and markers are bytes already and pass through `wrap` and `unwrap`, which
+    change nothing unless the serializer compresses or signs.
+    """
+
+    @abstractmethod
+    def dumps(self, value: Any) -> bytes:
+        """Give the bytes of a value; `SerializationError` where it could not come back as it is."""
+
+    @abstractmethod
+    def loads(self, payload: bytes) -> Any:
+        """Give the value back; `DamagedEntryError`, and no other, where the bytes cannot be trusted or read."""
+
+    def wrap(self, payload: bytes) -> bytes:
+        """Treat bytes that are already encoded as a value's bytes are treated: compress, sign."""
+        return payload
+
+    def unwrap(self, payload: bytes) -> bytes:
+        """Undo `wrap`; `DamagedEntryError`, and no other, where the bytes cannot be trusted or read."""
+        return payload
