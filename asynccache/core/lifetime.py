@@ -10,7 +10,7 @@ LONGEST = 300 * 366 * 24 * 3600
 
 
 def seconds(ttl: Ttl, default: float) -> float:
-    """Turn a ttl into seconds: `None` is the default, `FOREVER` is `math.inf`, 0 or less expires at once.
+    """Turn a ttl into seconds: `None` is the default, `FOREVER` is `math.inf`, 0 or less is 0: gone at once.
 
     Beyond three centuries is for ever, since stores count in numbers that end. Raises `ValueError` for NaN and
     `TypeError` for what is neither a number, a `timedelta` nor `None`.
@@ -23,7 +23,7 @@ def seconds(ttl: Ttl, default: float) -> float:
         raise TypeError(f"a ttl is a number of seconds, a timedelta or None, not {type(ttl).__name__}: {ttl!r}")
     elif ttl != ttl:  # noqa: PLR0124  # NaN; math.isnan overflows on a great int
         raise ValueError("a ttl of NaN: give seconds, a timedelta, FOREVER or None")
-    return ttl if ttl <= LONGEST else FOREVER
+    return max(ttl, 0.0) if ttl <= LONGEST else FOREVER
 
 
 def milliseconds(ttl: float) -> int:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from asynccache.core.lifetime import Ttl, seconds
+from asynccache.core.lifetime import FOREVER, Ttl, seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,4 +41,5 @@ def lifetime(policy: CachePolicy, value: object, *, default: float, luck: float)
     if policy.condition is not None and not policy.condition(value):
         return None
     ttl = policy.negative_ttl if value is None and policy.negative_ttl is not None else policy.ttl
-    return seconds(ttl, default) * (1 - policy.jitter * luck)
+    whole = seconds(ttl, default)
+    return whole if whole == FOREVER else whole * (1 - policy.jitter * luck)
