@@ -107,5 +107,5 @@ def _run(command: list[str], folder: Path, *, check: bool = True) -> str:
         check=False,
     )
     if check and done.returncode:
-        raise FetchError(f"{' '.join([command[0], *command[-2:]])}: {done.stdout.strip()[-600:]}")
+        raise FetchError(f"{' '.join([command[0], *command[-2:]])}: {done.stdout.strip()[-300:]}")
     return done.stdout

@@ -3,7 +3,6 @@
 import os
 import shutil
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 
 from tests.servers.fetching import FetchError, unpacked
@@ -26,20 +25,36 @@ class Program:
     env: dict[str, str] = field(default_factory=dict)
 
 
-@cache
+_found: dict[str, Program | Missing] = {}  # failures too: each test says so at once
+
+
 def find(name: str) -> Program:
     """Find `redis-server` or `memcached`; raise `Missing` with the line to type.
 
     Where PATH has it, that is it.  Else Debian's package is unpacked into a cache folder, which takes no root,
     starts no daemon and changes nothing of the system.
     """
+    if name not in _found:
+        _found[name] = _look_for(name)
+    found = _found[name]
+    if isinstance(found, Missing):
+        raise found.with_traceback(None)
+    return found
+
+
+def forget() -> None:
+    """Let `find` look again."""
+    _found.clear()
+
+
+def _look_for(name: str) -> Program | Missing:
     if path := shutil.which(name):
         return Program(path)
     try:
         return fetched(name)
     except (FetchError, OSError) as reason:
         line = f"sudo apt-get install -y {PACKAGES[name][0]}"
-        raise Missing(f"{name} is not on PATH and cannot be fetched: {reason}\nType: {line}") from reason
+        return Missing(f"{name} is not on PATH and cannot be fetched: {reason}\nType: {line}")
 
 
 def fetched(name: str) -> Program:

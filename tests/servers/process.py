@@ -105,13 +105,15 @@ class Server(ABC):
 
     def start(self) -> Self:
         """Start it on a free port and wait until it answers."""
-        for _ in range(5):
-            if self._try_start():
-                return self
-            self.port = free_port()  # somebody else was faster
-        log = self.log()
-        self.stop()
-        raise StartError(f"{self.program} does not start: {log}")
+        try:
+            for _ in range(5):
+                if self._try_start():
+                    return self
+                self.port = free_port()  # somebody else was faster
+            raise StartError(f"{self.program} does not start: {self.log()}")
+        except BaseException:
+            self.stop()
+            raise
 
     def restart(self) -> Self:
         """Start it again, empty, on the very same port."""

@@ -5,14 +5,14 @@ import subprocess
 import pytest
 
 from tests.servers import Missing, Running, find, named_by_environment
-from tests.servers.finding import PACKAGES, fetched
+from tests.servers.finding import PACKAGES, fetched, forget
 
 
 @pytest.fixture(autouse=True)
 def _forget():
-    find.cache_clear()
+    forget()
     yield
-    find.cache_clear()
+    forget()
 
 
 @pytest.mark.parametrize("name", PACKAGES)
@@ -28,8 +28,9 @@ def test_program_on_path_is_taken_as_it_is(name, tmp_path, monkeypatch):
 def test_missing_program_says_what_to_type(name, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))  # no apt-get either
     monkeypatch.setattr("tests.servers.fetching.cache_folder", lambda: tmp_path)
-    with pytest.raises(Missing, match=f"Type: sudo apt-get install -y {name}$"):
-        find(name)
+    for _ in range(2):
+        with pytest.raises(Missing, match=f"Type: sudo apt-get install -y {name}$"):
+            find(name)
 
 
 @pytest.mark.parametrize(
