@@ -1,17 +1,37 @@
-"""One client per running loop: connections of one loop are of no use to another."""
+"""One client per running loop: connections of one loop are of no use to another.
+
+A client lives as long as its loop: an asynchronous generator that the loop ends when it shuts down (as `asyncio.run`,
+anyio and uvloop do) closes it there, so that an application which never closes its backends leaks nothing.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import threading
-from typing import TYPE_CHECKING, Generic, TypeVar
-from weakref import WeakKeyDictionary
+from concurrent import futures
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncGenerator, Awaitable, Callable
 
 C = TypeVar("C")
+CLOSE_SECONDS = 1.0
+_inherited: list[Any] = []
+"""What a forked child got from its parent: kept, since to finalize it would touch sockets that are the parent's."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept(Generic[C]):
+    """A client, and the generator whose end closes it."""
+
+    client: C
+    life: AsyncGenerator[None, None]
+
+    async def end(self) -> None:
+        await self.life.aclose()
 
 
 class LoopClients(Generic[C]):
@@ -25,39 +45,78 @@ class LoopClients(Generic[C]):
     def __init__(self, make: Callable[[], C], close: Callable[[C], Awaitable[None]]) -> None:
         self._make = make
         self._close = close
-        self._clients: WeakKeyDictionary[asyncio.AbstractEventLoop, C] = WeakKeyDictionary()
+        self._kept: dict[asyncio.AbstractEventLoop, _Kept[C]] = {}
         self._lock = threading.Lock()
         self._pid = os.getpid()
 
     def current(self) -> C:
         """Return the client of the running loop."""
+        self._leave_the_parents()
         loop = asyncio.get_running_loop()
-        client = self._clients.get(loop)
-        if client is None or self._pid != os.getpid():
-            with self._lock:
-                if self._pid != os.getpid():
-                    self._clients, self._pid = WeakKeyDictionary(), os.getpid()
-                client = self._clients.get(loop) or self._clients.setdefault(loop, self._make())
-        return client
+        kept = self._kept.get(loop)
+        return (self._begin(loop) if kept is None else kept).client
 
     async def aclose(self) -> None:
-        """Close the clients of this loop, and of the other loops that still run."""
-        with self._lock:
-            clients, self._clients = dict(self._clients), WeakKeyDictionary()
+        """Close the clients of this loop, and of the other loops that still run; wait at most a second for those."""
         here = asyncio.get_running_loop()
-        for loop, client in clients.items():
-            if loop is here:
-                await self._close(client)
-            elif loop.is_running():
-                asyncio.run_coroutine_threadsafe(self._closing(client), loop)
+        kept = self._taken()
+        others = [asyncio.wrap_future(ending) for ending in _endings(kept, but=here)]
+        if here in kept:
+            await kept[here].end()
+        if others:
+            await asyncio.wait(others, timeout=CLOSE_SECONDS)
 
     def close(self) -> None:
-        """Close the clients of all loops that run in other threads, without waiting for them."""
-        with self._lock:
-            clients, self._clients = dict(self._clients), WeakKeyDictionary()
-        for loop, client in clients.items():
-            if loop.is_running():
-                asyncio.run_coroutine_threadsafe(self._closing(client), loop)
+        """Close the clients of all loops; wait at most a second for those that run in other threads."""
+        here = _running_loop()
+        kept = self._taken()
+        others = _endings(kept, but=here)
+        if here in kept:
+            _ = asyncio.run_coroutine_threadsafe(kept[here].end(), here)
+        futures.wait(others, timeout=CLOSE_SECONDS)
 
-    async def _closing(self, client: C) -> None:
-        await self._close(client)
+    def _begin(self, loop: asyncio.AbstractEventLoop) -> _Kept[C]:
+        client = self._make()
+        kept = _Kept(client, self._life(loop, client))
+        with suppress(StopIteration):
+            kept.life.__anext__().send(None)  # up to its yield; from now on the loop knows it
+        with self._lock:
+            self._kept = {known: other for known, other in self._kept.items() if not known.is_closed()} | {loop: kept}
+        return kept
+
+    async def _life(self, loop: asyncio.AbstractEventLoop, client: C) -> AsyncGenerator[None, None]:
+        try:
+            yield
+        finally:
+            with self._lock:
+                if (kept := self._kept.get(loop)) is not None and kept.client is client:
+                    del self._kept[loop]
+            await self._close(client)
+
+    def _leave_the_parents(self) -> None:
+        if self._pid != os.getpid():
+            _inherited.append(self._kept)
+            self._kept, self._lock, self._pid = {}, threading.Lock(), os.getpid()
+
+    def _taken(self) -> dict[asyncio.AbstractEventLoop, _Kept[C]]:
+        self._leave_the_parents()
+        with self._lock:
+            kept, self._kept = self._kept, {}
+        return kept
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
+
+
+def _endings(
+    kept: dict[asyncio.AbstractEventLoop, _Kept[C]], *, but: asyncio.AbstractEventLoop | None
+) -> list[futures.Future[None]]:
+    return [
+        asyncio.run_coroutine_threadsafe(one.end(), loop)
+        for loop, one in kept.items()
+        if loop is not but and loop.is_running()
+    ]
