@@ -154,11 +154,13 @@ class StoreBackend(BaseCacheBackend):
         return await self._add(io, stored_key, raw, ttl)
 
     async def remove(self, io: IO, key: str, version: Version = None) -> bool:
-        return await self._drop(io, self.stored_key(key, version))
+        return await self._removed(io, self.stored_key(key, version))
 
     async def remove_many(self, io: IO, keys: Iterable[str], version: Version = None) -> int:
         stored_keys = list({self.stored_key(key, version) for key in keys})
-        return await self._drop_many(io, stored_keys) if stored_keys else 0
+        if self.expires_entries:
+            return await self._drop_many(io, stored_keys) if stored_keys else 0
+        return sum([await self._removed(io, stored_key) for stored_key in stored_keys])
 
     async def exists(self, io: IO, key: str, version: Version = None) -> bool:
         try:
@@ -169,11 +171,9 @@ class StoreBackend(BaseCacheBackend):
 
     async def extend(self, io: IO, key: str, ttl: float, version: Version = None) -> bool:
         stored_key = self.stored_key(key, version)
-        return await (self._drop(io, stored_key) if ttl <= 0 else self._touch(io, stored_key, ttl))
+        return await (self._removed(io, stored_key) if ttl <= 0 else self._touch(io, stored_key, ttl))
 
     async def bump(self, io: IO, key: str, delta: int, version: Version = None) -> int:
-        if isinstance(delta, bool) or not isinstance(delta, int):
-            raise TypeError(f"a counter is changed by an int, not {type(delta).__name__}: {delta!r}")
         return await self._bump(io, self.stored_key(key, version), delta, self.default_ttl)
 
     def stats(self) -> dict[str, int]:
@@ -231,6 +231,11 @@ class StoreBackend(BaseCacheBackend):
     async def _living(self, io: IO, stored_key: str) -> Frame | None:
         raw = await self._fetch(io, stored_key)
         return None if raw is None else await self._framed(io, stored_key, raw)
+
+    async def _removed(self, io: IO, stored_key: str) -> bool:
+        """Remove; tell whether there was a live one, since a store that ends no lifetimes may hold a dead one."""
+        was_there = self.expires_entries or await self._living(io, stored_key) is not None
+        return await self._drop(io, stored_key) and was_there
 
     async def _opened(self, io: IO, stored_key: str, raw: bytes, kind: Kind) -> Entry | None:
         frame = await self._framed(io, stored_key, raw)

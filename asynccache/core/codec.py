@@ -103,6 +103,8 @@ def decode(raw: bytes, key_hash: bytes) -> Frame:
     if payload_at > end:
         raise DamagedEntryError("the entry is shorter than it says")
     _, _, at_us, _, lifetime_ms = _HEAD.unpack_from(raw)
+    if flags & INTEGER:
+        integer_of(raw[payload_at:end])
     try:
         names = raw[tags_at:payload_at].decode("utf-8", "surrogatepass")
     except UnicodeDecodeError as error:

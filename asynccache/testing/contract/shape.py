@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from asynccache.serializers import PickleSerializer
 from asynccache.testing.contract.base import ContractBase
 
 if TYPE_CHECKING:
@@ -159,6 +158,8 @@ class ShapeContract(ContractBase):
         assert {type(name) for name in stats} <= {str}
 
     async def test_repr_tells_the_name_and_no_secret(self, make_cache: MakeCache) -> None:
+        from asynccache.serializers import PickleSerializer
+
         secret = "not to be shown 0123456789abcdef"  # noqa: S105  # made up, to look for it
         backend = make_cache(serializer=PickleSerializer(secret=secret)).backend
         for text in (repr(backend), str(backend), repr(backend.serializer)):

@@ -1,0 +1,40 @@
+"""A backend of your own: one file per entry, shared by all processes that see the directory.
+
+`io.offload` keeps a loop free while the disk works; lifetimes, counters, `add`, `touch` come from `StoreBackend`.
+"""
+
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from asynccache.backends.base import StoreBackend
+from asynccache.core.keys import key_hash
+from asynccache.model import Capability
+from asynccache.plan.io import IO
+
+
+class FileCacheBackend(StoreBackend):
+    capabilities = frozenset({Capability.KEEPS_ENTRIES, Capability.SUBSECOND_TTL, Capability.SHARED})
+
+    def __init__(self, directory: str, **options: Any) -> None:
+        super().__init__(**options)
+        self.directory = Path(directory)
+
+    async def _fetch(self, io: IO, key: str) -> bytes | None:
+        try:
+            return await io.offload((self.directory / key_hash(key).hex()).read_bytes)
+        except FileNotFoundError:
+            return None
+
+    async def _store(self, io: IO, key: str, raw: bytes, ttl: float) -> bool:
+        draft = self.directory / uuid4().hex  # so that nobody ever reads half a file
+        await io.offload(draft.write_bytes, raw)
+        await io.offload(draft.replace, self.directory / key_hash(key).hex())
+        return True
+
+    async def _drop(self, io: IO, key: str) -> bool:
+        try:
+            await io.offload((self.directory / key_hash(key).hex()).unlink)
+        except FileNotFoundError:
+            return False
+        return True
