@@ -1,7 +1,4 @@
-"""A backend of your own: one file per entry, shared by all processes that see the directory.
-
-`io.offload` keeps a loop free while the disk works; lifetimes, counters, `add`, `touch` come from `StoreBackend`.
-"""
+"""A backend of your own: one file per entry, shared by all processes that see the directory."""
 
 from pathlib import Path
 from typing import Any
@@ -14,6 +11,8 @@ from asynccache.plan.io import IO
 
 
 class FileCacheBackend(StoreBackend):
+    """Three coroutines; lifetimes, counters, `add`, `touch` and all else are what `StoreBackend` makes of them."""
+
     capabilities = frozenset({Capability.KEEPS_ENTRIES, Capability.SUBSECOND_TTL, Capability.SHARED})
 
     def __init__(self, directory: str, **options: Any) -> None:
@@ -34,7 +33,7 @@ class FileCacheBackend(StoreBackend):
 
     async def _drop(self, io: IO, key: str) -> bool:
         try:
-            await io.offload((self.directory / key_hash(key).hex()).unlink)
+            await io.offload((self.directory / key_hash(key).hex()).unlink)  # in a thread, where there is a loop
         except FileNotFoundError:
             return False
         return True

@@ -36,7 +36,9 @@ def real_frames(count: int) -> list[Frame]:
     for number in range(count):
         tags = ("user:7", "caf\xe9")[: number % 3]
         if number % 4 == 0:
-            frames.append(counter(dice.choice([0, 1, 5, -1, 10, 22, 1212, number, codec.INT64[0], codec.INT64[-1]]), tags))
+            frames.append(
+                counter(dice.choice([0, 1, 5, -1, 10, 22, 1212, number, codec.INT64[0], codec.INT64[-1]]), tags)
+            )
         else:
             payload = dice.randbytes(dice.choice([0, 1, 4, 9, 30]))
             frames.append(Frame(payload, Kind(number % 3), load_ms=number, cells=(number,) * (number % 2), tags=tags))

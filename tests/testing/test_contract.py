@@ -1,0 +1,166 @@
+"""The contract suite itself: green for an honest backend in either mode of pytest-asyncio, red for dishonest ones."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HONEST = """
+from asynccache.backends.base import StoreBackend
+from asynccache.core.entry import Kind
+from asynccache.model import Capability
+from asynccache.testing import BackendContract, FakeClock
+
+class Honest(StoreBackend):
+    capabilities = frozenset({Capability.KEEPS_ENTRIES, Capability.SUBSECOND_TTL})
+    stored = {}
+
+    async def _fetch(self, io, key):
+        return self.stored.get(key)
+
+    async def _store(self, io, key, raw, ttl):
+        self.stored[key] = raw
+        return True
+
+    async def _drop(self, io, key):
+        return self.stored.pop(key, None) is not None
+
+clock = FakeClock()
+
+class TestHonest(BackendContract):
+    time_is_free = True
+
+    def make_backend(self, **options):
+        return Honest(clock=clock, **options)
+
+    async def pass_time(self, seconds):
+        clock.advance(seconds)
+"""
+DISHONEST = {
+    "no falsy values": (
+        "async def get_async(self, key, version=None, *, default=None):\n"
+        "        return await super().get_async(key, version) or default",
+        "test_value_comes_back_with_its_type[async-zero]",
+    ),
+    "forgets lifetimes": (
+        "def lifetime(self, ttl):\n        return float('inf')",
+        "test_entries_end_when_their_lifetime_does[sync]",
+    ),
+    "rounds lifetimes down": (
+        "def lifetime(self, ttl):\n        return int(super().lifetime(ttl)) if ttl not in (None, float('inf')) else 300",
+        "test_lifetime_below_a_second_is_not_rounded_down_to_nothing[sync]",
+    ),
+    "strips keys": (
+        "def stored_key(self, key, version=None):\n        return super().stored_key(key.strip(), version)",
+        "test_no_key_is_taken_for_another[async]",
+    ),
+    "ignores versions": (
+        "def stored_key(self, key, version=None):\n        return super().stored_key(key)",
+        "test_versions_are_apart_in_every_operation[sync]",
+    ),
+    "add overwrites": (
+        "async def _add(self, io, key, raw, ttl):\n        return await self._store(io, key, raw, ttl)",
+        "test_add_stores_only_where_nothing_is[sync]",
+    ),
+    "counters are not exact": (
+        "async def _bump(self, io, key, delta, ttl):\n"
+        "        return int(float(await super()._bump(io, key, delta, ttl)))",
+        "test_extreme_steps_are_exact[async]",
+    ),
+    "counters lose their lifetime": (
+        "async def _bump(self, io, key, delta, ttl):\n"
+        "        number = await super()._bump(io, key, delta, ttl)\n"
+        "        await self._touch(io, key, ttl)\n"
+        "        return number",
+        "test_entries_end_when_their_lifetime_does[async]",
+    ),
+    "says atomic and is not": (
+        "capabilities = Honest.capabilities | {Capability.ATOMIC_COUNTERS}\n\n"
+        "    async def _add(self, io, key, raw, ttl):\n"
+        "        await io.offload(lambda: None)\n"
+        "        return True",
+        "test_one_of_many_concurrent_adds_wins[async]",
+    ),
+    "drops nothing when a value is refused": (
+        "async def _closed(self, io, key, value, ttl, kind=Kind.VALUE):\n"
+        "        return self._encoded(key, value, ttl, kind)",
+        "test_value_that_cannot_be_stored_takes_the_old_one_with_it[sync]",
+    ),
+    "tells its secret": (
+        "def __repr__(self):\n        return f'<Dishonest {vars(self.serializer)}>'",
+        "test_repr_tells_the_name_and_no_secret[sync]",
+    ),
+    "twins drift": (
+        "def touch(self, key, ttl=60, version=None):\n        return super().touch(key, ttl, version)",
+        "test_twins_take_the_same_arguments[sync]",
+    ),
+    "a page is a value": (
+        "async def read(self, io, key, version=None, kind=Kind.VALUE):\n"
+        "        return await super().read(io, key, version) or await super().read(io, key, version, Kind.PAGE)",
+        "test_page_is_a_miss_for_those_who_want_a_value[async]",
+    ),
+}
+
+
+def run_pytest(folder: Path, source: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    (folder / "test_it.py").write_text(source)
+    (folder / "pytest.ini").write_text(
+        "[pytest]\nasyncio_default_fixture_loop_scope = function\nfilterwarnings = error\n"
+    )
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *arguments]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
+
+
+@pytest.mark.parametrize("mode", ["auto", "strict"])
+def test_suite_is_green_in_both_modes_of_pytest_asyncio(tmp_path: Path, mode: str) -> None:
+    finished = run_pytest(tmp_path, HONEST, "-o", f"asyncio_mode={mode}", "test_it.py")
+    assert finished.returncode == 0, finished.stdout
+    assert " skipped" not in finished.stdout
+
+
+@pytest.fixture(scope="module")
+def outcomes(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Run each test once with its dishonest backend and once with the honest one, all in one process."""
+    source = HONEST + "".join(
+        f"""
+class Dishonest{number}(Honest):
+    {method}
+
+class TestDishonest{number}(TestHonest):
+    def make_backend(self, **options):
+        return Dishonest{number}(clock=clock, **options)
+"""
+        for number, (method, _) in enumerate(DISHONEST.values())
+    )
+    tests = [
+        f"test_it.py::{suite}::{test}"
+        for number, (_, test) in enumerate(DISHONEST.values())
+        for suite in (f"TestDishonest{number}", "TestHonest")
+    ]
+    return run_pytest(tmp_path_factory.mktemp("dishonest"), source, "-rpf", *tests).stdout
+
+
+@pytest.mark.parametrize("name", DISHONEST)
+def test_suite_finds_a_dishonest_backend_out(outcomes: str, name: str) -> None:
+    number, test = list(DISHONEST).index(name), DISHONEST[name][1]
+    assert f"FAILED test_it.py::TestDishonest{number}::{test}" in outcomes, outcomes
+    assert f"PASSED test_it.py::TestHonest::{test}" in outcomes
+
+
+def test_suite_says_what_a_subclass_must_bring(tmp_path: Path) -> None:
+    source = "from asynccache.testing import BackendContract\n\nclass TestMine(BackendContract):\n    pass\n"
+    finished = run_pytest(tmp_path, source, "-k", "test_stats_are_numbers", "test_it.py")
+    assert "TestMine needs make_backend(self, **options) or backend_factory" in finished.stdout
+
+
+def test_helpers_come_without_pytest() -> None:
+    script = "import sys, asynccache.testing\nassert 'pytest' not in sys.modules and 'starlette' not in sys.modules"
+    subprocess.run([sys.executable, "-c", script], check=True)
