@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from asynccache.errors import ConfigurationError
@@ -20,10 +20,11 @@ SCOPE_KEY = "asynccache"
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """What `install` puts into the scope of every request."""
+    """What `install` puts into the scope of every request; `lifespan_state` is what the app's own lifespan yielded."""
 
     injector: Injector
     service: CacheService
+    lifespan_state: dict[str, object] = field(default_factory=dict)
 
 
 def installed(scope: MutableMapping[str, Any]) -> Installed:

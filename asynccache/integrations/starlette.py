@@ -46,7 +46,7 @@ def install(app: Starlette, modules: Injector | Module | Iterable[Module]) -> In
     found = Installed(injector, _service(injector))
     setattr(app.state, SCOPE_KEY, found)
     app.add_middleware(_Announce, found=found)
-    _wrap_lifespan(app, found.service)
+    _wrap_lifespan(app, found)
     return injector
 
 
@@ -89,13 +89,14 @@ def _service(injector: Injector) -> CacheService:
     raise ConfigurationError("no CacheModule among the modules: add CacheModule.setup(default=...)")
 
 
-def _wrap_lifespan(app: Starlette, service: CacheService) -> None:
+def _wrap_lifespan(app: Starlette, found: Installed) -> None:
     inner = app.router.lifespan_context
 
     @asynccontextmanager
     async def lifespan(running: Starlette) -> AsyncIterator[Any]:
-        check_routes(app.routes, service)
-        async with service, inner(running) as state:
+        check_routes(app.routes, found.service)
+        async with found.service, inner(running) as state:
+            found.lifespan_state.update(state or {})
             yield state
 
     app.router.lifespan_context = lifespan
