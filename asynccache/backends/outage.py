@@ -17,11 +17,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import threading
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
+from weakref import WeakSet
 
 from asynccache.core.breaker import Breaker, Change
 from asynccache.core.events import BackendDown, BackendUp
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from asynccache.core.events import Event
 
 logger = logging.getLogger(__name__)
+_guards: WeakSet[OutageGuard] = WeakSet()
 _STALLED = 0.02
 """Seconds by which a timer may be late before the loop, and not the server, is held to be slow."""
 
@@ -73,7 +76,7 @@ class Due:
         return seconds
 
 
-@dataclass
+@dataclass(eq=False)
 class OutageGuard:
     """Watches over the operations at one server, from any thread and any loop.
 
@@ -93,9 +96,14 @@ class OutageGuard:
     breaker: Breaker = field(default_factory=Breaker)
 
     def __post_init__(self) -> None:
-        self._lock = threading.Lock()
+        self.begin_anew()
+        _guards.add(self)
         self._refusals: set[str] = set()
-        self._failures = (OSError, EOFError, OutOfStepError, *self.foreign)
+        self._failures: tuple[type[Exception], ...] = (OSError, EOFError, OutOfStepError, *self.foreign)
+
+    def begin_anew(self) -> None:
+        """Forget the parent's lock, in a forked child."""
+        self._lock = threading.Lock()
 
     @contextmanager
     def attempt(self, tried: str) -> Iterator[Due]:
@@ -182,24 +190,32 @@ async def in_time(seconds: float) -> AsyncIterator[None]:
     loop = asyncio.get_running_loop()
     async with asyncio.timeout(None) as scope:
         due = loop.time() + seconds
+        timers: list[asyncio.TimerHandle] = []
 
         def over() -> None:
-            nonlocal timer
             late = loop.time() - due
-            if late > _STALLED and timer.when() == due:
-                timer = loop.call_later(min(late, seconds), over)
+            if late > _STALLED and len(timers) == 1:
+                timers.append(loop.call_later(min(late, seconds), over))
             else:
                 scope.reschedule(loop.time())
 
-        timer = loop.call_at(due, over)
+        timers.append(loop.call_at(due, over))
         try:
             yield
         finally:
-            timer.cancel()
+            timers[-1].cancel()
 
 
-def checked_deadline(deadline: float) -> float:
+def checked_deadline(deadline: object) -> float:
     """Return a deadline in seconds that is above 0; anything else is a `ConfigurationError`."""
     if isinstance(deadline, bool) or not isinstance(deadline, int | float) or not 0 < deadline < float("inf"):
         raise ConfigurationError(f"deadline={deadline!r}: give seconds above 0, such as 0.15")
     return deadline
+
+
+def _begin_anew_in_child() -> None:
+    for guard in _guards:
+        guard.begin_anew()
+
+
+os.register_at_fork(after_in_child=_begin_anew_in_child)

@@ -1,0 +1,232 @@
+"""A Redis server as the backend sees it: `ask`, in both flavours.
+
+Few connections, for which callers wait in turn, so that a thousand of them are never "too many"; one deadline, waiting
+and connecting included; no retries. A connection whose exchange ended in any exception, a cancellation included, is
+dropped: no reply ever waits for the wrong caller. Connections to a loop belong to that loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+from asynccache.backends.outage import BusyError, OutOfStepError, RefusedError, in_time
+from asynccache.backends.redis_connections import BlockingLine, LoopLine, arguments_of
+from asynccache.backends.redis_questions import DOWN, Question, Refusal
+from asynccache.errors import BackendUnavailableError
+from asynccache.plan.clients import LoopClients
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from asynccache.backends.outage import Due, OutageGuard
+    from asynccache.backends.servers import Server
+    from asynccache.plan.io import IO
+
+
+class RedisNode:
+    """One server and all connections to it, to be asked from any thread and any loop.
+
+    Args:
+        server: where it is.
+        guard: its deadline, its breaker, its errors.
+        pool_size: how many connections each loop may have, and all threads together.
+        options: for redis-py's connections.
+    """
+
+    def __init__(self, server: Server, guard: OutageGuard, pool_size: int, options: Mapping[str, Any]) -> None:
+        arguments = arguments_of(server, options)
+        self.guard = guard
+        self._blocking = _BlockingLines(lambda: BlockingLine(server.scheme, arguments), pool_size)
+        self._loops = LoopClients(
+            lambda: _LoopLines(lambda: LoopLine(server.scheme, arguments), pool_size), _LoopLines.aclose
+        )
+
+    async def ask(self, io: IO, tried: str, *questions: Question) -> list[Any]:
+        """Ask these questions in one go and give the replies, each of the shape that its question allows.
+
+        Raises `BackendUnavailableError`.
+        """
+        replies: list[Any] = await io.twin(self._ask_blocking, self._ask_on_loop, tried, questions)
+        return replies
+
+    async def distrust(self, io: IO) -> None:
+        """Use none of this flavour's connections for anything new."""
+        await io.twin(self._blocking.drop, self._drop_on_loop)
+
+    async def shut(self, io: IO) -> None:
+        """Close all connections, those of other loops too."""
+        await io.twin(self._shut_blocking, self._shut_on_loop)
+
+    def _ask_blocking(self, tried: str, questions: Sequence[Question]) -> list[Any]:
+        try:
+            with self.guard.attempt(tried) as due:
+                return self._blocking.exchange(questions, due)
+        except BackendUnavailableError:
+            if self.guard.is_down:
+                self._blocking.drop()
+            raise
+
+    async def _ask_on_loop(self, tried: str, questions: Sequence[Question]) -> list[Any]:
+        lines = self._loops.current()
+        try:
+            with self.guard.attempt(tried):
+                return await lines.exchange(questions, self.guard.deadline)
+        except BackendUnavailableError:
+            if self.guard.is_down:
+                await lines.drop()
+            raise
+
+    async def _drop_on_loop(self) -> None:
+        await self._loops.current().drop()
+
+    def _shut_blocking(self) -> None:
+        self._blocking.drop()
+        self._loops.close()
+
+    async def _shut_on_loop(self) -> None:
+        self._blocking.drop()
+        await self._loops.aclose()
+
+
+class _BlockingLines:
+    """The connections that threads share."""
+
+    def __init__(self, make: Callable[[], BlockingLine], size: int) -> None:
+        self._make = make
+        self._size = size
+        self._begin()
+        _to_begin_anew.add(self)
+
+    def _begin(self) -> None:
+        self._free = threading.Semaphore(self._size)
+        self._idle: deque[BlockingLine] = deque()
+        self._epoch = 0
+
+    def exchange(self, questions: Sequence[Question], due: Due) -> list[Any]:
+        if not self._free.acquire(timeout=due.left()):
+            raise BusyError(f"all {self._size} connections were busy all the time")
+        try:
+            epoch, line = self._epoch, self._clean(due)
+            try:
+                replies = _checked(questions, line.exchange(questions, due))
+            except BaseException:
+                line.drop()
+                raise
+            if epoch == self._epoch:
+                self._idle.append(line)
+            else:
+                line.drop()
+            return replies
+        finally:
+            self._free.release()
+
+    def drop(self) -> None:
+        """Close those that are idle now, and the others when they have their replies."""
+        self._epoch += 1
+        while self._idle:
+            try:
+                line = self._idle.pop()
+            except IndexError:
+                return
+            line.drop()
+
+    def _clean(self, due: Due) -> BlockingLine:
+        while self._idle:
+            try:
+                line = self._idle.pop()
+            except IndexError:
+                break
+            if line.is_clean(due):
+                return line
+            line.drop()
+        return self._make()
+
+
+class _LoopLines:
+    """The connections of one loop."""
+
+    def __init__(self, make: Callable[[], LoopLine], size: int) -> None:
+        self._make = make
+        self._size = size
+        self._free = asyncio.Semaphore(size)
+        self._idle: list[LoopLine] = []
+        self._used: set[LoopLine] = set()
+        self._epoch = 0
+
+    async def exchange(self, questions: Sequence[Question], seconds: float) -> list[Any]:
+        waiting = True
+        try:
+            async with in_time(seconds), self._free:
+                waiting = False
+                return await self._exchange(questions)
+        except TimeoutError:
+            if waiting:
+                raise BusyError(f"all {self._size} connections were busy for {seconds:g} s") from None
+            raise
+
+    async def drop(self) -> None:
+        """Close those that are idle now, and the others when they have their replies."""
+        self._epoch += 1
+        while self._idle:
+            await self._idle.pop().drop()
+
+    async def aclose(self) -> None:
+        """Close all at once."""
+        await self.drop()
+        for line in list(self._used):
+            await line.drop()
+
+    async def _exchange(self, questions: Sequence[Question]) -> list[Any]:
+        epoch, line = self._epoch, await self._clean()
+        self._used.add(line)
+        try:
+            replies = _checked(questions, await line.exchange(questions))
+        except BaseException:
+            await line.drop()
+            raise
+        finally:
+            self._used.discard(line)
+        if epoch == self._epoch:
+            self._idle.append(line)
+        else:
+            await line.drop()
+        return replies
+
+    async def _clean(self) -> LoopLine:
+        while self._idle:
+            line = self._idle.pop()
+            if await line.is_clean():
+                return line
+            await line.drop()
+        return self._make()
+
+
+def _checked(questions: Sequence[Question], replies: list[Any]) -> list[Any]:
+    refused = None
+    for question, reply in zip(questions, replies, strict=True):
+        if isinstance(reply, Refusal):
+            refused = refused if reply.code in question.answers else refused or reply
+        elif not question.fits(reply):
+            command = bytes(question.words[0]).decode()
+            raise OutOfStepError(f"a reply of type {type(reply).__name__} is none to {command}")
+    if refused is None:
+        return replies
+    if refused.code in DOWN:
+        raise ConnectionRefusedError(refused.said)
+    raise RefusedError(refused.said)
+
+
+_to_begin_anew: WeakSet[_BlockingLines] = WeakSet()
+
+
+def _begin_anew_in_child() -> None:
+    for lines in _to_begin_anew:
+        lines._begin()  # noqa: SLF001  # sockets and locks are the parent's
+
+
+os.register_at_fork(after_in_child=_begin_anew_in_child)

@@ -1,0 +1,229 @@
+"""One connection to a Redis server, in both flavours: the only file that knows redis-py.
+
+redis-py connects, authenticates and parses. A line is told what to ask and gives back the replies, an error that the
+server answered being a `Refusal`; it raises the errors of `FOREIGN_ERRORS`, `OSError` and `OutOfStepError`.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from redis import Connection, RedisError, ResponseError, SSLConnection, UnixDomainSocketConnection
+from redis import TimeoutError as RedisTimeoutError
+from redis import asyncio as on_loop
+from redis.connection import URL_QUERY_ARGUMENT_PARSERS
+
+from asynccache.backends.outage import OutOfStepError
+from asynccache.backends.redis_questions import Refusal
+from asynccache.backends.servers import UNIX, Server
+from asynccache.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import asyncio
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from asynccache.backends.outage import Due
+    from asynccache.backends.redis_questions import Question
+
+FOREIGN_ERRORS: tuple[type[Exception], ...] = (RedisError,)
+_OURS = {
+    "connection_class": "servers",
+    "connection_pool": "pool_size",
+    "decode_responses": "serializer",
+    "host": "servers",
+    "max_connections": "pool_size",
+    "path": "servers",
+    "port": "servers",
+    "retry": "on_error",
+    "retry_on_error": "on_error",
+    "retry_on_timeout": "on_error",
+    "socket_connect_timeout": "deadline",
+    "socket_timeout": "deadline",
+}
+"""What redis-py calls what an option of ours decides."""
+
+
+class _DueSocket:
+    """A socket each of whose calls ends when the operation's deadline does: redis-py would give each its own time."""
+
+    def __init__(self, socket: Any, connection: Any) -> None:
+        self._socket = socket
+        self._connection = connection
+
+    def sendall(self, chunk: bytes) -> None:
+        self._socket.settimeout(self._connection.due.left())
+        self._socket.sendall(chunk)
+
+    def recv_into(self, buffer: bytearray) -> int:
+        self._socket.settimeout(self._connection.due.left())
+        return int(self._socket.recv_into(buffer))
+
+    def recv(self, *size: int) -> bytes:
+        self._socket.settimeout(self._connection.due.left())
+        return bytes(self._socket.recv(*size))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._socket, name)
+
+
+class _InTime:
+    """What makes a connection of redis-py keep to the deadline of the operation of the moment."""
+
+    due: Due
+    socket_timeout: float | None
+    socket_connect_timeout: float | None
+
+    def _connect(self) -> Any:
+        self.socket_timeout = self.socket_connect_timeout = self.due.left()
+        return _DueSocket(super()._connect(), self)  # type: ignore[misc]  # the next class has it
+
+
+class _TcpInTime(_InTime, Connection):
+    pass
+
+
+class _TlsInTime(_InTime, SSLConnection):
+    pass
+
+
+class _UnixInTime(_InTime, UnixDomainSocketConnection):
+    pass
+
+
+_readers: Mapping[str, Any] = URL_QUERY_ARGUMENT_PARSERS
+_BLOCKING = {"redis": _TcpInTime, "rediss": _TlsInTime, UNIX: _UnixInTime}
+_ON_LOOP = {
+    "redis": on_loop.Connection,
+    "rediss": on_loop.SSLConnection,
+    UNIX: on_loop.UnixDomainSocketConnection,
+}
+
+
+class BlockingLine:
+    """A connection for callers off a loop; one at a time uses it."""
+
+    def __init__(self, scheme: str, arguments: Mapping[str, Any]) -> None:
+        self._connection = _BLOCKING[scheme](**arguments)
+
+    def is_clean(self, due: Due) -> bool:
+        """Tell whether it is open, and nothing that nobody asked for is waiting in it."""
+        self._connection.due = due
+        try:
+            return self._connection.is_connected and not self._connection.can_read()
+        except (RedisError, OSError):
+            return False
+
+    def exchange(self, questions: Sequence[Question], due: Due) -> list[Any]:
+        """Ask, and read all replies, connecting first where need be."""
+        connection = self._connection
+        connection.due = due
+        with _translated():
+            connection.connect()
+            connection.send_packed_command(connection.pack_commands(_commands(questions)), check_health=False)
+            return [self._reply() for _ in questions]
+
+    def drop(self) -> None:
+        """Close at once."""
+        self._connection.disconnect()
+
+    def _reply(self) -> Any:
+        try:
+            return self._connection.read_response()
+        except ResponseError as answered:
+            return _refusal(answered)
+
+
+class LoopLine:
+    """A connection of one loop; one task at a time uses it."""
+
+    def __init__(self, scheme: str, arguments: Mapping[str, Any]) -> None:
+        self._connection = _ON_LOOP[scheme](**arguments)
+        self._transport: asyncio.WriteTransport | None = None
+
+    async def is_clean(self) -> bool:
+        """Tell whether it is open, and nothing that nobody asked for is waiting in it."""
+        try:
+            return self._connection.is_connected and not await self._connection.can_read()
+        except (RedisError, OSError):
+            return False
+
+    async def exchange(self, questions: Sequence[Question]) -> list[Any]:
+        """Ask, and read all replies, connecting first where need be; any exception ends the connection."""
+        connection = self._connection
+        with _translated():
+            if self._transport is None:
+                await connection.connect()
+                self._transport = connection._writer.transport  # noqa: SLF001  # see drop
+            packed = connection.pack_commands(_commands(questions))
+            await connection.send_packed_command(packed, check_health=False)
+            return [await self._reply() for _ in questions]
+
+    async def drop(self) -> None:
+        """Close at once, without a suspension; what redis-py does would wait for a frozen server to take all bytes."""
+        if self._transport is not None:
+            self._transport.abort()
+            self._transport = None
+        await self._connection.disconnect(nowait=True)
+
+    async def _reply(self) -> Any:
+        try:
+            return await self._connection.read_response()
+        except ResponseError as answered:
+            return _refusal(answered)
+
+
+def arguments_of(server: Server, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what redis-py's connections to this server are made with, having tried it.
+
+    Options of the call beat those of the URL. Raises `ConfigurationError` for what redis-py does not take.
+    """
+    given = {**_from_url(server), **options}
+    if taken := sorted(_OURS.keys() & given.keys()):
+        raise ConfigurationError(f"the Redis option {taken[0]!r} is decided here by {_OURS[taken[0]]}=...")
+    where = {"path": server.path} if server.scheme == UNIX else {"host": server.host, "port": server.port}
+    ours = {"socket_timeout": None, "socket_connect_timeout": None, "driver_info": None, "protocol": 2}
+    arguments = {**ours, **given, **where}
+    try:
+        _BLOCKING[server.scheme](**arguments)
+        _ON_LOOP[server.scheme](**arguments)
+    except (TypeError, ValueError, RedisError) as refused:
+        raise ConfigurationError(f"redis-py does not take the options for {server.name}: {refused}") from refused
+    return arguments
+
+
+def _from_url(server: Server) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    try:
+        for name, text in server.query.items():
+            found[name] = _readers.get(name, str)(text)
+        if server.scheme != UNIX and server.path.strip("/"):
+            found.setdefault("db", int(server.path.strip("/")))
+    except (TypeError, ValueError):
+        raise ConfigurationError(
+            f"{server.name}: {server.path or ''}?{'&'.join(server.query)}: a database is a number, as in /0"
+        ) from None
+    credentials = {"username": server.username, "password": server.password}
+    return found | {name: text for name, text in credentials.items() if text is not None}
+
+
+def _commands(questions: Sequence[Question]) -> list[tuple[bytes | int, ...]]:
+    return [question.words for question in questions]
+
+
+def _refusal(answered: ResponseError) -> Refusal:
+    said = str(answered)
+    code = answered.status_code or said.partition(" ")[0]
+    return Refusal(code, said if said.startswith(code) else f"{code} {said}")
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except RedisTimeoutError as late:
+        raise TimeoutError(str(late)) from late
+    except (RedisError, OSError, OutOfStepError):
+        raise
+    except Exception as confusion:  # what a parser raises on garbage is whatever its code ran into
+        raise OutOfStepError(f"{type(confusion).__name__}: {confusion}") from confusion
