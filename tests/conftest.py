@@ -6,14 +6,24 @@ A test that kills, freezes or configures a server starts its own: `fresh_redis`,
 
 import os
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import Protocol, TypeVar
 from uuid import uuid4
 
 import pytest
 from hypothesis import settings
 
-from tests.servers import FaultProxy, Memcached, Redis, RedisReplicaSet, Running, Server, named_by_environment
+from tests.servers import (
+    FaultProxy,
+    Memcached,
+    Missing,
+    Redis,
+    RedisReplicaSet,
+    Running,
+    Server,
+    find,
+    named_by_environment,
+)
 
 S = TypeVar("S", bound=Server | RedisReplicaSet | FaultProxy)
 
@@ -38,6 +48,17 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     long = [item for item in items if item.get_closest_marker("long")]
     items[:] = [item for item in items if item not in long]
     config.hook.pytest_deselected(items=long)
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Fetch what the tests will start: before them, since a download is slower than a test may be."""
+    if session.config.option.collectonly:
+        return
+    fixtures = {name for item in session.items for name in getattr(item, "fixturenames", ())}
+    for program, word in (("redis-server", "redis"), ("memcached", "memcached")):
+        if any(word in name for name in fixtures) and not named_by_environment(word):
+            with suppress(Missing):  # whoever starts it will hear
+                find(program)
 
 
 @pytest.fixture
