@@ -45,65 +45,73 @@ class TestHonest(BackendContract):
 """
 DISHONEST = {
     "no falsy values": (
-        "async def get_async(self, key, version=None, *, default=None):\n"
-        "        return await super().get_async(key, version) or default",
+        """async def get_async(self, key, version=None, *, default=None):
+        return await super().get_async(key, version) or default""",
         "test_value_comes_back_with_its_type[async-zero]",
     ),
     "forgets lifetimes": (
-        "def lifetime(self, ttl):\n        return float('inf')",
+        """def lifetime(self, ttl):
+        return float('inf')""",
         "test_entries_end_when_their_lifetime_does[sync]",
     ),
     "rounds lifetimes down": (
-        "def lifetime(self, ttl):\n        return int(super().lifetime(ttl)) if ttl not in (None, float('inf')) else 300",
+        """def lifetime(self, ttl):
+        return float(int(super().lifetime(ttl)))""",
         "test_lifetime_below_a_second_is_not_rounded_down_to_nothing[sync]",
     ),
     "strips keys": (
-        "def stored_key(self, key, version=None):\n        return super().stored_key(key.strip(), version)",
+        """def stored_key(self, key, version=None):
+        return super().stored_key(key.strip(), version)""",
         "test_no_key_is_taken_for_another[async]",
     ),
     "ignores versions": (
-        "def stored_key(self, key, version=None):\n        return super().stored_key(key)",
+        """def stored_key(self, key, version=None):
+        return super().stored_key(key)""",
         "test_versions_are_apart_in_every_operation[sync]",
     ),
     "add overwrites": (
-        "async def _add(self, io, key, raw, ttl):\n        return await self._store(io, key, raw, ttl)",
+        """async def _add(self, io, key, raw, ttl):
+        return await self._store(io, key, raw, ttl)""",
         "test_add_stores_only_where_nothing_is[sync]",
     ),
     "counters are not exact": (
-        "async def _bump(self, io, key, delta, ttl):\n"
-        "        return int(float(await super()._bump(io, key, delta, ttl)))",
+        """async def _bump(self, io, key, delta, ttl):
+        return int(float(await super()._bump(io, key, delta, ttl)))""",
         "test_extreme_steps_are_exact[async]",
     ),
     "counters lose their lifetime": (
-        "async def _bump(self, io, key, delta, ttl):\n"
-        "        number = await super()._bump(io, key, delta, ttl)\n"
-        "        await self._touch(io, key, ttl)\n"
-        "        return number",
+        """async def _bump(self, io, key, delta, ttl):
+        number = await super()._bump(io, key, delta, ttl)
+        await self._touch(io, key, ttl)
+        return number""",
         "test_entries_end_when_their_lifetime_does[async]",
     ),
     "says atomic and is not": (
-        "capabilities = Honest.capabilities | {Capability.ATOMIC_COUNTERS}\n\n"
-        "    async def _add(self, io, key, raw, ttl):\n"
-        "        await io.offload(lambda: None)\n"
-        "        return True",
+        """capabilities = Honest.capabilities | {Capability.ATOMIC_COUNTERS}
+
+    async def _add(self, io, key, raw, ttl):
+        await io.offload(lambda: None)
+        return True""",
         "test_one_of_many_concurrent_adds_wins[async]",
     ),
     "drops nothing when a value is refused": (
-        "async def _closed(self, io, key, value, ttl, kind=Kind.VALUE):\n"
-        "        return self._encoded(key, value, ttl, kind)",
+        """async def _closed(self, io, key, value, ttl, kind=Kind.VALUE):
+        return self._encoded(key, value, ttl, kind)""",
         "test_value_that_cannot_be_stored_takes_the_old_one_with_it[sync]",
     ),
     "tells its secret": (
-        "def __repr__(self):\n        return f'<Dishonest {vars(self.serializer)}>'",
+        """def __repr__(self):
+        return f'<Dishonest {vars(self.serializer)}>'""",
         "test_repr_tells_the_name_and_no_secret[sync]",
     ),
     "twins drift": (
-        "def touch(self, key, ttl=60, version=None):\n        return super().touch(key, ttl, version)",
+        """def touch(self, key, ttl=60, version=None):
+        return super().touch(key, ttl, version)""",
         "test_twins_take_the_same_arguments[sync]",
     ),
     "a page is a value": (
-        "async def read(self, io, key, version=None, kind=Kind.VALUE):\n"
-        "        return await super().read(io, key, version) or await super().read(io, key, version, Kind.PAGE)",
+        """async def read(self, io, key, version=None, kind=Kind.VALUE):
+        return await super().read(io, key, version) or await super().read(io, key, version, Kind.PAGE)""",
         "test_page_is_a_miss_for_those_who_want_a_value[async]",
     ),
 }
