@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from asynccache.config import BackendLike
-    from asynccache.core.events import Listener
+    from asynccache.core.events import Event, Listener
     from asynccache.core.lifetime import Ttl
     from asynccache.model import BaseCacheBackend, Version
 
@@ -28,7 +28,8 @@ class CacheService(ICacheService):
     """Named backends: `CacheService(default="redis://localhost", sessions="local")`.
 
     Each is an instance, a URL or a bare word. Connections are made by the first operation; `start`/`start_async` make
-    them earlier, `close`/`aclose` let them go, and `with` and `async with` do both. `flights` are the loads under way.
+    them earlier, `close`/`aclose` let them go, and `with` and `async with` do both. `flights` are the loads under way,
+    `listeners` are told the events of all backends.
 
     Raises `ConfigurationError` where `default` is missing or something cannot be made a backend of.
     """
@@ -36,11 +37,12 @@ class CacheService(ICacheService):
     def __init__(self, **backends: BackendLike) -> None:
         if "default" not in backends:
             raise ConfigurationError(f"no backend is called 'default', only {sorted(backends)}: add default=...")
+        self.listeners: list[Listener] = []
         self.flights = Flights()
         self._loader = Loader(self.flights)
         self._backends: dict[str, BaseCacheBackend] = {}
         for name, given in backends.items():
-            self._backends[name] = backend_of(given)
+            self._backends[name] = self._adopted(given)
         self._default = self._backends["default"]
 
     def __repr__(self) -> str:
@@ -57,10 +59,15 @@ class CacheService(ICacheService):
     def stats(self) -> dict[str, dict[str, int]]:
         return {name: backend.stats() for name, backend in self._backends.items()}
 
-    def listen(self, listener: Listener) -> None:
-        """Tell this listener every event of every backend, from now on."""
-        for backend in self._backends.values():
-            backend.listeners.append(listener)
+    def _tell(self, event: Event) -> None:
+        for listener in self.listeners:
+            listener(event)
+
+    def _adopted(self, given: BackendLike) -> BaseCacheBackend:
+        backend = backend_of(given)
+        if self._tell not in backend.listeners:
+            backend.listeners.append(self._tell)
+        return backend
 
     @contextmanager
     def replaced(self, **backends: BackendLike) -> Iterator[Self]:
@@ -68,7 +75,7 @@ class CacheService(ICacheService):
         before = self._backends
         for name in backends:
             self.get_backend(name)
-        others = {name: backend_of(given) for name, given in backends.items()}
+        others = {name: self._adopted(given) for name, given in backends.items()}
         self._backends = before | others
         self._default = self._backends["default"]
         try:

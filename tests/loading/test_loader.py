@@ -4,7 +4,6 @@ import asyncio
 import copy
 import threading
 import time
-import traceback
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -133,9 +132,10 @@ async def test_each_waiter_of_a_failed_load_has_an_exception_of_its_own(cache):
     assert len({id(error) for error in errors}) == 50
     assert {(type(error), error.args) for error in errors} == {(LookupError, ("no such row",))}
     original = source.value
-    assert errors[0] is original
-    assert all(error.__cause__ is original for error in errors[1:])
-    assert len({id(traceback.extract_tb(error.__traceback__)) for error in errors}) == 50
+    assert original in errors
+    assert all(error.__cause__ is original for error in errors if error is not original)
+    tracebacks = [error.__traceback__ for error in errors]
+    assert len({id(trace) for trace in tracebacks}) == 50
 
 
 def test_threads_waiting_for_a_failed_load_have_exceptions_of_their_own(cache):
@@ -163,9 +163,8 @@ async def test_an_exception_that_cannot_be_copied_is_told_all_the_same(cache):
     errors = await asyncio.gather(
         *(cache.get_or_set_async("key", source.load_async) for _ in range(2)), return_exceptions=True
     )
-    assert type(errors[0]) is Odd
-    assert type(errors[1]) is CacheError
-    assert "Odd: broken" in str(errors[1])
+    assert {type(error) for error in errors} == {Odd, CacheError}
+    assert {str(error) for error in errors} == {"broken", "the load failed: Odd: broken"}
 
 
 async def test_a_failed_load_is_not_stored(cache):
