@@ -1,10 +1,13 @@
-"""Python's own types as msgpack extension types: what msgpack does not know, or would give back as something else."""
+"""Python's own types as msgpack extension types: what msgpack does not know, or would give back as something else.
 
-from collections.abc import Callable, Mapping
-from datetime import date, datetime, time, timedelta
+The contents of an extension type are msgpack again, so that msgspec does nearly all of the work.
+"""
+
+from collections.abc import Callable, Container, Mapping
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import PosixPath, PurePath, PurePosixPath, PureWindowsPath, WindowsPath
-from typing import Any
+from typing import Any, NoReturn
 from uuid import UUID
 
 from msgspec import UNSET, UnsetType
@@ -16,9 +19,11 @@ from asynccache.serializers import moments
 from asynccache.serializers.classes import Recipe, registrable
 from asynccache.serializers.plain import MAX_DEPTH, SCALARS, full_name, too_deep
 
-_INT64 = range(-(2**63), 2**63)
+Way = Callable[[Any, int], Any]
+
 _PATHS: tuple[type[PurePath], ...] = (PurePosixPath, PureWindowsPath, PosixPath, WindowsPath)
-_encode = Encoder().encode
+_INT64 = range(-(2**63), 2**63)
+encode = Encoder(uuid_format="bytes").encode
 
 
 class Code:
@@ -32,61 +37,95 @@ class Code:
     INT = 6
     STR = 7
     DATETIME = 8
-    DATE = 9
-    TIME = 10
-    TIMEDELTA = 11
-    DECIMAL = 12
-    UUID = 13
-    PATH = 14
-    OBJECT = 15
-    UNSET = 16
+    ZONED_DATETIME = 9
+    DATE = 10
+    TIME = 11
+    ZONED_TIME = 12
+    TIMEDELTA = 13
+    DECIMAL = 14
+    UUID = 15
+    PATH = 16
+    OBJECT = 17
+    UNSET = 18
 
 
-class Packer:
-    """Turns a value into one that msgpack gives back unchanged.
+class _Ways(dict[type, Way]):
+    """How each type is packed: a function of the value and of how much deeper its contents may lie."""
 
-    A careful one looks at each int and str whether msgpack can hold it; that is slow and rarely needed.
+    def __missing__(self, kind: type) -> NoReturn:
+        way_out = "convert it to a type that can be stored"
+        if registrable(kind):
+            way_out = f"register it with MsgpackSerializer(types=[{kind.__name__}])"
+        raise SerializationError(f"cannot store a {full_name(kind)}: {way_out}, or use PickleSerializer(secret=...)")
+
+
+def packer(known: Mapping[type, Recipe], *, careful: bool = False) -> Callable[[Any], Any]:
+    """Give the function that turns a value into one that msgpack gives back unchanged.
+
+    It raises `SerializationError` for what is not known. A careful one looks at each int and str whether msgpack can
+    hold it; that is slow and rarely needed.
     """
+    scalars = SCALARS - {int, str} if careful else SCALARS
+    ways = _Ways(_LEAVES)
+    ways |= {
+        **dict.fromkeys(scalars, lambda value, _room: value),
+        list: _list_way(scalars, ways),
+        dict: _dict_way(scalars, ways),
+        tuple: _wrapped_way(Code.TUPLE, scalars, ways),
+        set: _wrapped_way(Code.SET, scalars, ways),
+        frozenset: _wrapped_way(Code.FROZENSET, scalars, ways),
+        **{kind: _object_way(recipe, ways) for kind, recipe in known.items()},
+    }
+    return lambda value: ways[type(value)](value, MAX_DEPTH)
 
-    def __init__(self, known: Mapping[type, Recipe], *, careful: bool = False) -> None:
-        self._scalars = SCALARS - {int, str} if careful else SCALARS
-        self._ways: dict[type, Callable[[Any, int], Any]] = {
-            list: self._list,
-            dict: self._dict,
-            tuple: lambda value, room: Ext(Code.TUPLE, _encode(self._list(value, room))),
-            set: lambda value, room: Ext(Code.SET, _encode(self._list(value, room))),
-            frozenset: lambda value, room: Ext(Code.FROZENSET, _encode(self._list(value, room))),
-            int: _packed_int,
-            str: _packed_str,
-            **{kind: _leaf(code, dump) for kind, (code, dump) in _LEAVES.items()},
-            **{kind: self._object(recipe) for kind, recipe in known.items()},
-        }
 
-    def pack(self, value: Any, room: int = MAX_DEPTH) -> Any:
-        """Give what msgpack is to encode; `SerializationError` names a type that is not known."""
-        kind = type(value)
-        if kind in self._scalars:
-            return value
-        way = self._ways.get(kind)
-        if way is None:
-            raise _unknown(kind)
+def _list_way(scalars: Container[type], ways: _Ways) -> Way:
+    def pack_list(value: list[Any], room: int) -> list[Any]:
         if not room:
             raise too_deep()
-        return way(value, room - 1)
+        room -= 1
+        return [item if type(item) in scalars else ways[type(item)](item, room) for item in value]
 
-    def _list(self, value: Any, room: int) -> list[Any]:
-        scalars, pack = self._scalars, self.pack
-        return [item if type(item) in scalars else pack(item, room) for item in value]
+    return pack_list
 
-    def _dict(self, value: dict[Any, Any], room: int) -> Any:
-        scalars, pack = self._scalars, self.pack
-        if scalars.issuperset(map(type, value)):
-            return {key: item if type(item) in scalars else pack(item, room) for key, item in value.items()}
-        return Ext(Code.DICT, _encode([pack(part, room) for pair in value.items() for part in pair]))
 
-    def _object(self, recipe: Recipe) -> Callable[[Any, int], Ext]:
-        label, dump, pack = recipe.label, recipe.dump, self.pack
-        return lambda value, room: Ext(Code.OBJECT, _encode((label, pack(dump(value), room))))
+def _dict_way(scalars: Container[type], ways: _Ways) -> Way:
+    def pack_dict(value: dict[Any, Any], room: int) -> Any:
+        if not room:
+            raise too_deep()
+        room -= 1
+        packed = {}
+        for key, item in value.items():
+            if type(key) not in scalars:
+                return Ext(Code.DICT, encode([ways[type(part)](part, room) for pair in value.items() for part in pair]))
+            packed[key] = item if type(item) in scalars else ways[type(item)](item, room)
+        return packed
+
+    return pack_dict
+
+
+def _wrapped_way(code: int, scalars: Container[type], ways: _Ways) -> Way:
+    pack_items = _list_way(scalars, ways)
+
+    def wrap(value: Any, room: int) -> Ext:
+        for item in value:
+            if type(item) not in scalars:
+                return Ext(code, encode(pack_items(value, room)))
+        return Ext(code, encode(value))
+
+    return wrap
+
+
+def _object_way(recipe: Recipe, ways: _Ways) -> Way:
+    label, dump = recipe.label, recipe.dump
+
+    def pack_object(value: Any, room: int) -> Ext:
+        if not room:
+            raise too_deep()
+        parts = dump(value)
+        return Ext(Code.OBJECT, encode((label, ways[type(parts)](parts, room - 1))))
+
+    return pack_object
 
 
 def unpacker(known: Mapping[str, Recipe]) -> Callable[[int, memoryview], Any]:
@@ -96,7 +135,7 @@ def unpacker(known: Mapping[str, Recipe]) -> Callable[[int, memoryview], Any]:
     def unpack(code: int, payload: memoryview) -> Any:
         return ways[code](payload)
 
-    items = Decoder(ext_hook=unpack).decode
+    items = Decoder(list, ext_hook=unpack).decode
     ways |= {
         Code.TUPLE: Decoder(tuple, ext_hook=unpack).decode,
         Code.SET: Decoder(set, ext_hook=unpack).decode,
@@ -106,32 +145,6 @@ def unpacker(known: Mapping[str, Recipe]) -> Callable[[int, memoryview], Any]:
         **_LOADS,
     }
     return unpack
-
-
-def _leaf(code: int, dump: Callable[[Any], Any]) -> Callable[[Any, int], Ext]:
-    return lambda value, room: Ext(code, dump(value))  # noqa: ARG005  # containers need the room, leaves do not
-
-
-def _packed_int(value: int, room: int) -> int | Ext:  # noqa: ARG001  # likewise
-    if value in _INT64:
-        return value
-    return Ext(Code.INT, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
-
-
-def _packed_str(value: str, room: int) -> str | Ext:  # noqa: ARG001  # likewise
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return Ext(Code.STR, value.encode("utf-8", "surrogatepass"))
-    return value
-
-
-def _dump_path(value: PurePath) -> bytes:
-    return bytes([_PATHS.index(type(value))]) + str(value).encode("utf-8", "surrogatepass")
-
-
-def _load_path(payload: memoryview) -> PurePath:
-    return _PATHS[payload[0]](str(payload[1:], "utf-8", "surrogatepass"))
 
 
 def _paired(flat: list[Any]) -> dict[Any, Any]:
@@ -146,35 +159,74 @@ def _made(known: Mapping[str, Recipe], label: str, state: Any) -> Any:
     return recipe.load(state)
 
 
-def _unknown(kind: type) -> SerializationError:
-    known = f"register it with MsgpackSerializer(types=[{kind.__name__}])"
-    convert = "convert it to a type that can be stored"
-    way_out = known if registrable(kind) else convert
-    return SerializationError(f"cannot store a {full_name(kind)}: {way_out}, or use PickleSerializer(secret=...)")
+def _leaf(code: int) -> Way:
+    return lambda value, _room: Ext(code, encode(value))
 
 
-_LEAVES: dict[type, tuple[int, Callable[[Any], Any]]] = {
-    bytearray: (Code.BYTEARRAY, bytes),
-    datetime: (Code.DATETIME, moments.dump_datetime),
-    date: (Code.DATE, moments.dump_date),
-    time: (Code.TIME, moments.dump_time),
-    timedelta: (Code.TIMEDELTA, moments.dump_timedelta),
-    Decimal: (Code.DECIMAL, lambda value: str(value).encode()),
-    UUID: (Code.UUID, lambda value: value.bytes),
-    UnsetType: (Code.UNSET, lambda _: b""),
-    **dict.fromkeys(_PATHS, (Code.PATH, _dump_path)),
+def _datetime(value: datetime, _room: int) -> Any:
+    if not value.fold:
+        zone = value.tzinfo
+        if zone is None:
+            return Ext(Code.DATETIME, encode(value))
+        if zone is UTC:
+            return value  # msgpack's own timestamp
+    return Ext(Code.ZONED_DATETIME, encode(moments.parts(value)))
+
+
+def _time(value: time, _room: int) -> Ext:
+    if value.tzinfo is None and not value.fold:
+        return Ext(Code.TIME, encode(value))
+    return Ext(Code.ZONED_TIME, encode(moments.parts(value)))
+
+
+def _int(value: int, _room: int) -> int | Ext:
+    if value in _INT64:
+        return value
+    return Ext(Code.INT, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
+
+
+def _str(value: str, _room: int) -> str | Ext:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return Ext(Code.STR, value.encode("utf-8", "surrogatepass"))
+    return value
+
+
+def _path(value: PurePath, _room: int) -> Ext:
+    return Ext(Code.PATH, bytes([_PATHS.index(type(value))]) + str(value).encode("utf-8", "surrogatepass"))
+
+
+def _load_path(payload: memoryview) -> PurePath:
+    return _PATHS[payload[0]](str(payload[1:], "utf-8", "surrogatepass"))
+
+
+_LEAVES: dict[type, Way] = {
+    int: _int,
+    str: _str,
+    bytearray: lambda value, _room: Ext(Code.BYTEARRAY, bytes(value)),
+    datetime: _datetime,
+    date: _leaf(Code.DATE),
+    time: _time,
+    timedelta: _leaf(Code.TIMEDELTA),
+    Decimal: _leaf(Code.DECIMAL),
+    UUID: _leaf(Code.UUID),
+    UnsetType: lambda _value, _room: Ext(Code.UNSET, b""),
+    **dict.fromkeys(_PATHS, _path),
 }
 
 _LOADS: dict[int, Callable[[memoryview], Any]] = {
     Code.BYTEARRAY: bytearray,
     Code.INT: lambda payload: int.from_bytes(payload, "big", signed=True),
     Code.STR: lambda payload: str(payload, "utf-8", "surrogatepass"),
-    Code.DATETIME: moments.load_datetime,
-    Code.DATE: moments.load_date,
-    Code.TIME: moments.load_time,
-    Code.TIMEDELTA: moments.load_timedelta,
-    Code.DECIMAL: lambda payload: Decimal(str(payload, "ascii")),
-    Code.UUID: lambda payload: UUID(bytes=bytes(payload)),
+    Code.DATETIME: Decoder(datetime).decode,
+    Code.ZONED_DATETIME: moments.load_datetime,
+    Code.DATE: Decoder(date).decode,
+    Code.TIME: Decoder(time).decode,
+    Code.ZONED_TIME: moments.load_time,
+    Code.TIMEDELTA: Decoder(timedelta).decode,
+    Code.DECIMAL: Decoder(Decimal).decode,
+    Code.UUID: Decoder(UUID).decode,
     Code.PATH: _load_path,
-    Code.UNSET: lambda _: UNSET,
+    Code.UNSET: lambda _payload: UNSET,
 }

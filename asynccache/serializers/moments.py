@@ -1,84 +1,41 @@
-"""Dates and times as fixed-width numbers: naive and aware, with fold and zone.
+"""Datetimes and times that msgpack cannot hold: those with a fold, or with a zone other than UTC."""
 
-A zone is msgpack behind the numbers: microseconds from UTC, these and a name, or the key of a `ZoneInfo`.
-"""
-
-import struct
-from collections.abc import Callable
-from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
+from datetime import UTC, datetime, time, timedelta, timezone, tzinfo
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-import msgspec
+from msgspec.msgpack import Decoder
 
 from asynccache.errors import SerializationError
 from asynccache.serializers.plain import full_name
 
-_DATE = struct.Struct(">HBB")
-_TIME = struct.Struct(">BBBI")
-_DATETIME = struct.Struct(">HBBBBBI")
-_TIMEDELTA = struct.Struct(">iII")
 _MICROSECOND = timedelta(microseconds=1)
-T = TypeVar("T")
+_datetime_parts = Decoder(tuple[datetime, int, Any]).decode
+_time_parts = Decoder(tuple[time, int, Any]).decode
+Moment = TypeVar("Moment", datetime, time)
 
 
-def dump_date(value: date) -> bytes:
-    """Encode a date."""
-    return _DATE.pack(value.year, value.month, value.day)
-
-
-def load_date(payload: memoryview) -> date:
-    """Decode a date."""
-    return date(*_DATE.unpack(payload))
-
-
-def dump_timedelta(value: timedelta) -> bytes:
-    """Encode a timedelta."""
-    return _TIMEDELTA.pack(value.days, value.seconds, value.microseconds)
-
-
-def load_timedelta(payload: memoryview) -> timedelta:
-    """Decode a timedelta."""
-    return timedelta(*_TIMEDELTA.unpack(payload))
-
-
-def dump_time(value: time) -> bytes:
-    """Encode a time of day, aware or not."""
-    fixed = _TIME.pack(value.hour, value.minute, value.second, value.microsecond)
-    return fixed + _dump_place(value) if value.tzinfo or value.fold else fixed
-
-
-def load_time(payload: memoryview) -> time:
-    """Decode a time of day."""
-    return _placed(time, _TIME, payload)
-
-
-def dump_datetime(value: datetime) -> bytes:
-    """Encode a datetime, aware or not."""
-    fixed = _DATETIME.pack(
-        value.year, value.month, value.day, value.hour, value.minute, value.second, value.microsecond
-    )
-    return fixed + _dump_place(value) if value.tzinfo or value.fold else fixed
+def parts(moment: datetime | time) -> tuple[datetime | time, int, Any]:
+    """Take apart: the naive moment, its fold, and its zone; `SerializationError` for a zone of a foreign class."""
+    return moment.replace(tzinfo=None, fold=0), moment.fold, _zone_parts(moment.tzinfo)
 
 
 def load_datetime(payload: memoryview) -> datetime:
-    """Decode a datetime."""
-    return _placed(datetime, _DATETIME, payload)
+    """Put a datetime together again."""
+    return _whole(*_datetime_parts(payload))
 
 
-def _placed(make: Callable[..., T], layout: struct.Struct, payload: memoryview) -> T:
-    numbers = layout.unpack_from(payload)
-    if len(payload) == layout.size:
-        return make(*numbers)
-    fold, zone = msgspec.msgpack.decode(payload[layout.size :])
-    return make(*numbers, fold=fold, tzinfo=_load_zone(zone))
+def load_time(payload: memoryview) -> time:
+    """Put a time of day together again."""
+    return _whole(*_time_parts(payload))
 
 
-def _dump_place(value: datetime | time) -> bytes:
-    return msgspec.msgpack.encode((value.fold, _dump_zone(value.tzinfo)))
+def _whole(moment: Moment, fold: int, zone: Any) -> Moment:
+    return moment.replace(fold=fold, tzinfo=_load_zone(zone))
 
 
-def _dump_zone(zone: tzinfo | None) -> Any:
+def _zone_parts(zone: tzinfo | None) -> Any:
+    """Give microseconds from UTC, these and a name, or the key of a `ZoneInfo`."""
     if zone is None:
         return None
     if type(zone) is timezone:

@@ -13,8 +13,8 @@ from asynccache.core.codec import DamagedEntryError
 from asynccache.errors import SerializationError
 from asynccache.serializers.base import ICacheSerializer
 from asynccache.serializers.classes import Recipe, recipes
-from asynccache.serializers.extended import Packer, unpacker
-from asynccache.serializers.plain import is_plain
+from asynccache.serializers.extended import packer, unpacker
+from asynccache.serializers.plain import full_name, is_plain
 
 _BYTES, _TEXT, _TREE = b"b", b"s", b"m"
 
@@ -36,8 +36,8 @@ class MsgpackSerializer(ICacheSerializer):
         known = recipes(types)
         self._recipes: dict[str, Recipe] = {recipe.label: recipe for recipe in known.values()}
         self._encode = Encoder().encode
-        self._quick = Packer(known)
-        self._careful = Packer(known, careful=True)
+        self._pack = packer(known)
+        self._pack_carefully = packer(known, careful=True)
         self._decode = Decoder(ext_hook=unpacker(self._recipes)).decode
 
     def __repr__(self) -> str:
@@ -45,24 +45,28 @@ class MsgpackSerializer(ICacheSerializer):
 
     def dumps(self, value: Any) -> bytes:
         """Give the bytes of a value; `SerializationError` names the type that is not known here."""
-        if type(value) is bytes:
-            return _BYTES + value
         try:
-            return self._dumped(value)
+            if type(value) is bytes:
+                return _BYTES + value
+            if type(value) is str:
+                return _TEXT + value.encode()
+            return _TREE + self._encode(value if is_plain(value) else self._pack(value))
+        except (OverflowError, UnicodeEncodeError):  # big integers, lone surrogates: rare, so looked for late
+            return self._carefully_dumped(value)
         except SerializationError:
             raise
         except Exception as exc:  # users' classes may raise whatever they like while they are taken apart
-            raise SerializationError(f"cannot store a {type(value).__name__}: {type(exc).__name__}") from exc
+            raise _failed(type(value), exc) from exc
 
     def loads(self, payload: bytes) -> Any:
         """Give the value back; `DamagedEntryError` where the bytes are no value of known types."""
-        tag, rest = payload[:1], memoryview(payload)[1:]
         try:
-            if tag == _TREE:
+            tag, rest = payload[0], payload[1:]
+            if tag == _TREE[0]:
                 return self._decode(rest)
-            if tag == _BYTES:
-                return bytes(rest)
-            if tag == _TEXT:
+            if tag == _BYTES[0]:
+                return rest
+            if tag == _TEXT[0]:
                 return str(rest, "utf-8")
         except DamagedEntryError:
             raise
@@ -70,10 +74,14 @@ class MsgpackSerializer(ICacheSerializer):
             raise DamagedEntryError(f"the payload does not decode: {type(exc).__name__}") from exc
         raise DamagedEntryError("the payload is not one of MsgpackSerializer")
 
-    def _dumped(self, value: Any) -> bytes:
+    def _carefully_dumped(self, value: Any) -> bytes:
         try:
-            if type(value) is str:
-                return _TEXT + value.encode()
-            return _TREE + self._encode(value if is_plain(value) else self._quick.pack(value))
-        except (OverflowError, UnicodeEncodeError):  # big integers, lone surrogates: rare, so looked for late
-            return _TREE + self._encode(self._careful.pack(value))
+            return _TREE + self._encode(self._pack_carefully(value))
+        except SerializationError:
+            raise
+        except Exception as exc:  # likewise
+            raise _failed(type(value), exc) from exc
+
+
+def _failed(kind: type, exc: Exception) -> SerializationError:
+    return SerializationError(f"cannot store this {full_name(kind)}: {type(exc).__name__}")
