@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from asynccache.testing.clock import FakeClock
 from asynccache.testing.events import recorded_events
+from asynccache.testing.overriding import override
 
 if TYPE_CHECKING:
     from asynccache.testing.contract import BackendContract, ForgettingContract
 
-__all__ = ["BackendContract", "FakeClock", "ForgettingContract", "recorded_events"]
+__all__ = ["BackendContract", "FakeClock", "ForgettingContract", "override", "recorded_events"]
 
 
 def __getattr__(name: str) -> Any:
