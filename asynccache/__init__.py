@@ -22,7 +22,7 @@ if TYPE_CHECKING:
         SerializationError,
         UnknownBackendError,
     )
-    from asynccache.inject import Inject, inject
+    from asynccache.injection import Inject, inject
     from asynccache.integrations.starlette import get_cache_service, install
     from asynccache.interface import ICacheService
     from asynccache.model import BaseCacheBackend
@@ -64,9 +64,9 @@ _HOMES = {
     "CacheService": "service",
     "ExecutionContext": "context",
     "ICacheService": "interface",
-    "Inject": "inject",
+    "Inject": "injection",
     "get_cache_service": "integrations.starlette",
-    "inject": "inject",
+    "inject": "injection",
     "install": "integrations.starlette",
 }
 
