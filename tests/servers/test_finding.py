@@ -46,8 +46,9 @@ def test_environment_names_a_running_server(url, running, monkeypatch):
     assert named_by_environment("redis") == running
 
 
-def test_bad_environment_is_an_error_that_shows_the_form(monkeypatch):
-    monkeypatch.setenv("ASYNCCACHE_TEST_MEMCACHED", "localhost:11211")
+@pytest.mark.parametrize("url", ["localhost:11211", "http://localhost:11211", "memcached://", "memcached:11211"])
+def test_bad_environment_is_an_error_that_shows_the_form(url, monkeypatch):
+    monkeypatch.setenv("ASYNCCACHE_TEST_MEMCACHED", url)
     with pytest.raises(ValueError, match=r"ASYNCCACHE_TEST_MEMCACHED .* memcached://127\.0\.0\.1:11211"):
         named_by_environment("memcached")
 

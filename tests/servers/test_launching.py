@@ -13,7 +13,7 @@ import pytest
 import redis
 
 from tests.servers import Memcached, Redis, RedisReplicaSet, StartError
-from tests.servers.process import PORTS, wait_until
+from tests.servers.process import wait_until
 
 
 def ask(server, line, timeout=1.0):
@@ -34,7 +34,8 @@ def version(server):
 
 def test_server_answers_on_a_port_that_no_outgoing_connection_can_take(server):
     assert version(server).startswith((b"+PONG", b"VERSION"))
-    assert server.port in PORTS
+    outgoing = Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()
+    assert server.port < int(outgoing[0])
     assert server.url.endswith((f":{server.port}/0", f":{server.port}"))
 
 
