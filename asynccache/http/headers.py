@@ -1,0 +1,88 @@
+"""Reading header fields as RFC 9110 and 9111 say; where a field is malformed, as the more careful reader would."""
+
+from __future__ import annotations
+
+import re
+from hashlib import blake2b
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+Pair = tuple[bytes, bytes]
+
+_QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_DIRECTIVE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9a-z]+)(?:\s*=\s*[^\s,;]*)?")
+_ENTITY_TAG = re.compile(rb'(?:W/)?("[^"]*")')
+_HOP_BY_HOP = frozenset({
+    b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade",
+    b"proxy-authenticate", b"proxy-authentication-info", b"proxy-authorization",
+})  # fmt: skip  # RFC 9111 3.1
+
+
+def lines_of(name: bytes, headers: Iterable[Pair]) -> list[bytes]:
+    """Give the values of every line of a field, in order."""
+    return [value for field, value in headers if field == name]
+
+
+def joined(name: bytes, headers: Iterable[Pair]) -> bytes | None:
+    """Give a field's lines as one, joined by a comma and without outer white space; None where it is absent."""
+    lines = lines_of(name, headers)
+    return b",".join(line.strip() for line in lines) if lines else None
+
+
+def split_list(lines: Iterable[bytes]) -> list[bytes]:
+    """Split a field that is a comma-separated list of tokens."""
+    return [member for member in (part.strip() for part in b",".join(lines).split(b",")) if member]
+
+
+def restrictions(lines: Sequence[bytes]) -> frozenset[bytes]:
+    """Give the names of all that could be a Cache-Control directive, quoted strings apart.
+
+    A quote without its twin hides nothing, and any separator will do: what might forbid, forbids.
+    """
+    return frozenset(_DIRECTIVE.findall(_QUOTED.sub(b"", b",".join(lines).lower()).replace(b'"', b",")))
+
+
+def permissions(lines: Sequence[bytes]) -> frozenset[bytes]:
+    """Give the names of the well-formed Cache-Control directives; none where a quote has no twin."""
+    text = _QUOTED.sub(b"", b",".join(lines).lower())
+    if b'"' in text:
+        return frozenset()
+    return frozenset(split_list([text])) | {b"s-maxage" for part in split_list([text]) if _is_seconds(part)}
+
+
+def _is_seconds(part: bytes) -> bool:
+    name, _, value = part.partition(b"=")
+    return name == b"s-maxage" and value.isdigit()
+
+
+def vary_names(lines: Sequence[bytes]) -> frozenset[bytes] | None:
+    """Give the lower-case field names of all Vary lines; None where one of them is `*`, which nothing matches."""
+    names = frozenset(name.lower() for name in split_list(lines))
+    return None if b"*" in names else names
+
+
+def end_to_end(headers: Iterable[Pair]) -> tuple[Pair, ...]:
+    """Leave out the fields that are about one connection only (RFC 9111 3.1)."""
+    headers = tuple(headers)
+    listed = {name.lower() for name in split_list(lines_of(b"connection", headers))}
+    return tuple(pair for pair in headers if pair[0] not in _HOP_BY_HOP and pair[0] not in listed)
+
+
+def lowered(headers: Iterable[Iterable[bytes]]) -> list[Pair]:
+    """Give the pairs of an ASGI message with lower-case names, whatever the application sent."""
+    return [(bytes(name).lower(), bytes(value)) for name, value in headers]
+
+
+def weak_etag(body: bytes) -> bytes:
+    """Make an entity tag of a body; weak, since what stands outside may still compress it."""
+    return b'W/"%s"' % blake2b(body, digest_size=12).hexdigest().encode()
+
+
+def matches_etag(if_none_match: bytes, etag: bytes) -> bool:
+    """Compare weakly against a list of entity tags, or `*` (RFC 9110 13.1.2)."""
+    if if_none_match.strip() == b"*":
+        return True
+    own = _ENTITY_TAG.fullmatch(etag)
+    return own is not None and own[1] in _ENTITY_TAG.findall(if_none_match)

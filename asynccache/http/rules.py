@@ -1,0 +1,146 @@
+"""What may be stored, for whom, and when 304 is the answer. Pure: RFC 9111 as a shared cache, and CONTRACT's own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from asynccache.http.dates import http_date
+from asynccache.http.headers import Pair, joined, lines_of, matches_etag, permissions, restrictions, vary_names
+from asynccache.http.settings import MAX_NAMES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from asynccache.http.settings import CacheSettings
+    from asynccache.http.snapshot import Snapshot
+
+_FORBIDDING = frozenset({b"no-store", b"private", b"no-cache"})
+_SHARING = frozenset({b"public", b"s-maxage", b"must-revalidate"})  # RFC 9111 3.5
+_PASSING_STATUSES = frozenset({206, 304, 412, 416})
+GUARDS = frozenset({"auth", "user", "authorization"})
+NOT_MODIFIED_FIELDS = frozenset({
+    b"etag", b"date", b"cache-control", b"content-location", b"expires", b"vary",
+})  # fmt: skip  # RFC 9110 15.4.5
+
+
+class Then(Enum):
+    """What the refusal of one answer means for the requests that waited for it, and for later ones."""
+
+    MARK = 0  # each runs its own, and so do those of the next minute
+    RUN = 1  # those who waited run their own
+    RETRY = 2  # it was about this request alone: one of those who waited takes over
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an answer is not stored; `telling` where a line in the log would help."""
+
+    why: str
+    then: Then = Then.MARK
+    telling: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """An answer may be stored: the names in its own Vary, and whether requests with Authorization may share it."""
+
+    vary: frozenset[bytes] = frozenset()
+    shared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a handler was seen to read: header names, all of them at once, and whose identity."""
+
+    names: frozenset[bytes] = frozenset()
+    everything: bool = False
+    identity: frozenset[str] = frozenset()
+    conditional: frozenset[bytes] = frozenset()
+
+
+def judge(status: int, headers: Sequence[Pair], settings: CacheSettings) -> Refusal | Allowed:
+    """Judge the head of a response, with lower-case names."""
+    if status not in settings.statuses:
+        return _of_status(status)
+    if any(name == b"set-cookie" for name, _ in headers):
+        return Refusal("it sets a cookie")
+    control = lines_of(b"cache-control", headers)
+    forbidden = restrictions(control) & _FORBIDDING
+    if forbidden:
+        return Refusal(f"its Cache-Control says {min(forbidden).decode()}")
+    names = vary_names(lines_of(b"vary", headers))
+    if names is None:
+        return Refusal("its Vary is *")
+    if (joined(b"content-type", headers) or b"").lower().startswith(b"text/event-stream"):
+        return Refusal("it is an event stream")
+    return _of_length(headers, settings) or Allowed(names - {b"host"}, not _SHARING.isdisjoint(permissions(control)))
+
+
+def _of_status(status: int) -> Refusal:
+    if status in _PASSING_STATUSES:
+        return Refusal(f"its status is {status}", Then.RETRY, telling=False)
+    return Refusal(f"its status is {status}", Then.MARK if status < 500 else Then.RUN, telling=False)
+
+
+def _of_length(headers: Sequence[Pair], settings: CacheSettings) -> Refusal | None:
+    length = joined(b"content-length", headers)
+    if length is None:
+        return None
+    if not length.isdigit():
+        return Refusal("its Content-Length is no number")
+    return too_long(settings) if int(length) > settings.max_body else None
+
+
+def too_long(settings: CacheSettings) -> Refusal:
+    """Refuse a body beyond `max_body`."""
+    return Refusal(f"its body is longer than max_body={settings.max_body}")
+
+
+def judge_reads(seen: Seen, allowed: Allowed, settings: CacheSettings, spoken: frozenset[str]) -> Refusal | None:
+    """Judge what was read on the way to a response; `spoken` is the identity that the key holds already."""
+    if seen.conditional:
+        return Refusal("it answered a condition of this request", Then.RETRY, telling=False)
+    if seen.everything and not settings.vary:
+        return Refusal("the handler read all headers: name in vary=(...) those that matter, or read them by name")
+    private = seen.identity - spoken
+    if allowed.shared:
+        private -= {"authorization"}
+    if settings.public:
+        private &= GUARDS
+    if private:
+        return Refusal(_advice(private, settings))
+    names = len(seen.names | allowed.vary | settings.vary)
+    return Refusal(f"it depends on {names} headers; {MAX_NAMES} is the most") if names > MAX_NAMES else None
+
+
+def _advice(private: frozenset[str], settings: CacheSettings) -> str:
+    read = " and ".join(sorted(private))
+    if settings.public:
+        return f"{read} was read below @Cache, where a hit would skip the guard: move @Cache below the guard"
+    return f"the handler read {read}: speak for it by vary=, make_key_callback= or public=True"
+
+
+def not_modified(snapshot: Snapshot, if_none_match: bytes | None, if_modified_since: bytes | None) -> bool:
+    """Tell whether a stored 200 answers a conditional GET or HEAD by 304 (RFC 9110 13.2.2)."""
+    record = snapshot.record
+    if record.status != 200:
+        return False
+    if if_none_match is not None:
+        return matches_etag(if_none_match, joined(b"etag", snapshot.fields) or b"")
+    if if_modified_since is None:
+        return False
+    since = http_date(if_modified_since, record.received)
+    return since is not None and _modified(snapshot) <= since
+
+
+def _modified(snapshot: Snapshot) -> float:
+    """Give when it was last modified: Last-Modified, else Date, else when it was received (RFC 9111 4.3.2)."""
+    record = snapshot.record
+    for field in (b"last-modified", b"date"):
+        line = joined(field, record.headers)
+        moment = None if line is None else http_date(line, record.received)
+        if moment is not None:
+            return moment
+    return record.received

@@ -1,0 +1,99 @@
+"""What a `@Cache` was told, checked when it was told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Awaitable, Callable, Collection
+from dataclasses import dataclass, field
+from typing import Any
+
+from asynccache.core.lifetime import Ttl, seconds
+from asynccache.errors import ConfigurationError
+
+STATUSES = frozenset({200, 203, 204, 301, 308})
+METHODS = ("GET", "HEAD")
+MAX_BODY = 8 * 1024 * 1024
+MAX_NAMES = 8
+_NEVER_STATUSES = frozenset({206, 304})
+_TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
+
+KeyCallback = Callable[[Any, str], str | Awaitable[str | None] | None]
+
+
+@dataclass(frozen=True, slots=True)
+class CacheSettings:
+    """The arguments of `@Cache`, checked and in the form in which they are used."""
+
+    ttl: Ttl = None
+    key_prefix: str = ""
+    version: str | int | None = None
+    backend: str = "default"
+    make_key_callback: KeyCallback | None = None
+    vary: frozenset[bytes] = field(default_factory=frozenset)
+    public: bool = False
+    methods: frozenset[str] = frozenset(METHODS)
+    statuses: frozenset[int] = STATUSES
+    max_body: int = MAX_BODY
+
+    def __post_init__(self) -> None:
+        if callable(self.ttl):
+            raise ConfigurationError(f"@Cache needs parentheses: write @Cache() or @Cache(ttl=60) above {self.ttl!r}")
+        seconds(self.ttl, 0.0)
+        _check("key_prefix", self.key_prefix, str)
+        _check("backend", self.backend, str)
+        _check("public", self.public, bool)
+        _check("max_body", self.max_body, int)
+        if self.version is not None:
+            _check("version", self.version, str, int)
+        if self.make_key_callback is not None and not callable(self.make_key_callback):
+            raise TypeError(f"make_key_callback={self.make_key_callback!r}: give a function (ctx, key_prefix) -> str")
+        if self.max_body < 0:
+            raise ConfigurationError(f"max_body={self.max_body}: give a number of bytes")
+
+
+def field_names(given: Collection[str]) -> frozenset[bytes]:
+    """Check the header names of `vary=`."""
+    names = frozenset(name.lower().encode("ascii") for name in _tokens("vary", given))
+    if b"*" in names:
+        raise ConfigurationError("vary='*' would never hit: name the headers that the response depends on")
+    if len(names) > MAX_NAMES:
+        raise ConfigurationError(f"vary names {len(names)} headers; {MAX_NAMES} is the most that a page can depend on")
+    return names
+
+
+def method_names(given: Collection[str]) -> frozenset[str]:
+    """Check the methods of `methods=`."""
+    methods = frozenset(method.upper() for method in _tokens("methods", given))
+    if not methods:
+        raise ConfigurationError("methods is empty: nothing would be cached; use enabled=False to switch a cache off")
+    if "HEAD" in methods and "GET" not in methods:
+        raise ConfigurationError("methods has HEAD without GET, whose pages answer it: add 'GET'")
+    return methods
+
+
+def status_codes(given: Collection[int]) -> frozenset[int]:
+    """Check the statuses of `statuses=`."""
+    if isinstance(given, str | bytes) or not isinstance(given, Collection):
+        raise TypeError(f"statuses={given!r}: give a collection of numbers, e.g. (200, 404)")
+    for status in given:
+        if isinstance(status, bool) or not isinstance(status, int):
+            raise TypeError(f"statuses has {status!r}: give numbers")
+        if not 200 <= status < 500 or status in _NEVER_STATUSES:
+            raise ConfigurationError(f"statuses has {status}: only complete answers from 200 to 499 can be cached")
+    return frozenset(given)
+
+
+def _tokens(what: str, given: Collection[str]) -> Collection[str]:
+    if isinstance(given, str | bytes) or not isinstance(given, Collection):
+        raise TypeError(f"{what}={given!r}: give a collection of names, e.g. ({given!r},)")
+    for name in given:
+        if not isinstance(name, str):
+            raise TypeError(f"{what} has {name!r}: give names as str")
+        if not _TOKEN.fullmatch(name):
+            raise ConfigurationError(f"{what} has {name!r}, which is no name in HTTP")
+    return given
+
+
+def _check(what: str, given: object, *types: type) -> None:
+    if not isinstance(given, types) or (isinstance(given, bool) and bool not in types):
+        raise TypeError(f"{what}={given!r}: give {' or '.join(kind.__name__ for kind in types)}")

@@ -1,0 +1,118 @@
+"""What lies under a page's key: the page, the names its variants depend on, or a mark that it cannot be stored."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import msgspec
+from msgspec import Meta
+
+from asynccache.core.codec import DamagedEntryError
+from asynccache.http.headers import Pair
+from asynccache.http.settings import MAX_NAMES
+
+HIT = b"asynccache; hit"
+PER_ENTRY = 200
+Names = Annotated[tuple[bytes, ...], Meta(max_length=MAX_NAMES)]
+Values = Annotated[tuple[bytes | None, ...], Meta(max_length=MAX_NAMES)]
+
+# What else must hold of a request that a page answers
+EMPTY_SESSION = 1  # the handler read the session, and it was empty
+NO_USER = 2  # nobody was logged in
+NO_RANGE = 4  # the handler would have answered a Range
+SHARED = 8  # the response allows answering requests that carry Authorization (RFC 9111 3.5)
+
+
+class Record(msgspec.Struct, frozen=True, array_like=True, tag="page"):
+    """A response as it is stored, with all that a request must share to be answered by it.
+
+    `etag` is one that we made, where the response had none. `stored_at` is by the backend's clock, `received` by the
+    world's, for conditional requests.
+    """
+
+    status: Annotated[int, Meta(ge=200, lt=500)]
+    headers: tuple[tuple[bytes, bytes], ...]
+    body: bytes
+    owner: tuple[str, str, str]
+    names: Names = ()
+    values: Values = ()
+    conditions: int = 0
+    spec_id: bytes = b""
+    etag: bytes = b""
+    stored_at: float = 0.0
+    received: float = 0.0
+
+
+class Spec(msgspec.Struct, frozen=True, array_like=True, tag="spec"):
+    """The names of the headers that the variants of a page depend on; its id is theirs as well."""
+
+    names: Names
+    id: bytes
+
+    def __bytes__(self) -> bytes:
+        return _encoder.encode(self)
+
+    def __len__(self) -> int:
+        return PER_ENTRY + sum(map(len, self.names))
+
+
+class Pass(msgspec.Struct, frozen=True, array_like=True, tag="pass"):
+    """The answer cannot be stored: for a while each request runs its own, at once."""
+
+    why: str
+
+    def __bytes__(self) -> bytes:
+        return _encoder.encode(self)
+
+    def __len__(self) -> int:
+        return PER_ENTRY + len(self.why)
+
+
+class Snapshot:
+    """A stored response ready to be sent: what each answer shares is made once."""
+
+    __slots__ = ("_age", "_aged", "_pairs", "body", "fields", "record", "size")
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+        self.body = record.body
+        added = ((b"etag", record.etag),) if record.etag else ()
+        self.fields = (*record.headers, *added)
+        self._pairs = (*self.fields, (b"cache-status", HIT))
+        self._age = -1
+        self._aged: tuple[Pair, ...] = ()
+        self.size = PER_ENTRY + len(record.body) + sum(len(name) + len(value) + 120 for name, value in record.headers)
+
+    def __bytes__(self) -> bytes:
+        return _encoder.encode(self.record)
+
+    def __len__(self) -> int:
+        return self.size
+
+    def pairs(self, now: float) -> tuple[Pair, ...]:
+        """Give the header pairs of an answer at `now`; they change once a second."""
+        age = int(now - self.record.stored_at)
+        if age != self._age:
+            self._aged = (*self._pairs, (b"age", b"%d" % max(0, age)))
+            self._age = age
+        return self._aged
+
+
+Found = Snapshot | Spec | Pass
+
+
+def restored(payload: bytes) -> Found:
+    """Read what was stored; `DamagedEntryError` for anything that is not exactly that."""
+    try:
+        found: Record | Spec | Pass = _decoder.decode(payload)
+    except msgspec.MsgspecError as damage:
+        raise DamagedEntryError(f"no page: {damage}") from None
+    if not isinstance(found, Record):
+        return found
+    if len(found.names) != len(found.values):
+        raise DamagedEntryError("a page whose names and values do not match")
+    return Snapshot(found)
+
+
+_encoder = msgspec.msgpack.Encoder()
+_decoder = msgspec.msgpack.Decoder(Record | Spec | Pass)
