@@ -45,6 +45,8 @@ class BaseCacheBackend(ABC):
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset()
     default_clock: ClassVar[Callable[[], float]] = time.time
+    peek: Callable[[str, Version, Kind], Any] | None = None
+    """`peek(key, version, kind)` gives the live object or None without waiting, where a backend holds objects."""
 
     def __init__(
         self,
