@@ -1,0 +1,164 @@
+"""`@Cache`: the responses of a handler, or of all handlers of a controller, from the store."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Collection
+from typing import Any, TypeVar, cast, get_type_hints
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import HTTPConnection, Request
+from starlette.websockets import WebSocket
+
+from asynccache.core.lifetime import Ttl
+from asynccache.errors import ConfigurationError
+from asynccache.http.handler import Call, Handler
+from asynccache.http.settings import (
+    MAX_BODY,
+    METHODS,
+    STATUSES,
+    CacheSettings,
+    KeyCallback,
+    field_names,
+    method_names,
+    status_codes,
+)
+
+T = TypeVar("T", bound=Callable[..., Any])
+_SETTINGS = "__asynccache_settings__"
+_BY_CLASS = "__asynccache_by_class__"
+
+
+class Cache:
+    """Answer requests from the store, and store what the handler answers.
+
+    For functions and methods, sync and async, and for controller classes: there for every handler of the class,
+    inherited ones too, but those that have a `@Cache` of their own.
+
+    Args:
+        ttl: seconds or a `timedelta` that a page is served for; `None`: the backend's default; `FOREVER`.
+        key_prefix: comes before the key.
+        version: of the pages; `None`: the backend's.
+        backend: the name of the backend.
+        make_key_callback: called with an `ExecutionContext` and the prefix, returns the key, or `None` for no cache.
+        vary: request headers that the page depends on; those that the handler reads are found without being named.
+        public: the pages are the same for everyone whom the guards above let in.
+        methods: whose responses are stored; a body is part of the key.
+        statuses: which are stored, of those from 200 to 499.
+        max_body: bytes of the longest body that is stored.
+        enabled: False leaves the handler as it is.
+
+    Raises `ConfigurationError` or `TypeError` at once for what cannot work.
+    """
+
+    def __init__(
+        self,
+        ttl: Ttl = None,
+        *,
+        key_prefix: str = "",
+        version: str | int | None = None,
+        backend: str = "default",
+        make_key_callback: KeyCallback | None = None,
+        vary: Collection[str] = (),
+        public: bool = False,
+        methods: Collection[str] = METHODS,
+        statuses: Collection[int] = STATUSES,
+        max_body: int = MAX_BODY,
+        enabled: bool = True,
+    ) -> None:
+        self._enabled = enabled
+        self._settings = CacheSettings(
+            ttl=ttl,
+            key_prefix=key_prefix,
+            version=version,
+            backend=backend,
+            make_key_callback=make_key_callback,
+            vary=field_names(vary),
+            public=public,
+            methods=method_names(methods),
+            statuses=status_codes(statuses),
+            max_body=max_body,
+        )
+
+    def __call__(self, target: T) -> T:
+        """Decorate a handler or a controller class, which comes back itself."""
+        if inspect.isclass(target):
+            wrapped: Any = _wrap_class(target, self._settings) if self._enabled else target
+        else:
+            _check_handler(target)
+            wrapped = _wrap(target, self._settings) if self._enabled else target
+        return cast("T", wrapped)
+
+
+def cached_settings(endpoint: Any) -> CacheSettings | None:
+    """Return what `@Cache` was told about a function or a class; None where it was not used."""
+    return getattr(endpoint, _SETTINGS, None)
+
+
+def _wrap_class(controller: type, settings: CacheSettings) -> type:
+    names = [method.lower() for method in settings.methods if hasattr(controller, method.lower())]
+    if not names:
+        raise ConfigurationError(
+            f"@Cache on {controller.__qualname__}, which has no handler for {sorted(settings.methods)}: "
+            "decorate an HTTPEndpoint, or a function"
+        )
+    for name in names:
+        found = inspect.getattr_static(controller, name)
+        if cached_settings(found) is not None:
+            if not getattr(found, _BY_CLASS, False):
+                continue
+            found = found.__wrapped__
+        _check_handler(found)
+        wrapped = _wrap(found, settings)
+        setattr(wrapped, _BY_CLASS, True)
+        setattr(controller, name, wrapped)
+    setattr(controller, _SETTINGS, settings)
+    return controller
+
+
+def _check_handler(target: Any) -> None:
+    if not (inspect.isfunction(target) or inspect.ismethod(target)):
+        raise TypeError(f"@Cache on {target!r}: it is for functions, methods and controller classes")
+    if inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target):
+        raise ConfigurationError(f"@Cache on the generator {target.__qualname__}: return a StreamingResponse")
+    if cached_settings(target) is not None:
+        raise ConfigurationError(f"@Cache twice on {target.__qualname__}: once is enough")
+    sockets = [hint for hint in _hints(target).values() if inspect.isclass(hint) and issubclass(hint, WebSocket)]
+    if sockets or "websocket" in inspect.signature(target).parameters:
+        raise ConfigurationError(f"@Cache on {target.__qualname__}, a websocket: only HTTP responses can be cached")
+
+
+def _wrap(function: Callable[..., Any], settings: CacheSettings) -> Callable[..., Any]:
+    handler = Handler(function, settings)
+    make = function if inspect.iscoroutinefunction(function) else functools.partial(run_in_threadpool, function)
+
+    @functools.wraps(function)
+    async def cached(*args: Any, **kwargs: Any) -> Any:
+        request = args[0] if args and isinstance(args[0], Request) else _request(handler, args, kwargs)
+        return await handler.answer(Call(make, request, args, kwargs))
+
+    hints = _hints(function)
+    signature = inspect.signature(function)
+    shown = [
+        known.replace(annotation=hints.get(name, known.annotation)) for name, known in signature.parameters.items()
+    ]
+    cached.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]
+    cached.__annotations__ = hints
+    setattr(cached, _SETTINGS, settings)
+    return cached
+
+
+def _hints(function: Callable[..., Any]) -> dict[str, Any]:
+    """Give the annotations, resolved where the names in them are known by now."""
+    try:
+        return get_type_hints(function, include_extras=True)
+    except (NameError, TypeError):
+        return dict(getattr(function, "__annotations__", {}))
+
+
+def _request(handler: Handler, args: tuple[Any, ...], kwargs: dict[str, Any]) -> HTTPConnection:
+    for argument in (*args, *kwargs.values()):
+        if isinstance(argument, HTTPConnection):
+            return argument
+    raise ConfigurationError(f"@Cache on {handler.name} found no request among its arguments: let it take one")

@@ -1,0 +1,131 @@
+"""What one request asks for: its key, and what else decides whether a stored page answers it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from asynccache.http.headers import Pair
+from asynccache.http.keys import SAFE_METHODS, scope_location
+from asynccache.http.reads import carries_user, has_session
+from asynccache.http.snapshot import EMPTY_SESSION, NO_RANGE, NO_USER, SHARED, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, MutableMapping
+
+    Scope = MutableMapping[str, Any]
+
+_NOTED = frozenset({
+    b"host", b"authorization", b"range", b"if-none-match", b"if-modified-since",
+    b"content-length", b"transfer-encoding",
+})  # fmt: skip
+_REMEMBERED = 4096
+_locations: dict[tuple[object, ...], str] = {}
+
+
+class Ask:
+    """One request, seen in one pass over its headers.
+
+    `key` is without the body's digest, which methods other than GET and HEAD need.
+    `spoken` is the identity that its key holds; `is_private`: it carries Authorization, and nobody spoke for it.
+    """
+
+    __slots__ = ("_noted", "headers", "is_private", "key", "method", "owner", "scope", "spoken")
+
+    def __init__(self, scope: Scope, handler: str, prefix: str) -> None:
+        self.scope = scope
+        self.method: str = scope["method"]
+        self.headers: list[Pair] = scope["headers"]
+        self.owner: tuple[str, str, str] = (handler, scope.get("root_path", ""), scope["path"])
+        self.spoken: frozenset[str] = frozenset()
+        noted: dict[bytes, bytes] = {}
+        for name, value in self.headers:
+            if name in _NOTED:
+                noted[name] = noted[name] + b"," + value if name in noted else value
+        self._noted = noted
+        self.is_private = b"authorization" in noted
+        located = _located(scope, noted.get(b"host"))
+        self.key = f"{prefix}{'GET' if self.method == 'HEAD' else self.method} {located}"
+
+    @property
+    def if_none_match(self) -> bytes | None:
+        """The request's If-None-Match."""
+        return self._noted.get(b"if-none-match")
+
+    @property
+    def if_modified_since(self) -> bytes | None:
+        """The request's If-Modified-Since."""
+        return self._noted.get(b"if-modified-since")
+
+    @property
+    def is_conditional(self) -> bool:
+        """Whether 304 could be the answer."""
+        noted = self._noted
+        return (b"if-none-match" in noted or b"if-modified-since" in noted) and self.method in SAFE_METHODS
+
+    @property
+    def wants_range(self) -> bool:
+        """Whether only a part is asked for."""
+        return b"range" in self._noted
+
+    def body_length(self) -> int | None:
+        """Give the length of the request's body; None where that is not said beforehand."""
+        noted = self._noted
+        if b"transfer-encoding" in noted or (b"content-length" not in noted and not self._is_http1()):
+            return None
+        try:
+            return int(noted.get(b"content-length", b"0"))
+        except ValueError:
+            return None
+
+    def _is_http1(self) -> bool:
+        return str(self.scope.get("http_version", "1.1")).startswith("1")
+
+    def carries_body(self) -> bool:
+        """Tell whether there is or may be a body."""
+        noted = self._noted
+        return (b"content-length" in noted or b"transfer-encoding" in noted) and self.body_length() != 0
+
+    def fits(self, record: Record) -> bool:
+        """Tell whether this page is a variant for this request."""
+        if record.owner != self.owner:
+            return False
+        return not record.names or values_of(self.headers, record.names) == record.values
+
+    def is_barred(self, record: Record) -> bool:
+        """Tell whether this page, though it fits, was made for requests that carry less."""
+        conditions = record.conditions
+        if self.is_private and not conditions & SHARED:
+            return True
+        if not conditions & ~SHARED:
+            return False
+        return bool(
+            (conditions & EMPTY_SESSION and has_session(self.scope))
+            or (conditions & NO_USER and carries_user(self.scope))
+            or (conditions & NO_RANGE and self.wants_range)
+        )
+
+
+def values_of(headers: Iterable[Pair], names: tuple[bytes, ...]) -> tuple[bytes | None, ...]:
+    """Give the values of these fields, the lines of each joined; None for an absent one."""
+    found: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name in names:
+            found[name] = found[name] + b"," + value.strip() if name in found else value.strip()
+    return tuple(map(found.get, names))
+
+
+def _located(scope: Scope, host: bytes | None) -> str:
+    """Give `scheme://host/path?query`, remembered for the requests that come again and again."""
+    asked = (
+        scope.get("scheme"), host, scope.get("raw_path"), scope["path"], scope.get("query_string"),
+        None if host is not None else scope.get("server"),
+    )  # fmt: skip
+    try:
+        return _locations[asked]
+    except (KeyError, TypeError):
+        located = scope_location(scope, host)
+    if len(_locations) >= _REMEMBERED:
+        _locations.clear()
+    if not isinstance(asked[-1], list):
+        _locations[asked] = located
+    return located

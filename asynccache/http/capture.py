@@ -1,0 +1,296 @@
+"""Recording an answer while it goes by: one tee around `send`, for every framework, since all end in ASGI messages.
+
+The head is held until the first part of the body, so that an answer of one message is stored, and those who wait for
+it served, before the client can have read it. Once it is known that nothing will be stored, messages only pass.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from contextlib import contextmanager, nullcontext
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from asynccache.http.ask import values_of
+from asynccache.http.headers import Pair, end_to_end, joined, lowered, split_list, weak_etag
+from asynccache.http.reads import CARRIED_USER
+from asynccache.http.rules import Allowed, Refusal, Then, judge, judge_reads, too_long
+from asynccache.http.snapshot import EMPTY_SESSION, NO_USER, SHARED, Record, Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+
+    from asynccache.http.ask import Ask
+    from asynccache.http.handler import Handler
+    from asynccache.http.reads import Reads
+    from asynccache.http.variants import Look, Pages
+    from asynccache.loading.flights import Flight
+
+    Message = MutableMapping[str, Any]
+    Send = Callable[[Message], Awaitable[None]]
+    App = Callable[..., Awaitable[None]]
+
+logger = logging.getLogger(__name__)
+_START = "http.response.start"
+_BODY = "http.response.body"
+_PASSING = frozenset({"http.response.early_hint", "http.response.push", "http.response.debug"})
+_FILES = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
+_busy: ContextVar[bool] = ContextVar("asynccache_busy", default=False)
+
+
+def is_busy() -> bool:
+    """Tell whether this runs on behalf of a request that others wait for: it must not wait for others."""
+    return _busy.get()
+
+
+@contextmanager
+def busy() -> Iterator[None]:
+    """Mark what runs here as part of an answer that others may wait for."""
+    token = _busy.set(True)
+    try:
+        yield
+    finally:
+        _busy.reset(token)
+
+
+@dataclass(slots=True, eq=False)
+class Mark:
+    """An answer that is to be recorded, and the flight of those who wait for it.
+
+    Outcomes are a `Snapshot`, or what a `Then` says: RUN and MARK, run your own; RETRY, look again.
+    """
+
+    handler: Handler
+    ask: Ask
+    look: Look
+    pages: Pages
+    ttl: float
+    now: Callable[[], float]
+    flight: Flight | None
+    reads: Reads
+    error: BaseException | None = None
+    open: bool = True
+
+    def land(self, outcome: Snapshot | Then) -> None:
+        """Tell those who wait; only the first call counts."""
+        if self.open:
+            self.open = False
+            self.reads.stop()
+            if self.flight is not None:
+                self.flight.settle(outcome)
+
+    def __del__(self) -> None:
+        self.land(Then.RETRY)  # the answer was dropped by somebody in between
+
+    async def refuse(self, refusal: Refusal) -> None:
+        """Let those who wait go on, and later ones not wait at all where that would be in vain."""
+        self.land(refusal.then)
+        if refusal.telling:
+            self.handler.tell_once(refusal.why)
+        if refusal.then is Then.MARK and self.flight is not None:
+            try:
+                await self.pages.mark(self.ask, self.look, refusal.why, self.flight)
+            except Exception:  # whatever a store raises, the answer goes out
+                logger.debug("a page could not be marked", exc_info=True)
+
+    def judge_reads(self, allowed: Allowed) -> Refusal | None:
+        """Judge what was read so far."""
+        settings = self.handler.settings
+        refusal = judge_reads(self.reads.seen(), allowed, settings, self.ask.spoken)
+        if refusal is None and self.ask.is_private and not allowed.shared:
+            return Refusal("its request carries Authorization", Then.RETRY, telling=False)
+        return refusal
+
+    async def store(self, record: Record) -> Snapshot | None:
+        """Store what was recorded and tell those who wait."""
+        try:
+            snapshot = await self.pages.store(self.ask, self.look, record, self.ttl, self.flight)
+        except Exception:  # whatever a store raises, the answer goes out
+            logger.debug("a page could not be stored", exc_info=True)
+            snapshot = None
+        self.land(snapshot or Snapshot(record))
+        return snapshot
+
+    def names(self, allowed: Allowed) -> tuple[bytes, ...]:
+        """Give the names of the headers that the answer depends on."""
+        return tuple(sorted(self.reads.seen().names | allowed.vary | self.handler.settings.vary))
+
+    def conditions(self, allowed: Allowed) -> int:
+        """Give what else must hold of requests that this answers."""
+        found = self.reads.conditions()
+        public, spoken = self.handler.settings.public, self.ask.spoken
+        if public or "session" in spoken:
+            found &= ~EMPTY_SESSION
+        if public or CARRIED_USER in spoken:
+            found &= ~NO_USER
+        return found | (SHARED if allowed.shared else 0)
+
+
+class Tee:
+    """Stands before `send` for one answer.
+
+    Args:
+        mark: what to record; None to let all pass.
+        label: the parameters of Cache-Status.
+        send: where the messages go.
+    """
+
+    __slots__ = (
+        "_allowed",
+        "_chunks",
+        "_head",
+        "_label",
+        "_mark",
+        "_names",
+        "_pairs",
+        "_send",
+        "_size",
+        "_status",
+        "broken",
+    )
+
+    def __init__(self, mark: Mark | None, label: bytes, send: Send) -> None:
+        self._mark = mark
+        self._label = label
+        self._send = send
+        self._head: Message | None = None
+        self._allowed = Allowed()
+        self._chunks: list[bytes] = []
+        self._size = 0
+        self._status = 0
+        self._pairs: list[Pair] = []
+        self._names: tuple[bytes, ...] = ()
+        self.broken = False
+
+    async def __call__(self, message: Message) -> None:
+        """Take a message of the answer."""
+        kind = message["type"]
+        if kind == _START:
+            await self._start(message)
+        elif kind == _BODY and (mark := self._recording()) is not None:
+            await self._body(mark, message)
+        elif kind in _PASSING:
+            await self._out(message)
+        else:
+            await self._give_up(Refusal(f"it sent {kind}", telling=False))
+            await self._release()
+            await self._out(message)
+
+    def _recording(self) -> Mark | None:
+        return self._mark if self._mark is not None and self._mark.open else None
+
+    async def _start(self, message: Message) -> None:
+        self._status = message["status"]
+        self._pairs = lowered(message.get("headers", ()))
+        self._head = message
+        mark = self._recording()
+        if mark is None:
+            await self._release()
+            return
+        judged = judge(self._status, self._pairs, mark.handler.settings)
+        if message.get("trailers"):
+            judged = Refusal("it has trailers")
+        elif sys.exc_info()[1] is not mark.error:
+            judged = Refusal("an exception handler made it", Then.RUN, telling=False)
+        if isinstance(judged, Allowed):
+            self._allowed = judged
+            judged = mark.judge_reads(judged) or judged
+        if isinstance(judged, Refusal):
+            await self._give_up(judged)
+            await self._release()
+
+    async def _body(self, mark: Mark, message: Message) -> None:
+        chunk = bytes(message.get("body", b""))
+        self._chunks.append(chunk)
+        self._size += len(chunk)
+        self._names = mark.names(self._allowed)
+        if self._size > mark.handler.settings.max_body:
+            await self._give_up(too_long(mark.handler.settings))
+        elif not message.get("more_body", False):
+            await self._finish(mark)
+        await self._release()
+        await self._out(message)
+
+    async def _finish(self, mark: Mark) -> None:
+        body = b"".join(self._chunks)
+        self._chunks.clear()
+        length = joined(b"content-length", self._pairs)
+        refusal = mark.judge_reads(self._allowed)
+        if length is not None and int(length) != len(body) and self._status != 204:
+            refusal = Refusal("it is not as long as its Content-Length says", Then.RUN)
+        if refusal is not None:
+            await self._give_up(refusal)
+        elif await mark.store(self._record(mark, body)) is not None:
+            self._label += b"; stored"
+
+    def _record(self, mark: Mark, body: bytes) -> Record:
+        headers = with_vary(end_to_end(self._pairs), self._names)
+        own = self._status != 200 or any(name == b"etag" for name, _ in headers)
+        return Record(
+            status=self._status,
+            headers=headers,
+            body=body,
+            owner=mark.ask.owner,
+            names=self._names,
+            values=values_of(mark.ask.headers, self._names),
+            conditions=mark.conditions(self._allowed),
+            etag=b"" if own else weak_etag(body),
+            stored_at=mark.now(),
+            received=time.time(),
+        )
+
+    async def _give_up(self, refusal: Refusal) -> None:
+        self._chunks.clear()
+        self._names = ()
+        if (mark := self._recording()) is not None:
+            await mark.refuse(refusal)
+
+    async def _release(self) -> None:
+        if self._head is None:
+            return
+        head, self._head = self._head, None
+        head["headers"] = [
+            *with_vary(tuple(self._pairs), self._names),
+            (b"cache-status", b"asynccache; " + self._label),
+        ]
+        await self._out(head)
+
+    async def _out(self, message: Message) -> None:
+        try:
+            mark = self._recording()
+            with nullcontext() if mark is None else mark.reads.paused():
+                await self._send(message)
+        except BaseException:
+            self.broken = True
+            raise
+
+
+async def record(mark: Mark | None, label: bytes, app: App, scope: Any, receive: Any, send: Send) -> None:
+    """Run what answers, recording what it sends."""
+    tee = Tee(mark, label, send)
+    if mark is None:
+        await app(scope, receive, tee)
+        return
+    extensions = scope.get("extensions")
+    if extensions and not _FILES.isdisjoint(extensions):
+        scope["extensions"] = {name: value for name, value in extensions.items() if name not in _FILES}
+    try:
+        with busy():
+            await app(scope, receive, tee)
+    except Exception:
+        mark.land(Then.RETRY if tee.broken else Then.RUN)
+        raise
+    finally:
+        mark.land(Then.RETRY)
+        if extensions:
+            scope["extensions"] = extensions
+
+
+def with_vary(headers: tuple[Pair, ...], names: tuple[bytes, ...]) -> tuple[Pair, ...]:
+    """Add the names that Vary does not have yet, in a line of their own."""
+    said = {name.lower() for name in split_list(value for field, value in headers if field == b"vary")}
+    missing = [name for name in names if name not in said]
+    return (*headers, (b"vary", b", ".join(missing))) if missing else headers

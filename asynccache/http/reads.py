@@ -1,0 +1,234 @@
+"""Seeing what a handler reads of its request, from the scope it is given: header names, and whose identity.
+
+Only what is in the scope is exchanged, in place and for the time of one call, so that all who hold the scope see the
+same. Two reads cannot be seen, so that carrying is reading: who the user is, and sessions of a kind that cannot be
+disguised. While messages go outwards nothing counts: middleware reads, too.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from asynccache.http.disguises import Client, Name, State, Value, login_disguise, session_disguise
+from asynccache.http.rules import Seen
+from asynccache.http.snapshot import EMPTY_SESSION, NO_RANGE, NO_USER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, MutableMapping
+
+    Scope = MutableMapping[str, Any]
+
+_KEYED = frozenset({b"host"})
+_IDENTITY = {b"cookie": "cookie", b"authorization": "authorization"}
+_CONDITIONAL = frozenset({
+    b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since", b"if-range", b"range",
+})  # fmt: skip
+_CACHED_BY_STARLETTE = ("_headers", "_cookies", "_state")
+_EXCHANGED = ("headers", "client", "state", "session", "auth", "user")
+_ABSENT: Any = object()
+CARRIED_USER = "a logged-in user"
+
+
+def carries_user(scope: Scope) -> bool:
+    """Tell whether somebody is logged in; in doubt, yes."""
+    if "user" not in scope:
+        return False
+    try:
+        return bool(scope["user"].is_authenticated)
+    except (AttributeError, NotImplementedError):
+        return True
+
+
+def has_session(scope: Scope) -> bool:
+    """Tell whether the request has a session with something in it."""
+    session = scope.get("session")
+    return dict.__len__(session) > 0 if isinstance(session, dict) else bool(session)
+
+
+def is_watched(scope: Scope) -> bool:
+    """Tell whether somebody sees already what is read of this scope."""
+    return bool(scope["headers"]) and type(scope["headers"][0][0]) is Name
+
+
+class Reads:
+    """What is read of one scope until `stop`; who made it puts everything back by `stop`.
+
+    Args:
+        scope: the ASGI scope.
+        request: an object that may have kept parts of the scope under Starlette's private names.
+        shared_state: what the app's lifespan put into every request's state: the same for all.
+    """
+
+    def __init__(self, scope: Scope, request: Any, shared_state: Mapping[str, Any]) -> None:
+        self._scope = scope
+        self._request = request
+        self._shared = shared_state
+        self._names: set[bytes] = set()
+        self._everything = False
+        self._identity: set[str] = set()
+        self._own_state: set[object] = set()
+        self._granted = 0
+        self._before = {key: scope.get(key, _ABSENT) for key in _EXCHANGED}
+        self._stand_ins: dict[str, Any] = {}
+        self._session_was_empty = not has_session(scope)
+        self.active = True
+        self._forget_cached()
+        self._disguise()
+
+    # What the stand-ins tell
+
+    def asked(self, name: bytes, *, found: bool) -> None:
+        """Note a header's name that was looked for."""
+        if self.active:
+            self._names.add(name.lower())
+            self._granted += found
+
+    def asked_all(self) -> None:
+        """Note that the headers were gone through."""
+        if self.active:
+            self._everything = True
+
+    def value_read(self) -> None:
+        """Note a look at the first value, which is in order as often as its name was found."""
+        if self.active:
+            self._granted -= 1
+            self._everything |= self._granted < 0
+
+    def read(self, what: str) -> None:
+        """Note that an identity was read."""
+        if self.active:
+            self._identity.add(what)
+
+    def state_read(self, key: object) -> None:
+        """Note that an item of the state was read, or all of them."""
+        if not self.active:
+            return
+        state = self._scope["state"]
+        keys = dict.keys(state) if key is None else (key,)
+        self._identity.update(f"state.{key}" for key in keys if not self._is_common(key, state))
+
+    def state_written(self, key: object) -> None:
+        """Note that an item is now the handler's own."""
+        if self.active:
+            self._own_state.add(key)
+
+    def _is_common(self, key: object, state: dict[Any, Any]) -> bool:
+        if key in self._own_state:
+            return True
+        return key in self._shared and dict.get(state, key, _ABSENT) is self._shared[key]  # type: ignore[index]
+
+    # What came of it
+
+    def seen(self) -> Seen:
+        """Tell what was read so far."""
+        identity = {_IDENTITY[name] for name in self._names if name in _IDENTITY} | self._identity
+        if self._everything:
+            identity.add("cookie")
+        if self._scope.get("session", _ABSENT) is not self._stand_ins.get("session", self._before["session"]):
+            identity.add("session")
+        if self._session_was_empty and not has_session(self._scope):
+            identity.discard("session")
+        if carries_user(self._scope):
+            identity.add(CARRIED_USER)
+        plain = self._names - _KEYED - _CONDITIONAL - _IDENTITY.keys()
+        carried = {name for name, _ in self._before["headers"]}
+        conditional = self._names & carried & _CONDITIONAL
+        if self._scope["method"] == "GET" and getattr(self._request, "__dict__", {}).get("_body"):
+            conditional.add(b"content-length")
+        return Seen(frozenset(plain), self._everything, frozenset(identity), frozenset(conditional))
+
+    def spoken(self) -> frozenset[str]:
+        """Tell whose identity was read, whatever came of it: what a key callback thereby speaks for."""
+        found = {_IDENTITY[name] for name in self._names if name in _IDENTITY} | self._identity
+        return frozenset(found | {CARRIED_USER} if "user" in found else found)
+
+    def conditions(self) -> int:
+        """Tell what must hold of other requests that the same response answers, as far as nothing speaks for it."""
+        found = EMPTY_SESSION if "session" in self._identity else 0
+        found |= NO_USER if "user" in self._scope else 0
+        return found | (NO_RANGE if b"range" in self._names else 0)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let others read meanwhile, and see what was written."""
+        self.active = False
+        self._publish()
+        try:
+            yield
+        finally:
+            self.active = True
+
+    # Exchanging, and putting back
+
+    def _disguise(self) -> None:
+        before = self._before
+        headers = list(before["headers"])
+        first = headers[0] if headers else (b"", b"")
+        headers[:1] = [(self._told(Name(first[0])), self._told(Value(first[1])))]
+        self._stand_ins["headers"] = headers
+        self._stand_ins["state"] = self._told(State({} if before["state"] is _ABSENT else before["state"]))
+        if before["client"] not in {_ABSENT, None}:
+            self._stand_ins["client"] = self._told(Client(before["client"]))
+        for key in ("auth", "user"):
+            if before[key] is not _ABSENT:
+                self._stand_ins[key] = login_disguise(before[key], self)
+        if before["session"] is not _ABSENT:
+            self._stand_ins["session"] = self._disguised_session(before["session"])
+        self._scope.update(self._stand_ins)
+
+    def _disguised_session(self, session: Any) -> Any:
+        try:
+            disguise = session_disguise(type(session))
+            if type(session) is dict:
+                session = disguise(session)
+                session.__dict__["_watcher"] = self
+            else:
+                session.__dict__["_watcher"] = self
+                session.__class__ = disguise
+        except (TypeError, AttributeError):
+            self._identity.add("session")  # it cannot be seen: carrying is reading
+        return session
+
+    def _told(self, stand_in: Any) -> Any:
+        stand_in.watcher = self
+        return stand_in
+
+    def stop(self) -> None:
+        """Put everything back; what was written in the meantime stays. A second call does nothing."""
+        if not self._before:
+            return
+        self.active = False
+        self._publish()
+        before, self._before = self._before, {}
+        _undisguise(before["session"])
+        for key, stand_in in self._stand_ins.items():
+            if key == "headers" or self._scope.get(key) is stand_in:
+                self._put_back(key, before[key])
+        self._forget_cached()
+
+    def _put_back(self, key: str, original: Any) -> None:
+        if original is not _ABSENT:
+            self._scope[key] = original
+        elif written := dict(self._scope.pop(key)):
+            self._scope[key] = written
+
+    def _publish(self) -> None:
+        """Copy what was written into stand-ins to what they stand for."""
+        for key in ("state", "session"):
+            original, stand_in = self._before.get(key), self._stand_ins.get(key)
+            if type(original) is dict and stand_in is not None:
+                written = dict(stand_in)
+                original.clear()
+                original.update(written)
+
+    def _forget_cached(self) -> None:
+        kept = getattr(self._request, "__dict__", {})
+        for name in _CACHED_BY_STARLETTE:
+            kept.pop(name, None)
+
+
+def _undisguise(session: Any) -> None:
+    if "_watcher" in getattr(session, "__dict__", ()):
+        session.__class__ = type(session).__mro__[1]
+        del session.__dict__["_watcher"]

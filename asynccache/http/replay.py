@@ -1,0 +1,64 @@
+"""Sending a stored page: exactly what was sent the first time, with its age; or 304 where the client has it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from starlette.responses import Response
+
+from asynccache.http.rules import NOT_MODIFIED_FIELDS, not_modified
+from asynccache.http.snapshot import EMPTY_SESSION, HIT, Snapshot
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+    from asynccache.http.ask import Ask
+    from asynccache.http.headers import Pair
+
+_COLLAPSED = (b"cache-status", b"asynccache; fwd=uri-miss; collapsed")
+_SENT_WITH_304 = NOT_MODIFIED_FIELDS | {b"age", b"cache-status"}
+
+
+class Replay(Response):
+    """A response from the store; what is changed on it stays its own."""
+
+    background = None
+
+    def __init__(self, status_code: int, pairs: tuple[Pair, ...], body: bytes) -> None:
+        self.status_code = status_code
+        self.body = body
+        self._pairs = pairs
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "raw_headers":  # made for who asks: most answers are sent as they are
+            self.raw_headers = list(self._pairs)
+            return self.raw_headers
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        del scope, receive
+        headers = self.__dict__.get("raw_headers") or list(self._pairs)
+        await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body})
+        if self.background is not None:
+            await self.background()
+
+
+def replay(snapshot: Snapshot, ask: Ask, now: float, *, collapsed: bool = False) -> Replay:
+    """Answer a request with a page that fits it."""
+    pairs = snapshot.pairs(now)
+    if collapsed:
+        pairs = tuple(_COLLAPSED if pair[1] is HIT else pair for pair in pairs)
+    if snapshot.record.conditions & EMPTY_SESSION:
+        _session_counts(ask)
+    if ask.is_conditional and not_modified(snapshot, ask.if_none_match, ask.if_modified_since):
+        return Replay(304, tuple(pair for pair in pairs if pair[0] in _SENT_WITH_304), b"")
+    return Replay(snapshot.record.status, pairs, b"" if ask.method == "HEAD" else snapshot.body)
+
+
+def _session_counts(ask: Ask) -> None:
+    """Let the session's middleware add `Vary: Cookie`, as it did for the handler that looked into the session."""
+    tell = getattr(ask.scope.get("session"), "mark_accessed", None)
+    if tell is not None:
+        tell()

@@ -1,0 +1,170 @@
+"""The pages of a backend: under a key lies a page, or the names that its variants depend on; each of them below.
+
+Every page carries the names and values it was made for, and whoever reads it checks them: that alone makes it right.
+The `Spec` is a hint with a random id that its variants repeat, so that removing the key removes them all.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from hashlib import blake2b
+from secrets import token_bytes
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from asynccache.core.codec import DamagedEntryError
+from asynccache.core.entry import Kind
+from asynccache.http.ask import Ask, values_of
+from asynccache.http.settings import MAX_NAMES
+from asynccache.http.snapshot import Found, Pass, Record, Snapshot, Spec, restored
+from asynccache.plan.io import LOOP
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asynccache.core.entry import Entry
+    from asynccache.loading.flights import Flight
+    from asynccache.model import BaseCacheBackend, Version
+
+logger = logging.getLogger(__name__)
+PASS_SECONDS = 60.0
+_HINTS = 4096
+_hints: dict[tuple[int, str], Spec] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a request found: under its key, and what there is for it."""
+
+    base: Found | None
+    found: Snapshot | Pass | None
+    key: str
+
+
+class Pages:
+    """Reads and writes the pages of one backend."""
+
+    __slots__ = ("_backend", "_version")
+
+    def __init__(self, backend: BaseCacheBackend, version: Version) -> None:
+        self._backend = backend
+        self._version = version
+
+    async def look(self, ask: Ask) -> Look:
+        """Look a page up; a store that is away or talks nonsense has none."""
+        key = ask.key
+        hint = _hints.get((id(self._backend), key))
+        if hint is None:
+            base = await self._read(key)
+            return await self._below(ask, base) if isinstance(base, Spec) else _look(ask, base)
+        variant = variant_key(ask, hint)
+        base, found = await self._read_both(key, variant)
+        if not isinstance(base, Spec):
+            return _look(ask, base)
+        return _of_variant(ask, base, found, variant) if base == hint else await self._below(ask, base)
+
+    async def _below(self, ask: Ask, spec: Spec) -> Look:
+        if len(_hints) >= _HINTS:
+            _hints.clear()
+        _hints[id(self._backend), ask.key] = spec
+        variant = variant_key(ask, spec)
+        return _of_variant(ask, spec, await self._read(variant), variant)
+
+    async def store(self, ask: Ask, look: Look, record: Record, ttl: float, flight: Flight | None) -> Snapshot | None:
+        """Store a page where this request and those like it find it; None where that was not possible."""
+        key = ask.key
+        if record.names or not _is_base(ask, look.base):
+            spec = await self._spec_for(ask, look, record, ttl)
+            if spec is None:
+                return None
+            values = values_of(ask.headers, spec.names)
+            record = msgspec.structs.replace(record, names=spec.names, values=values, spec_id=spec.id)
+            key = variant_key(ask, spec)
+        snapshot = Snapshot(record)
+        return snapshot if await self._write(key, snapshot, ttl, flight) else None
+
+    async def _spec_for(self, ask: Ask, look: Look, record: Record, ttl: float) -> Spec | None:
+        known = look.base if isinstance(look.base, Spec) else None
+        if known and set(record.names) <= set(known.names):
+            return known if await self._backend.extend(LOOP, ask.key, ttl, self._version) else None
+        if known and await self._read(ask.key) != known:
+            return None  # it was removed in the meantime, or somebody learnt more
+        names = sorted({*record.names, *(known.names if known else ())})
+        spec = Spec(tuple(names), token_bytes(8))
+        fits = len(names) <= MAX_NAMES
+        return spec if fits and await self._backend.write(LOOP, ask.key, spec, ttl, self._version, Kind.PAGE) else None
+
+    async def _write(self, key: str, found: Found, ttl: float, flight: Flight | None) -> bool:
+        if flight is not None and flight.doomed:
+            return False
+        written = await self._backend.write(LOOP, key, found, ttl, self._version, Kind.PAGE)
+        if flight is not None and flight.doomed:
+            await self._backend.remove(LOOP, key, self._version)
+            return False
+        return written
+
+    async def mark(self, ask: Ask, look: Look, why: str, flight: Flight | None) -> None:
+        """Let requests like this one run their own for a while; other pages stay."""
+        if look.base is None or look.key != ask.key:
+            await self._write(look.key, Pass(why), PASS_SECONDS, flight)
+
+    async def _read(self, key: str) -> Found | None:
+        try:
+            return await self._opened(key, await self._backend.read(LOOP, key, self._version, Kind.PAGE))
+        except Exception:  # whatever a store raises, the handler answers
+            logger.debug("a page could not be read", exc_info=True)
+            return None
+
+    async def _read_both(self, key: str, variant: str) -> tuple[Found | None, Found | None]:
+        try:
+            entries = await self._backend.read_many(LOOP, (key, variant), self._version, Kind.PAGE)
+            return await self._opened(key, entries.get(key)), await self._opened(variant, entries.get(variant))
+        except Exception:  # whatever a store raises, the handler answers
+            logger.debug("a page could not be read", exc_info=True)
+            return None, None
+
+    async def _opened(self, key: str, entry: Entry | None) -> Found | None:
+        if entry is None or isinstance(entry.value, Found):
+            return None if entry is None else entry.value
+        try:
+            return restored(entry.value)
+        except DamagedEntryError as damage:
+            logger.warning("a stored page was not usable and is removed: %s", damage)
+            await self._backend.remove(LOOP, key, self._version)
+            return None
+
+
+def glance(peek: Callable[[str, Version, Kind], Any], version: Version, ask: Ask) -> Look:
+    """Look a page up in a backend that can be asked without waiting."""
+    base = peek(ask.key, version, Kind.PAGE)
+    if type(base) is not Spec:
+        return _look(ask, base)
+    variant = variant_key(ask, base)
+    return _of_variant(ask, base, peek(variant, version, Kind.PAGE), variant)
+
+
+def variant_key(ask: Ask, spec: Spec) -> str:
+    """Give the key of the variant for this request."""
+    parts = (*ask.owner, *spec.names, *values_of(ask.headers, spec.names), spec.id)
+    return f"{ask.key}#{blake2b(msgspec.msgpack.encode(parts), digest_size=16).hexdigest()}"
+
+
+def _look(ask: Ask, base: Found | None) -> Look:
+    fits = isinstance(base, Snapshot) and not base.record.spec_id and ask.fits(base.record)
+    return Look(base, base if fits or isinstance(base, Pass) else None, ask.key)  # type: ignore[arg-type]  # no Spec
+
+
+def _of_variant(ask: Ask, spec: Spec, found: Found | None, key: str) -> Look:
+    if isinstance(found, Snapshot):
+        fits = found.record.spec_id == spec.id and ask.fits(found.record)
+        return Look(spec, found if fits else None, key)
+    return Look(spec, found if isinstance(found, Pass) else None, key)
+
+
+def _is_base(ask: Ask, base: Found | None) -> bool:
+    """Tell whether a page that depends on nothing may lie under the key itself."""
+    if isinstance(base, Snapshot):
+        return base.record.owner == ask.owner
+    return not isinstance(base, Spec)
