@@ -167,7 +167,7 @@ def test_an_unknown_backend_of_a_handler_is_found_at_start_up():
 
 
 def test_a_cached_websocket_route_is_found_at_start_up():
-    @Cache
+    @Cache()
     async def handler(websocket):
         await websocket.close()
 

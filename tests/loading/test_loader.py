@@ -9,8 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from asynccache import CacheError, CachePolicy, CacheService, SerializationError
+from asynccache.backends.base import StoreBackend
 from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.core.events import Hit, Loaded, LoadFailed, Miss
+from asynccache.model import Capability
 from asynccache.testing import recorded_events
 
 
@@ -327,3 +329,55 @@ async def test_listeners_hear_of_loads(cache):
         with pytest.raises(ValueError, match="broken"):
             await cache.get_or_set_async("other", Source(ValueError("broken"), 0).load_async)
     assert [type(event) for event in events] == [Miss, Loaded, Hit, Miss, LoadFailed]
+
+
+class GatedBackend(StoreBackend):
+    """A dict behind a gate at which reads or writes can be held."""
+
+    capabilities = frozenset({Capability.KEEPS_ENTRIES})
+
+    def __init__(self):
+        super().__init__()
+        self.entries = {}
+        self.reading, self.writing = asyncio.Event(), asyncio.Event()
+        self.reading.set()
+        self.writing.set()
+
+    async def _fetch(self, io, key):
+        found = self.entries.get(key)
+        await self.reading.wait()
+        return found
+
+    async def _store(self, io, key, raw, ttl):
+        await self.writing.wait()
+        self.entries[key] = raw
+        return True
+
+    async def _drop(self, io, key):
+        return self.entries.pop(key, None) is not None
+
+
+async def test_a_change_while_the_value_is_being_written_wins():
+    backend = GatedBackend()
+    cache = CacheService(default=backend)
+    backend.writing.clear()
+    loading = asyncio.create_task(cache.get_or_set_async("key", lambda: "stale"))
+    await asyncio.sleep(0.01)
+    await cache.delete_async("key")
+    backend.writing.set()
+    assert await loading == "stale"
+    assert not await cache.has_key_async("key")
+
+
+async def test_a_late_look_does_not_load_what_has_landed_meanwhile():
+    backend = GatedBackend()
+    cache = CacheService(default=backend)
+    held = backend.reading
+    held.clear()
+    late = asyncio.create_task(cache.get_or_set_async("key", lambda: "twice"))
+    await asyncio.sleep(0.01)
+    backend.reading = asyncio.Event()
+    backend.reading.set()
+    assert await cache.get_or_set_async("key", lambda: "once") == "once"
+    held.set()
+    assert await late == "once"
