@@ -1,0 +1,67 @@
+"""What users type, as the README promises it: every snippet as it stands, around handlers that count their runs."""
+
+from itertools import count
+
+from starlette.applications import Starlette
+from starlette.endpoints import HTTPEndpoint
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
+
+from asynccache import Cache, CacheModule, CacheService, ICacheService, Inject, inject, install
+from asynccache.backends.local_cache import LocalMemCacheBackend
+from asynccache.testing import FakeClock, override
+
+runs = count(1)
+
+
+@Cache(ttl=60)
+async def report(request):
+    return JSONResponse(next(runs))
+
+
+@inject
+async def visits(request, cache: Inject[ICacheService]):
+    return JSONResponse({"visits": await cache.incr_async("visits")})
+
+
+app = Starlette(routes=[Route("/report", report), Route("/visits", visits)])
+install(app, CacheModule.setup(default="local"))
+
+
+@Cache(ttl=300)  # a controller
+class Products(HTTPEndpoint):
+    async def get(self, request):
+        return JSONResponse(next(runs))
+
+
+def test_the_readmes_app():
+    with override(app, default="local"), TestClient(app) as client:
+        assert client.get("/report").json() == client.get("/report").json()
+        assert [client.get("/visits").json() for _ in range(2)] == [{"visits": 1}, {"visits": 2}]
+
+
+def test_a_controller():
+    shop = Starlette(routes=[Route("/products", Products)])
+    install(shop, CacheModule.setup(default="local"))
+    with TestClient(shop) as client:
+        assert client.get("/products").json() == client.get("/products").json()
+    assert isinstance(Products, type)
+
+
+async def test_a_worker_without_a_web_app(redis_server, unique_prefix):
+    async def load():
+        return next(runs)
+
+    async with CacheService(default=f"{redis_server.url}?key_prefix={unique_prefix}") as cache:
+        first = await cache.get_or_set_async("profile:7", load, ttl=60)
+        assert await cache.get_or_set_async("profile:7", load, ttl=60) == first
+
+
+def test_a_test():
+    clock = FakeClock()
+    with override(app, default=LocalMemCacheBackend(clock=clock)), TestClient(app) as client:
+        client.get("/report")
+        assert "hit" in client.get("/report").headers["cache-status"]
+        clock.advance(61)
+        assert "hit" not in client.get("/report").headers["cache-status"]
