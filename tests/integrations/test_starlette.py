@@ -168,8 +168,8 @@ def test_an_unknown_backend_of_a_handler_is_found_at_start_up():
 
 def test_a_cached_websocket_route_is_found_at_start_up():
     @Cache()
-    async def handler(websocket):
-        await websocket.close()
+    async def handler(connection):
+        await connection.close()
 
     app = Starlette(routes=[WebSocketRoute("/ws", handler)])
     install(app, CacheModule.setup(default="local"))
