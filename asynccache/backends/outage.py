@@ -133,6 +133,11 @@ class OutageGuard:
         """Tell whether operations are short-cut."""
         return self.breaker.opened_at is not None
 
+    @property
+    def lets_through(self) -> bool:
+        """Tell whether the next operation would be let through: the server is up, or a probe is due."""
+        return self.breaker.opened_at is None or monotonic() >= self.breaker.next_probe
+
     def _admit(self, tried: str) -> None:
         if self.breaker.opened_at is None:
             return

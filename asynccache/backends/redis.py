@@ -16,6 +16,7 @@ from asynccache.backends.redis_questions import Refusal
 from asynccache.backends.redis_scripts import BUMP, OK, OUT_OF_RANGE, bump_arguments
 from asynccache.backends.servers import Server, parse
 from asynccache.core import codec, keys
+from asynccache.core.breaker import Breaker
 from asynccache.core.codec import Frame
 from asynccache.errors import (
     BackendUnavailableError,
@@ -76,7 +77,8 @@ class RedisCacheBackend(Near):
         self.deadline = checked_deadline(deadline)
         self.servers = _servers(servers, host, port)
         self._pool_size = _checked_size(pool_size)
-        self._leader, *self._replicas = (self._node(server, options or {}) for server in self.servers)
+        self._leader = self._node(self.servers[0], options or {}, Breaker())
+        self._replicas = [self._node(server, options or {}, Breaker(pause=1.0)) for server in self.servers[1:]]
         self._recent = RecentWrites()
         self._reads_near(bool(self._replicas))
 
@@ -160,7 +162,7 @@ class RedisCacheBackend(Near):
 
     async def _found(self, io: IO, tried: str, question: Question, *asked: str) -> Any:
         """Ask a replica, where this read may and one is up; else the leader."""
-        up = [node for node in self._replicas if not node.guard.is_down] if self._is_near(io) else []
+        up = [node for node in self._replicas if node.guard.lets_through] if self._is_near(io) else []
         if up and not self._recent.has_any(asked):
             try:
                 (reply,) = await self._chosen(up).ask(io, tried, question)
@@ -179,13 +181,13 @@ class RedisCacheBackend(Near):
             if self._replicas:
                 self._recent.note(written)
 
-    def _node(self, server: Server, options: Mapping[str, Any]) -> RedisNode:
+    def _node(self, server: Server, options: Mapping[str, Any], breaker: Breaker) -> RedisNode:
         try:
             from asynccache.backends.redis_clients import RedisNode
             from asynccache.backends.redis_connections import FOREIGN_ERRORS
         except ModuleNotFoundError as missing:
             raise MissingDependencyError.of("RedisCacheBackend", "redis", "redis") from missing
-        guard = OutageGuard(self, server.name, self.deadline, FOREIGN_ERRORS, self._counts)
+        guard = OutageGuard(self, server.name, self.deadline, FOREIGN_ERRORS, self._counts, breaker)
         return RedisNode(server, guard, self._pool_size, options)
 
 
