@@ -1,0 +1,190 @@
+"""Values in the memory of this process: the default backend, and the quickest.
+
+Nothing here ever waits, so both twins and the plan of an operation are the same plain function. A hit is a look-up in
+a dict: no lock, no clock, no copy; for a value that could be changed, a copy made by the serializer.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from asynccache.backends.memory.operations import MISSING, Operations
+from asynccache.backends.memory.slots import SLOW
+from asynccache.backends.memory.store import MemoryStore
+from asynccache.core.counters import checked_delta
+from asynccache.core.entry import Entry, Kind
+from asynccache.core.events import EntryDamaged
+from asynccache.core.keys import checked
+from asynccache.errors import ConfigurationError
+from asynccache.model import BaseCacheBackend, Capability
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from asynccache.core.lifetime import Ttl
+    from asynccache.model import Version
+    from asynccache.plan.io import IO
+
+logger = logging.getLogger(__name__)
+
+
+class LocalMemCacheBackend(BaseCacheBackend):
+    """A cache in the memory of this process, bounded, shared by its threads and loops, and by nobody else.
+
+    Where it is full, S3-FIFO chooses who goes. Entries are removed when they expire, without being read, by one thread
+    for the process; with a `clock` of yours they are judged at each read, and removed by writes. Values that cannot be
+    changed (`str`, `bytes`, numbers, `None`, tuples of these) are shared; others are kept encoded and decoded at each
+    read. After `fork` each process has a copy of its own. Closing removes nothing: it can be used as before.
+
+    Args:
+        max_entries: how many entries there are at most, of all versions together.
+        max_bytes: how much memory they occupy at most: an estimate that has 144 bytes of overhead for each. An entry
+            that is larger than all this is not stored.
+        copy: False: values are shared whatever they are, and whoever changes one changes it for all.
+        options: those of `BaseCacheBackend`.
+
+    Raises `ConfigurationError` where a bound is no positive `int`.
+    """
+
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(
+        {Capability.ATOMIC_COUNTERS, Capability.SUBSECOND_TTL, Capability.KEEPS_ENTRIES}
+    )
+    default_clock: ClassVar[Callable[[], float]] = time.monotonic
+
+    def __init__(
+        self, *, max_entries: int = 10_000, max_bytes: int = 64 * 1024 * 1024, copy: bool = True, **options: Any
+    ) -> None:
+        super().__init__(**options)
+        for name, bound in (("max_entries", max_entries), ("max_bytes", max_bytes)):
+            if type(bound) is not int or bound < 1:
+                raise ConfigurationError(f"{name}={bound!r}: give a positive int")
+        self.copy = copy
+        store = MemoryStore(self.stored_key(""), max_entries, max_bytes, options.get("clock"))
+        self._slots = store.default.slots
+        self._do = Operations(store, self.serializer, copy=copy, damaged=self._damaged)
+
+    def stats(self) -> dict[str, int]:
+        """Give `hits`, `misses`, `evictions` and `expired` since it was made, and the `entries` and `bytes` there are.
+
+        Hits and misses are counted without a lock: threads may lose one now and then.
+        """
+        return {"misses": self._do.misses, **self._do.store.stats()}
+
+    def replicas(self, value: Any) -> Callable[[], Any]:
+        return super().replicas(value) if self.copy else lambda: value
+
+    # Reading
+
+    def get(self, key: str, version: Version = None, *, default: Any = None) -> Any:
+        if version is None:
+            try:
+                slot = self._slots[key]
+            except (KeyError, TypeError):
+                return self._get(key, version, default)
+            value = slot.value
+            if value is not SLOW:
+                slot.seen += 1
+                return value
+        return self._get(key, version, default)
+
+    async def get_async(self, key: str, version: Version = None, *, default: Any = None) -> Any:
+        return self.get(key, version, default=default)
+
+    def get_many(self, keys: Iterable[str], version: Version = None) -> dict[str, Any]:
+        found = {key: self.get(key, version, default=MISSING) for key in dict.fromkeys(keys)}
+        return {key: value for key, value in found.items() if value is not MISSING}
+
+    async def get_many_async(self, keys: Iterable[str], version: Version = None) -> dict[str, Any]:
+        return self.get_many(keys, version)
+
+    def has_key(self, key: str, version: Version = None) -> bool:
+        return self._do.has(self._space(version), _plain(key))
+
+    async def has_key_async(self, key: str, version: Version = None) -> bool:
+        return self.has_key(key, version)
+
+    async def read(self, io: IO, key: str, version: Version = None, kind: Kind = Kind.VALUE) -> Entry | None:
+        value = self._do.look(self._space(version), _plain(key), kind)
+        return None if value is MISSING else Entry(value)
+
+    async def read_many(
+        self, io: IO, keys: Iterable[str], version: Version = None, kind: Kind = Kind.VALUE
+    ) -> dict[str, Entry]:
+        space = self._space(version)
+        found = {key: self._do.look(space, _plain(key), kind) for key in dict.fromkeys(keys)}
+        return {key: Entry(value) for key, value in found.items() if value is not MISSING}
+
+    async def exists(self, io: IO, key: str, version: Version = None) -> bool:
+        return self.has_key(key, version)
+
+    # Writing; what has no twins here has those of the base, over the plan
+
+    def set(self, key: str, value: Any, ttl: Ttl = None, version: Version = None) -> bool:
+        return self._do.put(self._space(version), _plain(key), value, self.lifetime(ttl))
+
+    async def set_async(self, key: str, value: Any, ttl: Ttl = None, version: Version = None) -> bool:
+        return self.set(key, value, ttl, version)
+
+    async def write(
+        self, io: IO, key: str, value: Any, ttl: float, version: Version = None, kind: Kind = Kind.VALUE
+    ) -> bool:
+        return self._do.put(self._space(version), _plain(key), value, ttl, kind)
+
+    async def write_many(self, io: IO, values: Mapping[str, Any], ttl: float, version: Version = None) -> list[str]:
+        return self._do.put_many(self._space(version), {_plain(key): value for key, value in values.items()}, ttl)
+
+    def add(self, key: str, value: Any, ttl: Ttl = None, version: Version = None) -> bool:
+        return self._do.add(self._space(version), _plain(key), value, self.lifetime(ttl))
+
+    async def add_async(self, key: str, value: Any, ttl: Ttl = None, version: Version = None) -> bool:
+        return self.add(key, value, ttl, version)
+
+    async def insert(self, io: IO, key: str, value: Any, ttl: float, version: Version = None) -> bool:
+        return self._do.add(self._space(version), _plain(key), value, ttl)
+
+    def delete(self, key: str, version: Version = None) -> bool:
+        return self._do.store.drop(self._space(version), _plain(key))
+
+    async def delete_async(self, key: str, version: Version = None) -> bool:
+        return self.delete(key, version)
+
+    async def remove(self, io: IO, key: str, version: Version = None) -> bool:
+        return self.delete(key, version)
+
+    async def remove_many(self, io: IO, keys: Iterable[str], version: Version = None) -> int:
+        return self._do.drop_many(self._space(version), [_plain(key) for key in keys])
+
+    async def extend(self, io: IO, key: str, ttl: float, version: Version = None) -> bool:
+        return self._do.touch(self._space(version), _plain(key), ttl)
+
+    def incr(self, key: str, delta: int = 1, version: Version = None) -> int:
+        return self._do.bump(self._space(version), _plain(key), checked_delta(delta), self.default_ttl)
+
+    async def incr_async(self, key: str, delta: int = 1, version: Version = None) -> int:
+        return self.incr(key, delta, version)
+
+    def decr(self, key: str, delta: int = 1, version: Version = None) -> int:
+        return self._do.bump(self._space(version), _plain(key), -checked_delta(delta), self.default_ttl)
+
+    async def decr_async(self, key: str, delta: int = 1, version: Version = None) -> int:
+        return self.decr(key, delta, version)
+
+    async def bump(self, io: IO, key: str, delta: int, version: Version = None) -> int:
+        return self.incr(key, delta, version)
+
+    def _get(self, key: str, version: Version, default: Any) -> Any:
+        value = self._do.look(self._space(version), _plain(key))
+        return default if value is MISSING else value
+
+    def _space(self, version: Version) -> str:
+        return self._do.store.default.name if version is None else self.stored_key("", version)
+
+    def _damaged(self, key: str, damage: Exception) -> None:
+        logger.warning("%s: an entry cannot be decoded and is removed: %s", self.name, damage)
+        self.tell(EntryDamaged(self.name, key, str(damage)))
+
+
+def _plain(key: object) -> str:
+    return key if type(key) is str else str.__str__(checked(key))

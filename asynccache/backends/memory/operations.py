@@ -1,0 +1,141 @@
+"""What each operation does, once, as plain functions: both twins and the plan call the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from asynccache.backends.memory.slots import SLOW, BoxedSlot, Content, Held, encoded, held, shared, size_of
+from asynccache.core.codec import DamagedEntryError
+from asynccache.core.counters import counted
+from asynccache.core.entry import Kind
+from asynccache.errors import SerializationError
+from asynccache.model import is_immutable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from asynccache.backends.memory.slots import Slot
+    from asynccache.backends.memory.store import MemoryStore
+    from asynccache.serializers import ICacheSerializer
+
+MISSING: Any = object()
+
+
+class Operations:
+    """Operations on a store in memory; a `space` is the name of a prefix and version, a `ttl` is seconds.
+
+    Args:
+        store: where the slots are.
+        serializer: how values that can be changed are kept.
+        copy: False: no value is encoded.
+        damaged: called with the key of an entry that could not be decoded and was removed.
+    """
+
+    def __init__(
+        self, store: MemoryStore, serializer: ICacheSerializer, *, copy: bool, damaged: Callable[[str, Exception], None]
+    ) -> None:
+        self.store = store
+        self.misses = 0
+        self._serializer = serializer
+        self._copy = copy
+        self._damaged = damaged
+
+    def look(self, space: str, key: str, kind: Kind = Kind.VALUE) -> Any:
+        """Give the value; `MISSING` where none of this kind is there. Counts a hit or a miss."""
+        value = MISSING
+        while (slot := self.store.find(space, key)) is not None:
+            value = self._value(slot, kind)
+            if value is not MISSING or slot.space is not None:
+                break  # otherwise the slot was removed or replaced a moment ago
+        if slot is None or value is MISSING:
+            self.misses += 1
+            return MISSING
+        slot.seen += 1
+        return value
+
+    def has(self, space: str, key: str) -> bool:
+        """Tell whether an entry of whatever kind is there."""
+        return self.store.find(space, key) is not None
+
+    def put(self, space: str, key: str, value: Any, ttl: float, kind: Kind = Kind.VALUE) -> bool:
+        """Store; what cannot be stored takes the old entry with it."""
+        if ttl <= 0:
+            self.store.drop(space, key)
+            return True
+        try:
+            content = self._content(value, kind)
+        except SerializationError:
+            self.store.drop(space, key)
+            raise
+        return self.store.put(space, key, content, ttl)
+
+    def put_many(self, space: str, values: Mapping[str, Any], ttl: float) -> list[str]:
+        """Store all; where one cannot be encoded, all old ones are gone. Give the keys that failed."""
+        if ttl <= 0:
+            self.drop_many(space, values)
+            return []
+        try:
+            contents = {key: self._content(value) for key, value in values.items()}
+        except SerializationError:
+            self.drop_many(space, values)
+            raise
+        return [key for key, content in contents.items() if not self.store.put(space, key, content, ttl)]
+
+    def add(self, space: str, key: str, value: Any, ttl: float) -> bool:
+        """Store unless an entry is there."""
+        content = self._content(value)
+        with self.store.lock:
+            if self.has(space, key):
+                return False
+            return ttl <= 0 or self.store.put(space, key, content, ttl)
+
+    def touch(self, space: str, key: str, ttl: float) -> bool:
+        """Give an entry a new lifetime."""
+        if ttl <= 0:
+            return self.store.drop(space, key)
+        with self.store.lock:
+            slot = self.store.find(space, key)
+            if slot is not None:
+                self.store.postpone(slot, ttl)
+            return slot is not None
+
+    def drop_many(self, space: str, keys: Iterable[str]) -> int:
+        """Remove these entries; tell how many there were."""
+        return sum(self.store.drop(space, key) for key in keys)
+
+    def bump(self, space: str, key: str, delta: int, ttl: float) -> int:
+        """Add to a counter, which keeps its lifetime; a new one gets this one."""
+        with self.store.lock:
+            slot = self.store.find(space, key)
+            number = counted(0 if slot is None else self._value(slot, Kind.VALUE), delta)
+            if slot is not None:
+                self.store.refill(slot, self._content(number))
+            elif ttl > 0:
+                self.store.put(space, key, self._content(number), ttl)
+            return number
+
+    def _content(self, value: Any, kind: Kind = Kind.VALUE) -> Content:
+        """Say what is to be kept of a value: itself, or its encoded form."""
+        if kind is not Kind.VALUE:
+            return held(value, kind, len(bytes(value)))
+        if self._copy and not is_immutable(value):
+            return encoded(self._serializer.dumps(value))
+        return held(value, kind, size_of(value)) if self.store.judges else shared(value, size_of(value))
+
+    def _value(self, slot: Slot, kind: Kind) -> Any:
+        """Give what is in a slot; `MISSING` where it is of another kind or damaged, or the slot was removed."""
+        value = slot.value
+        if value is not SLOW:
+            return value if kind is Kind.VALUE else MISSING
+        box = slot.box if isinstance(slot, BoxedSlot) else None
+        if isinstance(box, Held):
+            return box.value if box.kind is kind else MISSING
+        return MISSING if box is None or kind is not Kind.VALUE else self._decoded(slot, box)
+
+    def _decoded(self, slot: Slot, payload: bytes) -> Any:
+        try:
+            return self._serializer.loads(payload)
+        except DamagedEntryError as damage:
+            self.store.remove(slot)
+            self._damaged(slot.key, damage)
+            return MISSING

@@ -1,0 +1,103 @@
+"""An entry in memory, as small and as quick to read as Python has it.
+
+Slots have no `__init__`, which would cost as much as all the rest of a `set`. Memory is counted in units of 16 bytes,
+as the allocator rounds: up to 4 KB the number is one of those small integers that Python keeps anyway.
+"""
+
+from __future__ import annotations
+
+from sys import getsizeof
+from typing import Any, Final, NamedTuple
+
+from asynccache.core.entry import Kind
+
+UNIT = 16
+OVERHEAD = 144
+"""Bytes of an entry beyond its key and its value: slot, place in a dict, in a queue, in a wheel, in a ghost queue."""
+SLOW: Final = object()
+"""Stands in a slot for a value that cannot be handed out as it is."""
+
+
+class Space:
+    """The slots of one version."""
+
+    __slots__ = ("name", "slots")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.slots: dict[str, Slot] = {}
+
+
+class Slot:
+    """An entry. Its `space` is None once it was removed; queues and wheels still hold it for a while."""
+
+    __slots__ = ("due", "key", "seen", "space", "units", "value")
+
+    due: float
+    """When it expires, in seconds of the store's clock."""
+    key: str
+    seen: int
+    """How often it was hit, since it was last spared from eviction."""
+    space: Space | None
+    units: int
+    value: Any
+
+
+class BoxedSlot(Slot):
+    """An entry whose value needs a look first: a payload to decode, or something that only some may see."""
+
+    __slots__ = ("box",)
+
+    box: Box | None
+
+
+class Held(NamedTuple):
+    """An object that is handed out as it is, to those who ask for its kind."""
+
+    kind: Kind
+    value: Any
+
+
+Box = bytes | Held
+
+
+class Content(NamedTuple):
+    """What is to be stored: a value to share, or `SLOW` and a box; and its size in bytes."""
+
+    value: Any
+    box: Box | None
+    size: int
+
+
+def shared(value: Any, size: int) -> Content:
+    """Give the content for a value that can be handed out as it is."""
+    return Content(value, None, size)
+
+
+def encoded(payload: bytes) -> Content:
+    """Give the content for a value that is decoded at each read."""
+    return Content(SLOW, payload, getsizeof(payload))
+
+
+def held(value: Any, kind: Kind, size: int) -> Content:
+    """Give the content for an object of this kind."""
+    return Content(SLOW, Held(kind, value), size)
+
+
+def size_of(value: Any) -> int:
+    """Estimate the bytes that a value occupies, with what it contains; objects of unknown classes count flat."""
+    size, waiting, known = 0, [value], set()
+    while waiting:
+        part = waiting.pop()
+        size += getsizeof(part)
+        if isinstance(part, tuple | list | set | frozenset | dict) and id(part) not in known:
+            known.add(id(part))
+            waiting.extend(part)
+            if isinstance(part, dict):
+                waiting.extend(part.values())
+    return size
+
+
+def units_of(key: str, content: Content) -> int:
+    """Give the memory that an entry occupies, in units of 16 bytes, rounded up."""
+    return -(-(OVERHEAD + getsizeof(key) + content.size) // UNIT)
