@@ -14,14 +14,11 @@ Where a backend needs fixtures, override the fixture `backend_factory` instead:
 Each test has a key prefix of its own and closes what it opened, so that the suite can run on a server that others use.
 """
 
+from pkgutil import iter_modules
+
 import pytest
 
-pytest.register_assert_rewrite(
-    *[
-        f"{__name__}.{part}"
-        for part in ("base", "counters", "forgetting", "hostile", "kinds", "lifetimes", "many", "shape", "values")
-    ]
-)
+pytest.register_assert_rewrite(*[f"{__name__}.{part.name}" for part in iter_modules(__path__)])
 
 from asynccache.testing.contract.counters import CounterContract  # noqa: E402  # after the line that rewrites asserts
 from asynccache.testing.contract.forgetting import ForgettingContract  # noqa: E402
@@ -30,6 +27,7 @@ from asynccache.testing.contract.kinds import KindContract  # noqa: E402
 from asynccache.testing.contract.lifetimes import LifetimeContract  # noqa: E402
 from asynccache.testing.contract.many import ManyContract  # noqa: E402
 from asynccache.testing.contract.shape import ShapeContract  # noqa: E402
+from asynccache.testing.contract.surroundings import SurroundingsContract  # noqa: E402
 from asynccache.testing.contract.values import ValueContract  # noqa: E402
 
 __all__ = ["BackendContract", "ForgettingContract"]
@@ -37,6 +35,7 @@ __all__ = ["BackendContract", "ForgettingContract"]
 
 class BackendContract(
     ShapeContract,
+    SurroundingsContract,
     ValueContract,
     LifetimeContract,
     CounterContract,

@@ -8,12 +8,13 @@ from asynccache.core.entry import Kind
 from asynccache.model import Capability
 from asynccache.testing.contract.kinds import PAGE
 from asynccache.testing.contract.shape import ShapeContract
+from asynccache.testing.contract.surroundings import SurroundingsContract
 
 if TYPE_CHECKING:
     from asynccache.testing.contract.base import Flavoured
 
 
-class ForgettingContract(ShapeContract):
+class ForgettingContract(ShapeContract, SurroundingsContract):
     """For backends without `Capability.KEEPS_ENTRIES`; all others pass `BackendContract`."""
 
     async def test_it_declares_that_it_keeps_nothing(self, cache: Flavoured) -> None:

@@ -9,7 +9,7 @@ import pytest
 from asynccache.testing.contract.base import ContractBase
 
 if TYPE_CHECKING:
-    from asynccache.testing.contract.base import Flavoured
+    from asynccache.testing.contract.base import Flavoured, MakeCache
 
 KEYS = {
     "empty": "",
@@ -110,3 +110,18 @@ class HostileKeyContract(ContractBase):
         await cache.set(Text("k"), "v")
         assert await cache.get("k") == "v"
         assert await cache.get_many([Text("k")]) == {"k": "v"}
+
+    async def test_any_str_is_a_version(self, cache: Flavoured) -> None:
+        for number, text in enumerate(KEYS.values()):
+            assert await cache.set("k", number, version=text) is True
+        assert [await cache.get("k", version=text) for text in KEYS.values()] == list(range(len(KEYS)))
+
+    @pytest.mark.parametrize("text", ["a b\r\n", "\0", "{*}?[a]", "%:~", "\u20ac", "k" * 300, "\ud83d"], ids=ascii)
+    async def test_any_str_is_a_prefix(self, make_cache: MakeCache, prefix: str, text: str) -> None:
+        cache, other = make_cache(key_prefix=prefix + text), make_cache(key_prefix=f"{prefix}{text}_")
+        assert await cache.set("k", "v") is True
+        assert await other.add("k", 5) is True
+        assert await other.incr("k") == 6
+        assert await cache.get_many(["k"]) == {"k": "v"}
+        assert await other.delete("k") is True
+        assert await cache.delete("k") is True

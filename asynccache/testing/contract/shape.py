@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 import math
-import threading
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
+from asynccache.model import BaseCacheBackend
 from asynccache.testing.contract.base import ContractBase
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asynccache.model import BaseCacheBackend
     from asynccache.testing.contract.base import Flavoured, MakeCache
 
 OPERATIONS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
@@ -34,34 +32,8 @@ OPERATIONS: dict[str, Callable[[Any], tuple[Any, ...]]] = {
 WITH_TTL: dict[str, tuple[Any, ...]] = {"set": ("k", 1), "add": ("k", 1), "touch": ("k",), "set_many": ({"k": 1},)}
 
 
-def use(backend: BaseCacheBackend, key: str) -> None:
-    """Call every sync operation."""
-    backend.set(key, 1)
-    backend.add(key, 2)
-    backend.set_many({f"{key} of many": 1})
-    assert isinstance(backend.incr(key), int)
-    assert isinstance(backend.decr(key), int)
-    assert isinstance(backend.touch(key, 60), bool)
-    assert backend.get(key) == (1 if backend.has_key(key) else None)
-    assert len(backend.get_many([key])) == backend.delete_many([key])
-    assert backend.delete(key) is False
-
-
-async def use_async(backend: BaseCacheBackend, key: str) -> None:
-    """Call every async operation."""
-    await backend.set_async(key, 1)
-    await backend.add_async(key, 2)
-    await backend.set_many_async({f"{key} of many": 1})
-    assert isinstance(await backend.incr_async(key), int)
-    assert isinstance(await backend.decr_async(key), int)
-    assert isinstance(await backend.touch_async(key, 60), bool)
-    assert await backend.get_async(key) == (1 if await backend.has_key_async(key) else None)
-    assert len(await backend.get_many_async([key])) == await backend.delete_many_async([key])
-    assert await backend.delete_async(key) is False
-
-
 class ShapeContract(ContractBase):
-    """Twins, arguments, threads, loops, closing."""
+    """Twins, arguments, numbers, names."""
 
     secrets: ClassVar[tuple[str, ...]] = ()
     """What `make_backend` was configured with and nobody may see: passwords."""
@@ -97,59 +69,15 @@ class ShapeContract(ContractBase):
         kind = type(cache.backend)
         twins = [name for name in dir(kind) if name.endswith("_async") and not name.startswith("_")]
         assert {f"{name}_async" for name in OPERATIONS} | {"set_many_async", "start_async"} <= set(twins)
+        for name in [*OPERATIONS, "set_many"]:
+            ours, named = inspect.signature(getattr(kind, name)), inspect.signature(getattr(BaseCacheBackend, name))
+            assert list(ours.parameters.values()) == list(named.parameters.values()), name
         for name in twins:
             plain, on_loop = getattr(kind, name.removesuffix("_async")), getattr(kind, name)
             assert inspect.signature(plain) == inspect.signature(on_loop), name
             assert inspect.iscoroutinefunction(on_loop), name
             assert not inspect.iscoroutinefunction(plain), name
         assert inspect.signature(kind.close) == inspect.signature(kind.aclose)
-
-    async def test_sync_operations_work_inside_a_running_loop(self, cache: Flavoured) -> None:
-        use(cache.backend, "k")
-        await use_async(cache.backend, "k")
-        use(cache.backend, "k")
-
-    async def test_sync_operations_work_in_plain_threads(self, cache: Flavoured) -> None:
-        failures: list[BaseException] = []
-
-        def work(key: str) -> None:
-            try:
-                for _ in range(5):
-                    use(cache.backend, key)
-            except BaseException as failure:  # noqa: BLE001  # handed to the test
-                failures.append(failure)
-
-        threads = [threading.Thread(target=work, args=(f"k{number}",)) for number in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            await asyncio.to_thread(thread.join)
-        assert failures == []
-
-    async def test_several_loops_use_it_one_after_the_other(self, cache: Flavoured) -> None:
-        async def visit() -> None:
-            await use_async(cache.backend, "k")
-            use(cache.backend, "k")
-            await use_async(cache.backend, "k")
-
-        await visit()
-        for _ in range(3):
-            await asyncio.to_thread(asyncio.run, visit())
-        await visit()
-
-    async def test_several_loops_use_it_at_the_same_time(self, cache: Flavoured) -> None:
-        async def visit(name: str) -> None:
-            await asyncio.gather(*[use_async(cache.backend, f"{name} {number}") for number in range(5)])
-
-        await asyncio.gather(*[asyncio.to_thread(asyncio.run, visit(f"loop {number}")) for number in range(4)])
-
-    async def test_it_can_be_used_after_it_was_closed(self, cache: Flavoured) -> None:
-        await cache.start()
-        await cache.set("k", 1)
-        await cache.close()
-        await cache.close()
-        use(cache.backend, "k")
-        await use_async(cache.backend, "k")
 
     async def test_stats_are_numbers(self, cache: Flavoured) -> None:
         await cache.get("k")
