@@ -166,21 +166,22 @@ class AioMemCacheBackend(StoreBackend):
 
     async def _rewritten(self, key: str, change: Callable[[Frame | None], tuple[Frame, float] | None]) -> Frame | None:
         """Change an entry until nobody else did meanwhile; `change` gives the new frame and its seconds, or None."""
-        give_up_at = time.monotonic() + PATIENCE * self.deadline
-        while time.monotonic() < give_up_at:
-            raw, token = await self._ask("gets", key)
-            frame = None if raw is None else await self._framed(LOOP, key, raw)
-            changed = change(frame)
-            if changed is None:
-                return None
-            new = self._stamped(changed[0], key, changed[1])
-            if await self._swapped(key, new, changed[1], None if frame is None else token):
-                return changed[0]
-            await asyncio.sleep(random.uniform(0, JITTER))
+        async with self._clients.current().rewriting(key):
+            give_up_at = time.monotonic() + PATIENCE * self.deadline
+            while time.monotonic() < give_up_at:
+                raw, token = await self._ask("gets", key)
+                frame = None if raw is None else await self._framed(LOOP, key, raw)
+                changed = change(frame)
+                if changed is None:
+                    return None
+                if await self._swapped(key, *changed, None if frame is None else token):
+                    return changed[0]
+                await asyncio.sleep(random.uniform(0, JITTER))
         self._counts["errors"] += 1
         raise BackendUnavailableError(f"{key!r} was changed by others all the time; try again")
 
-    async def _swapped(self, key: str, raw: bytes, ttl: float, token: int | None) -> bool:
+    async def _swapped(self, key: str, frame: Frame, ttl: float, token: int | None) -> bool:
+        raw = self._stamped(frame, key, ttl)
         if token is None:
             return await self._ask("add", key, raw, _exptime(ttl))  # type: ignore[no-any-return]
         return await self._ask("cas", key, raw, token, _exptime(ttl))  # type: ignore[no-any-return]

@@ -21,6 +21,8 @@ PATIENCE = 10
 """Deadlines for which an operation waits for its turn, as long as the server answers those before it."""
 SHARE = 50
 """Keys of a many-operation that one connection takes; more go over several at once."""
+RIVALS = 3
+"""Tasks of a loop that change one entry at once: as many failures open the breaker, and then nobody waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ class Links:
             link = self._kept() or await Link.open(self._server, self._options, self._epoch)
             try:
                 answer = await getattr(link.commands, command)(*args)
+                link.settle()
             except BaseException:
                 link.drop()
                 raise
@@ -117,6 +120,7 @@ class MemcachedClient:
     def __init__(self, servers: Iterable[tuple[Server, OutageGuard]], pool: Pool) -> None:
         self._links = {server.name: Links(server, guard, pool) for server, guard in servers}
         self._rendezvous = Rendezvous(list(self._links))
+        self._rewriting = [asyncio.Semaphore(RIVALS) for _ in range(32)]
 
     async def ask(self, command: str, key: bytes, *args: Any) -> Any:
         """Run a command at the server that has the key."""
@@ -139,6 +143,10 @@ class MemcachedClient:
             answers.by_key.update(zip(some, await links.ask("multi_get", *some), strict=True))
 
         return await self._shared(keys, share, answers)
+
+    def rewriting(self, key: str) -> asyncio.Semaphore:
+        """Give what to hold while an entry is changed by `gets` and `cas`, so that a crowd is no quarrel."""
+        return self._rewriting[hash(key) % len(self._rewriting)]
 
     def drop(self) -> None:
         """Drop all connections; new ones are made when needed."""

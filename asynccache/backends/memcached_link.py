@@ -8,6 +8,9 @@ what is unread, and every reply's shape is checked. Whoever borrows a link drops
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
 from asynccache.backends.outage import OutOfStepError, RefusedError
@@ -141,11 +144,19 @@ class Link:
             transport, _ = await loop.create_connection(lambda: protocol, server.host, server.port, **options)
         return cls(reader, asyncio.StreamWriter(transport, protocol, reader, loop), epoch)
 
+    def settle(self) -> None:
+        """Raise if more came than was asked for: then the answer before it may have been another's."""
+        if self._reader.unread:
+            raise OutOfStepError("more than one reply to one command")
+
     def fit(self) -> bool:
         """Tell whether the connection is open, and nothing came that nobody asked for."""
         reader = self._reader
         return not (reader.unread or reader.at_eof() or reader.exception() or self._writer.is_closing())
 
     def drop(self) -> None:
-        """Close without waiting for a peer that may be dead."""
+        """Close at once, by a reset: no waiting for a peer that may be dead, no port kept busy after a cancelled call."""
+        with suppress(OSError):
+            linger = struct.pack("ii", 1, 0)
+            self._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         self._writer.transport.abort()

@@ -1,11 +1,19 @@
 """AioMemCacheBackend keeps the contract: over TCP, over a unix socket, on three servers."""
 
+import asyncio
+import os
+import subprocess
+import sys
+import threading
 from functools import partial
+from pathlib import Path
 
 import pytest
 
+from asynccache import CacheService, ConfigurationError
 from asynccache.backends.aio_cache import AioMemCacheBackend
 from asynccache.testing import BackendContract
+from tests.backends.wire import stat
 
 # The machine that runs the tests is busy; what a deadline does is shown in test_aio_cache_faults.py.
 PATIENT = 5.0
@@ -28,3 +36,135 @@ class TestOnThreeServers(BackendContract):
     def backend_factory(self, memcached_servers):
         servers = [server.address for server in memcached_servers]
         return partial(AioMemCacheBackend, servers=servers, deadline=PATIENT)
+
+
+@pytest.mark.parametrize(
+    ("options", "names"),
+    [
+        ({}, ["localhost:11211"]),
+        ({"host": "cache", "port": 1}, ["cache:1"]),
+        ({"host": "::1"}, ["[::1]:11211"]),
+        ({"servers": "cache"}, ["cache:11211"]),
+        ({"servers": "cache:1"}, ["cache:1"]),
+        ({"servers": "memcached://a:1,b;c:3"}, ["a:1", "b:11211", "c:3"]),
+        ({"servers": ["a:1", ("b", 2), "memcached://c:3"]}, ["a:1", "b:2", "c:3"]),
+        ({"servers": "[::1]:1"}, ["[::1]:1"]),
+        ({"servers": "fe80::1"}, ["[fe80::1]:11211"]),
+        ({"servers": "/run/memcached.sock"}, ["/run/memcached.sock"]),
+        ({"servers": "unix:/run/memcached.sock"}, ["/run/memcached.sock"]),
+        ({"servers": ["unix:///a.sock", "b"]}, ["/a.sock", "b:11211"]),
+        ({"hosts": ["a", "b"]}, ["a:11211", "b:11211"]),
+        ({"servers": "a,b,a:11211"}, ["a:11211", "b:11211"]),
+    ],
+)
+def test_servers_are_named_in_many_ways(options, names):
+    assert [server.name for server in AioMemCacheBackend(**options).servers] == names
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"servers": "memcached://user:hidden@cache"}, "knows no passwords"),
+        ({"servers": "memcached://cache?pool_size=4"}, "options as arguments"),
+        ({"servers": "memcached://cache/0"}, "host and port"),
+        ({"servers": "redis://cache"}, "scheme"),
+        ({"servers": "cache:99999"}, "port|Port"),
+        ({"servers": ""}, "empty"),
+        ({"servers": []}, "empty"),
+        ({"servers": "a", "hosts": "a"}, "one of them"),
+        ({"pool_size": 0}, "pool_size"),
+        ({"pool_size": True}, "pool_size"),
+        ({"pool_size": 1.5}, "pool_size"),
+        ({"deadline": 0}, "deadline"),
+        ({"on_error": "ignore"}, "on_error"),
+    ],
+)
+def test_option_that_cannot_work_is_an_error(options, message):
+    with pytest.raises(ConfigurationError, match=message) as raised:
+        AioMemCacheBackend(**options)
+    assert "hidden" not in str(raised.value)
+
+
+def test_missing_client_is_named_where_the_backend_is_made():
+    code = """
+import sys
+sys.modules["aiomcache"] = None
+from asynccache import MissingDependencyError
+from asynccache.backends.aio_cache import AioMemCacheBackend
+try:
+    AioMemCacheBackend()
+except MissingDependencyError as error:
+    print(error)
+"""
+    printed = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout.decode()
+    assert "AioMemCacheBackend" in printed
+    assert "pip install 'asynccache[memcached]'" in printed
+
+
+async def test_url_with_options_makes_one(memcached_server, unique_prefix):
+    url = f"{memcached_server.url}?key_prefix={unique_prefix}&pool_size=2&deadline=5&ttl=60"
+    async with CacheService(default=url) as cache:
+        assert await cache.set_async("k", {"a": 1}) is True
+        assert await cache.get_async("k") == {"a": 1}
+        assert isinstance(cache.get_backend(), AioMemCacheBackend)
+        assert cache.get_backend().default_ttl == 60
+
+
+async def test_options_reach_the_connection(fresh_memcached):
+    cache = AioMemCacheBackend(servers=fresh_memcached.url, options={"local_addr": ("127.0.0.2", 0)})
+    assert await cache.set_async("k", 1) is True
+    await cache.aclose()
+
+
+def connections_of_clients(server):
+    return stat(server, "curr_connections") - 1  # that of `stat`
+
+
+async def test_no_connection_outlives_close_or_the_loop(fresh_memcached):
+    idle = connections_of_clients(fresh_memcached)
+    cache = AioMemCacheBackend(servers=fresh_memcached.url, deadline=PATIENT)
+
+    async def visit() -> None:
+        await asyncio.gather(*[cache.set_async(f"k{number}", 1) for number in range(20)])
+
+    await visit()
+    await asyncio.to_thread(cache.get, "k0")
+    assert connections_of_clients(fresh_memcached) == idle + 11
+    for _ in range(3):
+        await asyncio.to_thread(asyncio.run, visit())
+    assert connections_of_clients(fresh_memcached) == idle + 11
+    await cache.aclose()
+    assert connections_of_clients(fresh_memcached) == idle
+
+
+async def test_opening_and_closing_leaves_nothing_behind(memcached_server, unique_prefix):
+    def belongings() -> tuple[int, int, int]:
+        return len(list(Path("/proc/self/fd").iterdir())), threading.active_count(), len(asyncio.all_tasks())
+
+    async def open_and_close() -> None:
+        cache = AioMemCacheBackend(servers=memcached_server.url, key_prefix=unique_prefix, deadline=PATIENT)
+        await cache.set_async("k", 1)
+        cache.get("k")
+        await cache.aclose()
+
+    await open_and_close()
+    before = belongings()
+    for _ in range(200):
+        await open_and_close()
+    assert belongings() == before
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_forked_children_have_connections_of_their_own(memcached_server, unique_prefix):
+    cache = AioMemCacheBackend(servers=memcached_server.url, key_prefix=unique_prefix, deadline=PATIENT)
+    cache.set("n", 0)
+    children = []
+    for _ in range(3):
+        if (child := os.fork()) == 0:
+            fine = all(cache.incr("n") for _ in range(50)) and asyncio.run(cache.get_async("n")) >= 50
+            os._exit(0 if fine else 1)
+        children.append(child)
+    assert all(cache.incr("n") for _ in range(50))
+    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
+    assert cache.get("n") == 200
+    cache.close()

@@ -1,0 +1,225 @@
+"""memcached that is killed, frozen, slow or confused fails nobody (RELIABILITY A3, C1, C2, C5, C18)."""
+
+import asyncio
+import random
+import time
+
+import pytest
+
+from asynccache.backends.aio_cache import AioMemCacheBackend
+from asynccache.core.events import BackendDown, BackendUp
+from asynccache.errors import BackendUnavailableError
+from tests.backends.wire import stat
+from tests.load import Report, healthy, under_load
+from tests.servers import Memcached
+
+DEADLINE = 0.15
+STRAYS = {
+    "another's value": b"VALUE another 0 5\r\nSTRAY\r\nEND\r\n",
+    "a miss": b"END\r\n",
+    "stored": b"STORED\r\n",
+    "deleted": b"DELETED\r\n",
+    "not found": b"NOT_FOUND\r\n",
+    "an error": b"SERVER_ERROR out of memory storing object\r\n",
+    "another protocol": b"$5\r\nSTRAY\r\n",
+}
+
+
+def expect_bounds(report: Report, longest: float) -> None:
+    """No error, nothing unfinished, nobody waited longer, and the loop was never held up."""
+    assert report.faultless(), report
+    assert report.worst <= longest
+    assert report.heart.excess <= 0.05
+
+
+async def seconds_until_hit(cache: AioMemCacheBackend) -> float:
+    """Wait until the cache is of use again."""
+    began = time.monotonic()
+    while time.monotonic() < began + 5:
+        if await cache.set_async("back", 1) and await cache.get_async("back") == 1:
+            return time.monotonic() - began
+        await asyncio.sleep(0.01)
+    return float("inf")
+
+
+async def test_server_that_is_killed_and_restarted(fresh_memcached):
+    cache = AioMemCacheBackend(servers=fresh_memcached.url, deadline=DEADLINE)
+    events = []
+    cache.listeners.append(events.append)
+    before = await healthy(cache)
+    await asyncio.to_thread(fresh_memcached.kill)
+    report = await under_load(cache, 4)
+    expect_bounds(report, DEADLINE + 0.05)
+    assert report.p99 <= before.p99 + 0.02 + report.heart.lag
+    await asyncio.to_thread(fresh_memcached.restart)
+    assert await seconds_until_hit(cache) <= 1
+    report = await under_load(cache, 1)
+    expect_bounds(report, DEADLINE + 0.05)
+    assert len(report.hits) > 0.5 * len(report.seconds)
+    assert [type(event) for event in events] == [BackendDown, BackendUp]
+    await cache.aclose()
+
+
+async def test_server_that_is_frozen_and_thawed(fresh_memcached):
+    cache = AioMemCacheBackend(servers=fresh_memcached.url, deadline=DEADLINE)
+    await healthy(cache)
+    fresh_memcached.freeze()
+    report = await under_load(cache, 2)
+    expect_bounds(report, 2 * DEADLINE + 0.05)
+    fresh_memcached.thaw()
+    assert await seconds_until_hit(cache) <= 1
+    assert (await under_load(cache, 0.5)).faultless()
+    await cache.aclose()
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"latency": 0.25},
+        {"garbage_p": 0.5},
+        {"reset_p": 0.1},
+        {"half_close_p": 0.1},
+        {"truncate_p": 0.1},
+        {"drop_p": 0.02},
+        {"slice": 1},
+        {"blackhole": True},
+    ],
+    ids=lambda fault: next(iter(fault)),
+)
+async def test_network_that_goes_wrong(memcached_server, fault_proxy, unique_prefix, fault):
+    proxy = fault_proxy(memcached_server.host, memcached_server.port)
+    cache = AioMemCacheBackend(servers=proxy.address, key_prefix=unique_prefix, deadline=DEADLINE)
+    await healthy(cache)
+    proxy.set(**fault)
+    expect_bounds(await under_load(cache, 1), 2 * DEADLINE + 0.05)
+    proxy.heal()
+    assert await seconds_until_hit(cache) <= 1
+    report = await under_load(cache, 0.5)
+    assert report.faultless()
+    assert report.hits
+    await cache.aclose()
+
+
+async def test_connections_closed_by_the_server_are_replaced(memcached_server, fault_proxy, unique_prefix):
+    proxy = fault_proxy(memcached_server.host, memcached_server.port)
+    cache = AioMemCacheBackend(servers=proxy.address, key_prefix=unique_prefix, on_error="raise")
+    for close in (proxy.half_close, proxy.reset_all):
+        await cache.set_async("k", 1)
+        close()
+        await asyncio.sleep(0.05)
+        assert await cache.get_async("k") == 1
+    await cache.aclose()
+
+
+async def test_invalidation_that_is_lost_is_never_silent(fresh_memcached):
+    cache = AioMemCacheBackend(servers=fresh_memcached.url)
+    await cache.set_async("k", 1)
+    await asyncio.to_thread(fresh_memcached.kill)
+    for operation in (
+        cache.delete_async("k"),
+        cache.delete_many_async(["k", "l"]),
+        cache.incr_async("k"),
+        cache.decr_async("k"),
+        cache.add_async("k", 1),
+        cache.touch_async("k"),
+    ):
+        with pytest.raises(BackendUnavailableError, match=fresh_memcached.address):
+            await operation
+    for operation in (cache.delete, cache.incr, cache.touch):
+        with pytest.raises(BackendUnavailableError):
+            await asyncio.to_thread(operation, "k")
+    await cache.aclose()
+
+
+async def test_reads_and_set_follow_on_error(fresh_memcached):
+    lenient = AioMemCacheBackend(servers=fresh_memcached.url)
+    strict = AioMemCacheBackend(servers=fresh_memcached.url, on_error="raise")
+    await asyncio.to_thread(fresh_memcached.kill)
+    assert await lenient.get_async("k", default="a miss") == "a miss"
+    assert await lenient.get_many_async(["k"]) == {}
+    assert await lenient.has_key_async("k") is False
+    assert await lenient.set_async("k", 1) is False
+    assert await lenient.set_many_async({"k": 1, "l": 2}) == ["k", "l"]
+    for operation in (
+        strict.get_async("k"),
+        strict.get_many_async(["k"]),
+        strict.has_key_async("k"),
+        strict.set_async("k", 1),
+        strict.set_many_async({"k": 1}),
+    ):
+        with pytest.raises(BackendUnavailableError):
+            await operation
+
+
+async def test_one_dead_server_of_three_takes_its_own_keys_only(launch):
+    servers = [launch(Memcached()) for _ in range(3)]
+    cache = AioMemCacheBackend(servers=[server.address for server in servers])
+    values = {f"k{number}": number for number in range(300)}
+    assert await cache.set_many_async(values) == []
+    sizes = [stat(server, "curr_items") for server in servers]
+    assert sum(sizes) == 300
+    assert min(sizes) > 50
+    await asyncio.to_thread(servers[1].kill)
+    found = await cache.get_many_async(values)
+    assert len(found) == 300 - sizes[1]
+    failed = await cache.set_many_async(values)
+    assert set(failed) == values.keys() - found.keys()
+    assert [await cache.get_async(key) for key in found] == list(found.values())
+    assert {await cache.get_async(key) for key in failed} == {None}
+    with pytest.raises(BackendUnavailableError, match=servers[1].address):
+        await cache.delete_many_async(values)
+    assert [stat(server, "curr_items") for server in servers[::2]] == [0, 0]
+    await cache.aclose()
+
+
+@pytest.mark.parametrize("stray", STRAYS.values(), ids=STRAYS)
+async def test_stray_and_lost_replies_mislead_nobody(memcached_server, fault_proxy, unique_prefix, stray):
+    proxy = fault_proxy(memcached_server.host, memcached_server.port)
+    cache = AioMemCacheBackend(servers=proxy.address, key_prefix=unique_prefix, deadline=DEADLINE)
+    wrong = []
+
+    async def work(name: str) -> None:
+        dice = random.Random(name)
+        for turn in range(15):
+            key = f"{name} {dice.randrange(5)}"
+            if await cache.get_async(key) not in (None, f"value of {key}"):
+                wrong.append(f"get {key}")
+            await cache.set_async(key, f"value of {key}")
+            if set((await cache.get_many_async([key])).values()) - {f"value of {key}"}:
+                wrong.append(f"get_many {key}")
+            try:
+                if await cache.add_async(key := f"{name} once {turn}", 1) and await cache.add_async(key, 2):
+                    wrong.append(f"add {key}")
+                if (number := await cache.incr_async(f"{name} counter", 1_000)) % 1_000 or number <= 0:
+                    wrong.append(f"incr {name}: {number}")
+            except BackendUnavailableError:
+                pass
+
+    proxy.set(prepend_p=0.05, drop_p=0.02, prepend=stray)
+    await asyncio.gather(*[work(f"worker {number}") for number in range(20)])
+    assert wrong == []
+    proxy.heal()
+    assert await seconds_until_hit(cache) <= 0.5
+    await asyncio.gather(*[work(f"worker {number}") for number in range(10)])
+    assert wrong == []
+    await cache.aclose()
+
+
+@pytest.mark.parametrize("state", ["alive", "frozen", "killed"])
+async def test_closing_takes_a_second_at_most(launch, state):
+    server = launch(Memcached())
+    cache = AioMemCacheBackend(servers=server.url, deadline=5)
+    await cache.set_async("k", 1)
+    await asyncio.to_thread(cache.get, "k")
+    if state == "frozen":
+        server.freeze()
+    elif state == "killed":
+        await asyncio.to_thread(server.kill)
+    under_way = asyncio.create_task(cache.get_async("k"))
+    await asyncio.sleep(0.01)
+    began = time.monotonic()
+    await cache.aclose()
+    await asyncio.to_thread(cache.close)
+    assert time.monotonic() - began <= 1
+    under_way.cancel()
+    await asyncio.wait([under_way])
