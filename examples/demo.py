@@ -42,6 +42,7 @@ def parser() -> argparse.ArgumentParser:
 
 def listener(port: int | None) -> socket.socket:
     """Listen on the port; without one, on 8000 or whatever is free."""
+    failure: Exception | None = None
     for wanted in (8000, 0) if port is None else (port,):
         try:
             return socket.create_server((HOST, wanted))

@@ -7,7 +7,7 @@ Run it: uvicorn examples.key_callbacks:app
 
 from itertools import count
 
-from injector import Binder
+from injector import Binder, Module
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -62,8 +62,9 @@ async def article(request: Request) -> JSONResponse:
     return JSONResponse({"question": next(questions)})
 
 
-def bind_customers(binder: Binder) -> None:
-    binder.bind(Customers, to=Customers())
+class CustomersModule(Module):
+    def configure(self, binder: Binder) -> None:
+        binder.bind(Customers, to=Customers())
 
 
 app = Starlette(
@@ -73,4 +74,4 @@ app = Starlette(
         Route("/article", article),
     ]
 )
-install(app, [CacheModule.setup(default="local"), bind_customers])
+install(app, [CacheModule.setup(default="local"), CustomersModule()])

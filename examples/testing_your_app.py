@@ -27,7 +27,7 @@ app = Starlette(routes=[Route("/report", report)])
 install(app, CacheModule.setup(default="redis://localhost:6379/0"))
 
 
-def test_the_report_is_kept_for_a_minute():
+def test_the_report_is_kept_for_a_minute() -> None:
     clock = FakeClock()
     with override(app, default=LocalMemCacheBackend(clock=clock)), TestClient(app) as client:
         first = client.get("/report")
@@ -39,6 +39,6 @@ def test_the_report_is_kept_for_a_minute():
         assert client.get("/report").json() != first.json()
 
 
-def test_without_a_cache_every_report_is_new():
+def test_without_a_cache_every_report_is_new() -> None:
     with override(app, default="dummy"), TestClient(app) as client:
         assert client.get("/report").json() != client.get("/report").json()
