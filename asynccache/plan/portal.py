@@ -6,14 +6,18 @@ alive.
 
 from __future__ import annotations
 
+import atexit
 import os
 import threading
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import asyncio
     from collections.abc import Awaitable
+
+END_SECONDS = 1.0
 
 
 class Portal:
@@ -51,6 +55,14 @@ class Portal:
                 self._thread.start()
             return self._loop
 
+    def end(self) -> None:
+        """Let the loop close what lives as long as it does (`clients.py`); at the end of the process."""
+        if self._loop is not None:
+            import asyncio
+
+            with suppress(TimeoutError):
+                asyncio.run_coroutine_threadsafe(self._loop.shutdown_asyncgens(), self._loop).result(END_SECONDS)
+
 
 async def _awaited(awaitable: Awaitable[Any]) -> Any:
     return await awaitable
@@ -58,3 +70,4 @@ async def _awaited(awaitable: Awaitable[Any]) -> Any:
 
 portal = Portal()
 os.register_at_fork(after_in_child=portal.__init__)  # type: ignore[misc]  # a fresh start is what a child needs
+atexit.register(portal.end)

@@ -3,6 +3,8 @@
 import asyncio
 import gc
 import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -150,3 +152,23 @@ def test_forked_child_leaves_its_parents_clients_alone(clients, other_loop):
     os.close(writer)
     assert other_loop(current(clients)) is client
     clients.close()
+
+
+def test_process_that_ends_closes_what_its_sync_calls_opened():
+    code = """
+from asynccache.plan.clients import LoopClients
+from asynccache.plan.portal import portal
+
+class Client:
+    async def aclose(self):
+        print("closed")
+
+clients = LoopClients(Client, Client.aclose)
+
+async def use():
+    clients.current()
+
+portal.finish(use())
+"""
+    ended = subprocess.run([sys.executable, "-X", "dev", "-W", "error", "-c", code], capture_output=True, check=True)
+    assert (ended.stdout, ended.stderr) == (b"closed\n", b"")
