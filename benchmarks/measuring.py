@@ -49,7 +49,9 @@ class Table:
         width = max(len(row.name) for row in self.rows)
         lines = [self.title, "-" * len(self.title)]
         for row in self.rows:
-            line = f"{row.name:<{width}}  {row.middle * 1e6:10.3f} us  +-{row.spread / 2:4.0%}  {self.ratio(row):8.2f} x"
+            line = (
+                f"{row.name:<{width}}  {row.middle * 1e6:10.3f} us  +-{row.spread / 2:4.0%}  {self.ratio(row):8.2f} x"
+            )
             wanted = self.wanted.get(row.name, "")
             lines.append("  ".join(filter(None, [line, wanted and f"wanted: {wanted}", row.note])))
         lines += [f"{name}: {fact}" for name, fact in self.facts.items()]

@@ -86,7 +86,11 @@ def test_apps_below_use_the_cache_of_the_app_above(path):
         await below(scope, receive, send)
 
     app = Starlette(
-        routes=[Mount("/mounted", below), Mount("/wrapped", wrapped), Host("{any}", Starlette(routes=[Route("/inner", count)]))]
+        routes=[
+            Mount("/mounted", below),
+            Mount("/wrapped", wrapped),
+            Host("{any}", Starlette(routes=[Route("/inner", count)])),
+        ]
     )
     install(app, CacheModule.setup(default="local"))
     assert TestClient(app).get(path).json() == 1

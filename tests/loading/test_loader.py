@@ -177,9 +177,7 @@ async def test_a_failed_load_is_not_stored(cache):
 
 async def test_followers_share_nothing_mutable(cache):
     source = Source({"items": [1]})
-    first, second, third = await asyncio.gather(
-        *(cache.get_or_set_async("key", source.load_async) for _ in range(3))
-    )
+    first, second, third = await asyncio.gather(*(cache.get_or_set_async("key", source.load_async) for _ in range(3)))
     first["items"].append(2)
     second["items"].append(3)
     assert third == {"items": [1]}
