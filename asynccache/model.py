@@ -8,6 +8,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from asynccache.core import keys
+from asynccache.core.counters import checked_delta
 from asynccache.core.entry import Entry, Kind
 from asynccache.core.lifetime import FOREVER, Ttl, seconds
 from asynccache.errors import ConfigurationError
@@ -208,19 +209,19 @@ class BaseCacheBackend(ABC):
 
     def incr(self, key: str, delta: int = 1, version: Version = None) -> int:
         """Add to a counter and return it; a missing one starts from 0 with the default ttl."""
-        return run(self.bump(BLOCKING, key, _step(delta), version))
+        return run(self.bump(BLOCKING, key, checked_delta(delta), version))
 
     async def incr_async(self, key: str, delta: int = 1, version: Version = None) -> int:
         """Add to a counter and return it; a missing one starts from 0 with the default ttl."""
-        return await self.bump(LOOP, key, _step(delta), version)
+        return await self.bump(LOOP, key, checked_delta(delta), version)
 
     def decr(self, key: str, delta: int = 1, version: Version = None) -> int:
         """Subtract from a counter and return it; a missing one starts from 0 with the default ttl."""
-        return run(self.bump(BLOCKING, key, -_step(delta), version))
+        return run(self.bump(BLOCKING, key, -checked_delta(delta), version))
 
     async def decr_async(self, key: str, delta: int = 1, version: Version = None) -> int:
         """Subtract from a counter and return it; a missing one starts from 0 with the default ttl."""
-        return await self.bump(LOOP, key, -_step(delta), version)
+        return await self.bump(LOOP, key, -checked_delta(delta), version)
 
     def get_many(self, keys: Iterable[str], version: Version = None) -> dict[str, Any]:
         """Return the values that are there, by key."""
@@ -269,12 +270,6 @@ def _namespace(key_prefix: str, version: object) -> str:
     if isinstance(version, bool) or not isinstance(version, str | int):
         raise TypeError(f"a version is a str or an int, not {type(version).__name__}: {version!r}")
     return keys.namespace(key_prefix, version)
-
-
-def _step(delta: object) -> int:
-    if isinstance(delta, bool) or not isinstance(delta, int):
-        raise TypeError(f"a counter is changed by an int, not {type(delta).__name__}: {delta!r}")
-    return delta
 
 
 def _values(entries: Mapping[str, Entry]) -> dict[str, Any]:

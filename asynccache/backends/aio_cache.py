@@ -12,7 +12,8 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from asynccache.backends.base import StoreBackend, added
+from asynccache.backends.base import StoreBackend
+from asynccache.backends.framing import added
 from asynccache.backends.outage import OutageGuard, checked_deadline
 from asynccache.backends.servers import UNIX, Server, Servers, parse
 from asynccache.core import codec

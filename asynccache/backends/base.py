@@ -13,24 +13,24 @@ from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from asynccache.backends.framing import FramedBackend, added
 from asynccache.core import codec
 from asynccache.core.codec import DamagedEntryError, Frame, MixedUpEntryError
 from asynccache.core.entry import Entry, Kind
 from asynccache.core.events import EntryDamaged
 from asynccache.core.keys import key_hash
-from asynccache.core.lifetime import FOREVER, milliseconds
-from asynccache.errors import BackendUnavailableError, ConfigurationError, NotAnIntegerError, SerializationError
-from asynccache.model import BaseCacheBackend, Version
+from asynccache.errors import BackendUnavailableError, ConfigurationError, SerializationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from asynccache.model import Version
     from asynccache.plan.io import IO
 
 logger = logging.getLogger(__name__)
 
 
-class StoreBackend(BaseCacheBackend):
+class StoreBackend(FramedBackend):
     """A backend over a store of bytes.
 
     Args:
@@ -180,27 +180,7 @@ class StoreBackend(BaseCacheBackend):
         """Give `hits`, `misses`, `errors` (operations that the store did not answer) and `damaged` entries."""
         return {name: self._counts[name] for name in ("hits", "misses", "errors", "damaged")}
 
-    # Bytes
-
-    def _encoded(self, stored_key: str, value: Any, ttl: float, kind: Kind) -> bytes:
-        if kind is not Kind.VALUE:
-            frame = Frame(self.serializer.wrap(bytes(value)), kind)
-        elif type(value) is int and value in codec.INT64:
-            frame = Frame(codec.integer_payload(value), kind, codec.INTEGER)
-        else:
-            frame = Frame(self.serializer.dumps(value), kind)
-        return self._stamped(frame, stored_key, ttl)
-
-    def _stamped(self, frame: Frame, stored_key: str, ttl: float) -> bytes:
-        """Give the bytes of a frame that is written now and lives for `ttl` seconds."""
-        return codec.encode(
-            replace(
-                frame,
-                at_us=int(self.clock() * 1e6),
-                lifetime_ms=0 if ttl == FOREVER else milliseconds(ttl),
-            ),
-            key_hash(stored_key),
-        )
+    # Entries
 
     async def _closed(self, io: IO, stored_key: str, value: Any, ttl: float, kind: Kind = Kind.VALUE) -> bytes:
         """Encode; a value that cannot be encoded takes the old one with it, so that no stale value stays."""
@@ -247,13 +227,6 @@ class StoreBackend(BaseCacheBackend):
             await self._damaged(io, stored_key, damage)
             return None
 
-    def _value(self, frame: Frame) -> Any:
-        if frame.flags & codec.INTEGER:
-            return codec.integer_of(frame.payload)
-        if frame.kind is Kind.VALUE:
-            return self.serializer.loads(frame.payload)
-        return self.serializer.unwrap(frame.payload)
-
     # Faults
 
     async def _damaged(self, io: IO, stored_key: str, damage: Exception) -> None:
@@ -277,13 +250,3 @@ class StoreBackend(BaseCacheBackend):
     def _counted(self, entry: Entry | None) -> Entry | None:
         self._counts["misses" if entry is None else "hits"] += 1
         return entry
-
-
-def added(frame: Frame | None, delta: int) -> int:
-    """Add to what a counter's frame holds; `NotAnIntegerError` where it is none, or the sum leaves 64 bits."""
-    if frame is not None and not frame.flags & codec.INTEGER:
-        raise NotAnIntegerError("incr and decr need an int of 64 bits, and something else is stored there")
-    number = (codec.integer_of(frame.payload) if frame else 0) + delta
-    if number not in codec.INT64:
-        raise NotAnIntegerError(f"{number} does not fit into 64 bits; the counter stays as it was")
-    return number

@@ -1,0 +1,52 @@
+"""How values become framed entries, and entries values: what backends over bytes share, without waiting."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from asynccache.core import codec
+from asynccache.core.codec import Frame
+from asynccache.core.counters import counted
+from asynccache.core.entry import Kind
+from asynccache.core.keys import key_hash
+from asynccache.core.lifetime import FOREVER, milliseconds
+from asynccache.model import BaseCacheBackend
+
+
+class FramedBackend(BaseCacheBackend):
+    """A backend whose entries are bytes that know their key, their kind and their lifetime."""
+
+    def _encoded(self, stored_key: str, value: Any, ttl: float, kind: Kind) -> bytes:
+        if kind is not Kind.VALUE:
+            frame = Frame(self.serializer.wrap(bytes(value)), kind)
+        elif type(value) is int and value in codec.INT64:
+            frame = Frame(codec.integer_payload(value), kind, codec.INTEGER)
+        else:
+            frame = Frame(self.serializer.dumps(value), kind)
+        return self._stamped(frame, stored_key, ttl)
+
+    def _stamped(self, frame: Frame, stored_key: str, ttl: float) -> bytes:
+        """Give the bytes of a frame that is written now and lives for `ttl` seconds."""
+        return codec.encode(
+            replace(
+                frame,
+                at_us=int(self.clock() * 1e6),
+                lifetime_ms=0 if ttl == FOREVER else milliseconds(ttl),
+            ),
+            key_hash(stored_key),
+        )
+
+    def _value(self, frame: Frame) -> Any:
+        if frame.flags & codec.INTEGER:
+            return codec.integer_of(frame.payload)
+        if frame.kind is Kind.VALUE:
+            return self.serializer.loads(frame.payload)
+        return self.serializer.unwrap(frame.payload)
+
+
+def added(frame: Frame | None, delta: int) -> int:
+    """Add to what a counter's frame holds; `NotAnIntegerError` where it is none, or the sum leaves 64 bits."""
+    if frame is None:
+        return counted(0, delta)
+    return counted(codec.integer_of(frame.payload) if frame.flags & codec.INTEGER else None, delta)
