@@ -45,7 +45,7 @@ def registrable(kind: type) -> bool:
     return issubclass(kind, Enum) or _field_names(kind) is not None
 
 
-def _field_names(kind: type) -> list[str] | None:
+def _field_names(kind: Any) -> list[str] | None:
     if issubclass(kind, Struct):
         return list(kind.__struct_fields__)
     if issubclass(kind, tuple):
@@ -54,10 +54,9 @@ def _field_names(kind: type) -> list[str] | None:
         return None  # it extends a built-in, whose part is in no field
     if dataclasses.is_dataclass(kind):
         return [field.name for field in dataclasses.fields(kind)]
-    if "__attrs_attrs__" in dir(kind):
-        return [field.name for field in kind.__attrs_attrs__]  # type: ignore[attr-defined]
-    models = getattr(kind, "__pydantic_fields__", None)
-    return None if models is None else list(models)
+    if hasattr(kind, "__attrs_attrs__"):
+        return [field.name for field in kind.__attrs_attrs__]
+    return list(kind.model_fields) if hasattr(kind, "__pydantic_validator__") else None
 
 
 def _recipe(kind: Any) -> Recipe:

@@ -1,6 +1,5 @@
 """Payloads that only who knows the secret can have written: keyed BLAKE2b (RFC 7693), one fixed algorithm."""
 
-from collections.abc import Sequence
 from hashlib import blake2b
 from hmac import compare_digest
 from typing import Any
@@ -12,7 +11,7 @@ from asynccache.serializers.base import ICacheSerializer
 MIN_SECRET_SIZE = 16
 SIGNATURE_SIZE = 32
 
-Secret = str | bytes | Sequence[str | bytes]
+Secret = str | bytes | list[str | bytes] | tuple[str | bytes, ...]
 
 
 class Signer:
@@ -26,7 +25,7 @@ class Signer:
     """
 
     def __init__(self, secret: Secret, purpose: bytes) -> None:
-        secrets = [secret] if isinstance(secret, str | bytes) else list(secret)
+        secrets = secret if isinstance(secret, list | tuple) else [secret]
         if not secrets:
             raise ConfigurationError("secret=[]: give at least one")
         self._keys = [_key(each) for each in secrets]
