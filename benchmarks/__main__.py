@@ -44,16 +44,16 @@ def plot(tables: list[Table], path: Path) -> None:
     import matplotlib as mpl
 
     mpl.use("svg")
-    from matplotlib import pyplot
+    import matplotlib.pyplot as plt
 
-    figure, axes = pyplot.subplots(len(tables), squeeze=False, figsize=(9, 1 + sum(len(t.rows) for t in tables) * 0.45))
+    figure, axes = plt.subplots(len(tables), squeeze=False, figsize=(9, 1 + sum(len(t.rows) for t in tables) * 0.45))
     for axis, table in zip(axes[:, 0], tables, strict=True):
         axis.barh([row.name for row in table.rows][::-1], [table.ratio(row) for row in table.rows][::-1])
         axis.set_title(f"{table.title} (times {table.baseline}; less is faster)", fontsize=9)
         axis.set_xscale("log")
     figure.tight_layout()
     figure.savefig(path)
-    pyplot.close(figure)
+    plt.close(figure)
 
 
 if __name__ == "__main__":

@@ -57,7 +57,8 @@ def test_an_unknown_name_is_an_attribute_error():
 
 @pytest.mark.parametrize("first", ["asynccache.testing", "asynccache.injection", "asynccache.integrations.starlette"])
 def test_no_module_hides_a_public_name(first):
-    script = f"import {first}, asynccache; print([n for n in asynccache.__all__ if type(getattr(asynccache, n)) is type(asynccache)])"
+    modules = "[name for name in asynccache.__all__ if type(getattr(asynccache, name)) is type(asynccache)]"
+    script = f"import {first}, asynccache; print({modules})"
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

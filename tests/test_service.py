@@ -11,9 +11,22 @@ from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.model import BaseCacheBackend
 
 TWINS = sorted(name for name in vars(ICacheService) if f"{name}_async" in vars(ICacheService))
-OPERATIONS = {
-    "add", "decr", "delete", "delete_many", "get", "get_many", "get_or_set", "has_key", "incr", "set", "set_many", "touch",
-}  # fmt: skip
+OPERATIONS = set(
+    [
+        "add",
+        "decr",
+        "delete",
+        "delete_many",
+        "get",
+        "get_many",
+        "get_or_set",
+        "has_key",
+        "incr",
+        "set",
+        "set_many",
+        "touch",
+    ]
+)
 
 
 def test_every_operation_has_a_twin():
