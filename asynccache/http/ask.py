@@ -91,6 +91,10 @@ class Ask:
             return False
         return not record.names or values_of(self.headers, record.names) == record.values
 
+    def is_personal(self) -> bool:
+        """Tell whether somebody's session or user comes with it."""
+        return has_session(self.scope) or carries_user(self.scope)
+
     def is_barred(self, record: Record) -> bool:
         """Tell whether this page, though it fits, was made for requests that carry less."""
         conditions = record.conditions

@@ -100,6 +100,7 @@ class Handler:
         """Answer from the store, lead, follow, or run alone."""
         flights, pages = found.service.flights, Pages(backend, self.settings.version)
         alone = ask.method == "HEAD" or ask.wants_range or is_watched(ask.scope)
+        alone = alone or backend.lifetime(self.settings.ttl) <= 0
         for _ in range(ROUNDS):
             settled = flights.settled
             look = await self._seek(pages, backend, ask)

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 Pair = tuple[bytes, bytes]
 
-_QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_QUOTED = re.compile(rb'=\s*"(?:[^"\\]|\\.)*"(?=\s*(?:,|$))', re.DOTALL)
 _DIRECTIVE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9a-z]+)(?:\s*=\s*[^\s,;]*)?")
 _ENTITY_TAG = re.compile(rb'(?:W/)?("[^"]*")')
 _HOP_BY_HOP = frozenset({
@@ -39,17 +39,21 @@ def split_list(lines: Iterable[bytes]) -> list[bytes]:
 def restrictions(lines: Sequence[bytes]) -> frozenset[bytes]:
     """Give the names of all that could be a Cache-Control directive, quoted strings apart.
 
-    A quote without its twin hides nothing, and any separator will do: what might forbid, forbids.
+    A quote out of place hides nothing, and any separator will do: what might forbid, forbids.
     """
-    return frozenset(_DIRECTIVE.findall(_QUOTED.sub(b"", b",".join(lines).lower()).replace(b'"', b",")))
+    return frozenset(_DIRECTIVE.findall(b",".join(_bare(lines)).replace(b'"', b",")))
 
 
 def permissions(lines: Sequence[bytes]) -> frozenset[bytes]:
-    """Give the names of the well-formed Cache-Control directives; none where a quote has no twin."""
-    text = _QUOTED.sub(b"", b",".join(lines).lower())
-    if b'"' in text:
+    """Give the names of the well-formed Cache-Control directives; none where a quote is out of place."""
+    parts = split_list(_bare(lines))
+    if any(b'"' in part for part in parts):
         return frozenset()
-    return frozenset(split_list([text])) | {b"s-maxage" for part in split_list([text]) if _is_seconds(part)}
+    return frozenset(parts) | {b"s-maxage" for part in parts if _is_seconds(part)}
+
+
+def _bare(lines: Iterable[bytes]) -> list[bytes]:
+    return [_QUOTED.sub(b"=", line.lower()) for line in lines]
 
 
 def _is_seconds(part: bytes) -> bool:

@@ -72,6 +72,7 @@ class Reads:
         self._before = {key: scope.get(key, _ABSENT) for key in _EXCHANGED}
         self._stand_ins: dict[str, Any] = {}
         self._session_was_empty = not has_session(scope)
+        self._carries_user = carries_user(scope)
         self.active = True
         self._forget_cached()
         self._disguise()
@@ -127,9 +128,9 @@ class Reads:
             identity.add("cookie")
         if self._scope.get("session", _ABSENT) is not self._stand_ins.get("session", self._before["session"]):
             identity.add("session")
-        if self._session_was_empty and not has_session(self._scope):
+        if self._session_was_empty and not self._has_session():
             identity.discard("session")
-        if carries_user(self._scope):
+        if self._carries_user:
             identity.add(CARRIED_USER)
         plain = self._names - _KEYED - _CONDITIONAL - _IDENTITY.keys()
         carried = {name for name, _ in self._before["headers"]}
@@ -148,6 +149,13 @@ class Reads:
         found = EMPTY_SESSION if "session" in self._identity else 0
         found |= NO_USER if "user" in self._scope else 0
         return found | (NO_RANGE if b"range" in self._names else 0)
+
+    def _has_session(self) -> bool:
+        before, self.active = self.active, False
+        try:
+            return has_session(self._scope)
+        finally:
+            self.active = before
 
     @contextmanager
     def paused(self) -> Iterator[None]:

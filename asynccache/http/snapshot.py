@@ -12,7 +12,6 @@ from asynccache.http.headers import Pair
 from asynccache.http.settings import MAX_NAMES
 
 HIT = b"asynccache; hit"
-PER_ENTRY = 200
 Names = Annotated[tuple[bytes, ...], Meta(max_length=MAX_NAMES)]
 Values = Annotated[tuple[bytes | None, ...], Meta(max_length=MAX_NAMES)]
 
@@ -52,26 +51,24 @@ class Spec(msgspec.Struct, frozen=True, array_like=True, tag="spec"):
     def __bytes__(self) -> bytes:
         return _encoder.encode(self)
 
-    def __len__(self) -> int:
-        return PER_ENTRY + sum(map(len, self.names))
-
 
 class Pass(msgspec.Struct, frozen=True, array_like=True, tag="pass"):
-    """The answer cannot be stored: for a while each request runs its own, at once."""
+    """The answer cannot be stored: for a while each request runs its own, at once.
+
+    Found out by a request with a session or a user, it says nothing about requests without (`personal`).
+    """
 
     why: str
+    personal: bool = False
 
     def __bytes__(self) -> bytes:
         return _encoder.encode(self)
-
-    def __len__(self) -> int:
-        return PER_ENTRY + len(self.why)
 
 
 class Snapshot:
     """A stored response ready to be sent: what each answer shares is made once."""
 
-    __slots__ = ("_age", "_aged", "_pairs", "body", "fields", "record", "size")
+    __slots__ = ("_age", "_aged", "_pairs", "body", "fields", "record")
 
     def __init__(self, record: Record) -> None:
         self.record = record
@@ -81,13 +78,9 @@ class Snapshot:
         self._pairs = (*self.fields, (b"cache-status", HIT))
         self._age = -1
         self._aged: tuple[Pair, ...] = ()
-        self.size = PER_ENTRY + len(record.body) + sum(len(name) + len(value) + 120 for name, value in record.headers)
 
     def __bytes__(self) -> bytes:
         return _encoder.encode(self.record)
-
-    def __len__(self) -> int:
-        return self.size
 
     def pairs(self, now: float) -> tuple[Pair, ...]:
         """Give the header pairs of an answer at `now`; they change once a second."""

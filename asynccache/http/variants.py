@@ -107,8 +107,8 @@ class Pages:
 
     async def mark(self, ask: Ask, look: Look, why: str, flight: Flight | None) -> None:
         """Let requests like this one run their own for a while; other pages stay."""
-        if look.base is None or look.key != ask.key:
-            await self._write(look.key, Pass(why), PASS_SECONDS, flight)
+        if look.base is None or isinstance(look.base, Pass) or look.key != ask.key:
+            await self._write(look.key, Pass(why, ask.is_personal()), PASS_SECONDS, flight)
 
     async def _read(self, key: str) -> Found | None:
         try:
@@ -152,15 +152,22 @@ def variant_key(ask: Ask, spec: Spec) -> str:
 
 
 def _look(ask: Ask, base: Found | None) -> Look:
-    fits = isinstance(base, Snapshot) and not base.record.spec_id and ask.fits(base.record)
-    return Look(base, base if fits or isinstance(base, Pass) else None, ask.key)  # type: ignore[arg-type]  # no Spec
+    if isinstance(base, Snapshot):
+        fits = not base.record.spec_id and ask.fits(base.record)
+        return Look(base, base if fits else None, ask.key)
+    return Look(base, _heeded(ask, base), ask.key)
 
 
 def _of_variant(ask: Ask, spec: Spec, found: Found | None, key: str) -> Look:
     if isinstance(found, Snapshot):
         fits = found.record.spec_id == spec.id and ask.fits(found.record)
         return Look(spec, found if fits else None, key)
-    return Look(spec, found if isinstance(found, Pass) else None, key)
+    return Look(spec, _heeded(ask, found), key)
+
+
+def _heeded(ask: Ask, found: Found | None) -> Pass | None:
+    """Give the mark, if it is one and concerns this request."""
+    return found if isinstance(found, Pass) and (not found.personal or ask.is_personal()) else None
 
 
 def _is_base(ask: Ask, base: Found | None) -> bool:
