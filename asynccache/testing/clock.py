@@ -12,6 +12,7 @@ class FakeClock:
         self._now = start
 
     def __call__(self) -> float:
+        """Tell the time."""
         return self._now
 
     def __repr__(self) -> str:

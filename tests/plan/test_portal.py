@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -68,7 +69,7 @@ def test_errors_come_back(portal: Portal) -> None:
 
 
 def test_interrupted_caller_cancels_what_it_waited_for(portal: Portal) -> None:
-    begun, cancelled = threading.Event(), threading.Event()
+    begun, cancelled, caller = threading.Event(), threading.Event(), threading.get_ident()
 
     async def slow() -> None:
         begun.set()
@@ -80,6 +81,8 @@ def test_interrupted_caller_cancels_what_it_waited_for(portal: Portal) -> None:
 
     def interrupt() -> None:
         begun.wait(10)
+        while sys._current_frames()[caller].f_code.co_name != "wait":
+            time.sleep(0.001)
         os.kill(os.getpid(), signal.SIGINT)
 
     before = signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
