@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from asynccache.backends.servers import Server
     from asynccache.plan.io import IO
 
+_TURNS = 3
+"""What a loop needs to close the socket of a transport that was aborted, TLS and all."""
+
 
 class RedisNode:
     """One server and all connections to it, to be asked from any thread and any loop.
@@ -111,7 +114,7 @@ class _BlockingLines:
         if not self._free.acquire(timeout=due.left()):
             raise BusyError(f"all {self._size} connections were busy all the time")
         try:
-            epoch, line = self._epoch, self._clean(due)
+            epoch, line = self._epoch, self._fit_line(due)
             try:
                 replies = _checked(questions, line.exchange(questions, due))
             except BaseException:
@@ -135,13 +138,13 @@ class _BlockingLines:
                 return
             line.drop()
 
-    def _clean(self, due: Due) -> BlockingLine:
+    def _fit_line(self, due: Due) -> BlockingLine:
         while self._idle:
             try:
                 line = self._idle.pop()
             except IndexError:
                 break
-            if line.is_clean(due):
+            if line.is_fit(due):
                 return line
             line.drop()
         return self._make()
@@ -180,9 +183,11 @@ class _LoopLines:
         await self.drop()
         for line in list(self._used):
             await line.drop()
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
 
     async def _exchange(self, questions: Sequence[Question]) -> list[Any]:
-        epoch, line = self._epoch, await self._clean()
+        epoch, line = self._epoch, await self._fit_line()
         self._used.add(line)
         try:
             replies = _checked(questions, await line.exchange(questions))
@@ -197,10 +202,10 @@ class _LoopLines:
             await line.drop()
         return replies
 
-    async def _clean(self) -> LoopLine:
+    async def _fit_line(self) -> LoopLine:
         while self._idle:
             line = self._idle.pop()
-            if await line.is_clean():
+            if await line.is_fit():
                 return line
             await line.drop()
         return self._make()

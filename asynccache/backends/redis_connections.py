@@ -91,6 +91,7 @@ class _UnixInTime(_InTime, UnixDomainSocketConnection):
     pass
 
 
+_TOO_MANY = "there are more replies than questions"
 _readers: Mapping[str, Any] = URL_QUERY_ARGUMENT_PARSERS
 _BLOCKING = {"redis": _TcpInTime, "rediss": _TlsInTime, UNIX: _UnixInTime}
 _ON_LOOP = {
@@ -106,7 +107,7 @@ class BlockingLine:
     def __init__(self, scheme: str, arguments: Mapping[str, Any]) -> None:
         self._connection = _BLOCKING[scheme](**arguments)
 
-    def is_clean(self, due: Due) -> bool:
+    def is_fit(self, due: Due) -> bool:
         """Tell whether it is open, and nothing that nobody asked for is waiting in it."""
         self._connection.due = due
         try:
@@ -121,11 +122,21 @@ class BlockingLine:
         with _translated():
             connection.connect()
             connection.send_packed_command(connection.pack_commands(_commands(questions)), check_health=False)
-            return [self._reply() for _ in questions]
+            replies = [self._reply() for _ in questions]
+            self._expect_no_more()
+            return replies
 
     def drop(self) -> None:
         """Close at once."""
         self._connection.disconnect()
+
+    def _expect_no_more(self) -> None:
+        try:
+            more = self._connection.can_read()
+        except (RedisError, OSError):  # closed after it had answered, which is no reason to doubt the answer
+            return
+        if more:
+            raise OutOfStepError(_TOO_MANY)
 
     def _reply(self) -> Any:
         try:
@@ -141,7 +152,7 @@ class LoopLine:
         self._connection = _ON_LOOP[scheme](**arguments)
         self._transport: asyncio.WriteTransport | None = None
 
-    async def is_clean(self) -> bool:
+    async def is_fit(self) -> bool:
         """Tell whether it is open, and nothing that nobody asked for is waiting in it."""
         try:
             return self._connection.is_connected and not await self._connection.can_read()
@@ -157,7 +168,10 @@ class LoopLine:
                 self._transport = connection._writer.transport  # noqa: SLF001  # see drop
             packed = connection.pack_commands(_commands(questions))
             await connection.send_packed_command(packed, check_health=False)
-            return [await self._reply() for _ in questions]
+            replies = [await self._reply() for _ in questions]
+            if await connection.can_read() and not connection._reader.at_eof():  # noqa: SLF001  # as above: not closed
+                raise OutOfStepError(_TOO_MANY)
+            return replies
 
     async def drop(self) -> None:
         """Close at once, without a suspension; what redis-py does would wait for a frozen server to take all bytes."""

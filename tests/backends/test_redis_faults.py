@@ -1,0 +1,288 @@
+"""Redis that is killed, frozen, slow or confused fails nobody, and nobody gets another's data (RELIABILITY A, C)."""
+
+import asyncio
+import time
+from functools import partial
+
+import pytest
+import redis
+
+from asynccache.backends.redis import RedisCacheBackend
+from asynccache.core.events import BackendDown, BackendUp
+from asynccache.errors import BackendUnavailableError
+from tests.conftest import LONG
+from tests.load import healthy, under_load
+from tests.servers import Redis
+from tests.servers.process import wait_until
+from tests.storms import (
+    Storm,
+    expect_bounds,
+    follow_models,
+    in_threads,
+    seconds_until_hit,
+    share_one_service,
+    work_on_a_lying_wire,
+)
+
+DEADLINE = 0.15
+PATIENT = 5.0
+STRAYS = {
+    "a value": b"$5\r\nSTRAY\r\n",
+    "a miss": b"$-1\r\n",
+    "a status": b"+OK\r\n",
+    "a number": b":1\r\n",
+    "a list": b"*1\r\n$5\r\nSTRAY\r\n",
+    "an error": b"-ERR stray\r\n",
+    "another protocol": b"STORED\r\n",
+}
+
+
+def clients_of(server):
+    """Count the server's connections, less the one that asks."""
+    with redis.Redis.from_url(getattr(server, "unix_url", server.url)) as raw:
+        return len(raw.client_list()) - 1
+
+
+def nobody_is_left(server, before=0):
+    """Wait until the server, too, has seen that connections were closed."""
+    wait_until(lambda: clients_of(server) <= before, "all connections are closed")
+
+
+class TestNobodyGetsAnothersData:
+    @pytest.mark.timeout(1200 if LONG else 120)
+    @pytest.mark.parametrize(("unix", "cancels"), [(True, 1_000_000 if LONG else 60_000), (False, 5_000)])
+    async def test_cancelled_operations_disturb_nobody(self, fresh_redis, unix, cancels):
+        cache = RedisCacheBackend(fresh_redis.unix_url if unix else fresh_redis.url, deadline=PATIENT)
+        storm = Storm(cache, cancels)
+        await storm.run()
+        assert set(storm.seen) == {"right"}
+        assert cache.stats()["errors"] == cache.stats()["damaged"] == 0
+        nobody_is_left(fresh_redis, before=20)
+        await cache.aclose()
+
+    async def test_results_of_cancelled_neighbours_reach_nobody(self, fresh_redis):
+        cache = RedisCacheBackend(fresh_redis.path, deadline=PATIENT)
+        differences = await asyncio.gather(*[follow_models(cache, seed, 100) for seed in range(20)])
+        assert [difference for found in differences for difference in found] == []
+        assert cache.stats()["errors"] == 0
+        await cache.aclose()
+
+    @pytest.mark.parametrize("stray", STRAYS.values(), ids=STRAYS)
+    async def test_stray_and_lost_replies_mislead_nobody(self, redis_server, fault_proxy, unique_prefix, stray):
+        proxy = fault_proxy(redis_server.host, redis_server.port)
+        cache = RedisCacheBackend(proxy.address, key_prefix=unique_prefix, deadline=DEADLINE)
+        wrong: list[str] = []
+        proxy.set(prepend_p=0.05, drop_p=0.02, prepend=stray)
+        await asyncio.gather(*[work_on_a_lying_wire(cache, f"worker {number}", wrong) for number in range(20)])
+        assert wrong == []
+        proxy.heal()
+        assert await seconds_until_hit(cache) <= 0.5
+        await asyncio.gather(*[work_on_a_lying_wire(cache, f"worker {number}", wrong) for number in range(10)])
+        assert wrong == []
+        await cache.aclose()
+
+    def test_sixteen_threads_and_four_loops_share_one_service(self, redis_server, unique_prefix):
+        share_one_service(RedisCacheBackend(redis_server.url, key_prefix=unique_prefix, deadline=PATIENT))
+
+
+class TestItKeepsWorking:
+    async def test_server_that_is_killed_and_restarted(self, fresh_redis):
+        cache = RedisCacheBackend(fresh_redis.url, deadline=DEADLINE)
+        events = []
+        cache.listeners.append(events.append)
+        before = await healthy(cache)
+        await asyncio.to_thread(fresh_redis.kill)
+        report = await under_load(cache, 4)
+        expect_bounds(report, DEADLINE + 0.05)
+        assert report.p99 <= before.p99 + 0.02 + report.heart.lag
+        await asyncio.to_thread(fresh_redis.restart)
+        assert await seconds_until_hit(cache) <= 1
+        report = await under_load(cache, 1)
+        expect_bounds(report, DEADLINE + 0.05)
+        assert len(report.hits) > 0.5 * len(report.seconds)
+        assert [type(event) for event in events] == [BackendDown, BackendUp]
+        await cache.aclose()
+
+    async def test_server_that_is_frozen_and_thawed(self, fresh_redis):
+        cache = RedisCacheBackend(fresh_redis.url, deadline=DEADLINE)
+        await healthy(cache)
+        fresh_redis.freeze()
+        expect_bounds(await under_load(cache, 2), 2 * DEADLINE + 0.05)
+        fresh_redis.thaw()
+        assert await seconds_until_hit(cache) <= 1
+        assert (await under_load(cache, 0.5)).faultless()
+        await cache.aclose()
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            {"latency": 0.25},
+            {"garbage_p": 0.5},
+            {"reset_p": 0.1},
+            {"half_close_p": 0.1},
+            {"truncate_p": 0.1},
+            {"drop_p": 0.02},
+            {"slice": 1},
+            {"blackhole": True},
+        ],
+        ids=lambda fault: next(iter(fault)),
+    )
+    async def test_network_that_goes_wrong(self, redis_server, fault_proxy, unique_prefix, fault):
+        proxy = fault_proxy(redis_server.host, redis_server.port)
+        cache = RedisCacheBackend(proxy.address, key_prefix=unique_prefix, deadline=DEADLINE)
+        await healthy(cache)
+        proxy.set(**fault)
+        expect_bounds(await under_load(cache, 1), 2 * DEADLINE + 0.05)
+        proxy.heal()
+        assert await seconds_until_hit(cache) <= 1
+        report = await under_load(cache, 0.5)
+        assert report.faultless()
+        assert report.hits
+        await cache.aclose()
+
+    @pytest.mark.parametrize("fault", [{"blackhole": True}, {"drop_p": 1.0}, {"garbage_p": 1.0}], ids=str)
+    def test_sync_calls_keep_the_deadline_too(self, redis_server, fault_proxy, unique_prefix, fault):
+        proxy = fault_proxy(redis_server.host, redis_server.port)
+        cache = RedisCacheBackend(proxy.address, key_prefix=unique_prefix, deadline=DEADLINE)
+        cache.set("a", 1)
+        proxy.set(**fault)
+        began = time.monotonic()
+        for _ in range(10):
+            cache.get("a")
+        assert time.monotonic() - began < 3 * DEADLINE + 1
+        proxy.heal()
+        while time.monotonic() < began + 5 and not cache.set("a", 1):
+            time.sleep(0.01)
+        assert cache.get("a") == 1
+        cache.close()
+
+    async def test_restarted_server_is_used_at_once_by_idle_connections(self, fresh_redis):
+        cache = RedisCacheBackend(fresh_redis.url, deadline=PATIENT, on_error="raise")
+        await asyncio.gather(*[cache.set_async("a", 1) for _ in range(50)])
+        in_threads(*[partial(cache.get, "a") for _ in range(20)])
+        await asyncio.to_thread(fresh_redis.restart)
+        for _ in range(50):
+            assert await cache.get_async("a") is None
+            assert cache.get("a") is None
+        await cache.aclose()
+
+    async def test_invalidation_that_is_lost_is_never_silent(self, fresh_redis):
+        cache = RedisCacheBackend(fresh_redis.url)
+        await cache.set_async("k", 1)
+        await asyncio.to_thread(fresh_redis.kill)
+        for operation in (
+            cache.delete_async("k"),
+            cache.delete_many_async(["k", "l"]),
+            cache.incr_async("k"),
+            cache.decr_async("k"),
+            cache.add_async("k", 1),
+            cache.touch_async("k"),
+        ):
+            with pytest.raises(BackendUnavailableError, match=fresh_redis.address):
+                await operation
+        for operation in (cache.delete, cache.incr, cache.touch):
+            with pytest.raises(BackendUnavailableError):
+                operation("k")
+        await cache.aclose()
+
+    async def test_reads_and_set_follow_on_error(self, fresh_redis):
+        lenient = RedisCacheBackend(fresh_redis.url)
+        strict = RedisCacheBackend(fresh_redis.url, on_error="raise")
+        await asyncio.to_thread(fresh_redis.kill)
+        assert await lenient.get_async("k", default="a miss") == "a miss"
+        assert await lenient.get_many_async(["k"]) == {}
+        assert await lenient.has_key_async("k") is False
+        assert await lenient.set_async("k", 1) is False
+        assert await lenient.set_many_async({"k": 1, "l": 2}) == ["k", "l"]
+        for operation in (
+            strict.get_async("k"),
+            strict.get_many_async(["k"]),
+            strict.has_key_async("k"),
+            strict.set_async("k", 1),
+            strict.set_many_async({"k": 1}),
+        ):
+            with pytest.raises(BackendUnavailableError):
+                await operation
+
+
+class TestConnections:
+    async def test_two_thousand_operations_wait_for_their_turn(self, fresh_redis):
+        cache = RedisCacheBackend(fresh_redis.url, deadline=PATIENT)
+        await cache.set_async("k", "v")
+        values = await asyncio.gather(*[cache.get_async("k") for _ in range(2_000)])
+        assert values == ["v"] * 2_000
+        assert cache.stats()["errors"] == 0
+        assert clients_of(fresh_redis) <= 20
+        await cache.aclose()
+
+    def test_two_hundred_threads_wait_for_their_turn(self, fresh_redis):
+        cache = RedisCacheBackend(fresh_redis.url, deadline=PATIENT, pool_size=5)
+        assert in_threads(*[partial(cache.incr, "n") for _ in range(200)]) == []
+        assert cache.get("n") == 200
+        assert clients_of(fresh_redis) <= 5
+        cache.close()
+        nobody_is_left(fresh_redis)
+
+    async def test_crowd_that_is_cancelled_leaves_every_connection_free(self, fresh_redis):
+        cache = RedisCacheBackend(fresh_redis.url, pool_size=3, deadline=PATIENT)
+        await cache.set_async("k", "v")
+        for ticks in range(20):
+            crowd = [asyncio.create_task(cache.get_async("k")) for _ in range(2_000)]
+            for _ in range(ticks):
+                await asyncio.sleep(0)
+            for task in crowd:
+                task.cancel()
+            await asyncio.wait(crowd)
+        assert await asyncio.gather(*[cache.get_async("k") for _ in range(6)]) == ["v"] * 6
+        nobody_is_left(fresh_redis, before=3)
+        await cache.aclose()
+        nobody_is_left(fresh_redis)
+
+    async def test_a_crowd_that_is_too_late_is_no_outage(self, fresh_redis, fault_proxy):
+        proxy = fault_proxy(fresh_redis.host, fresh_redis.port)
+        cache = RedisCacheBackend(proxy.address, pool_size=1, deadline=0.5)
+        with_events = []
+        cache.listeners.append(with_events.append)
+        await cache.set_async("k", "v")
+        proxy.set(latency=0.05)
+        values = await asyncio.gather(*[cache.get_async("k") for _ in range(50)])
+        assert {*values} == {"v", None}
+        assert with_events == []
+        proxy.heal()
+        assert await cache.get_async("k") == "v"
+        await cache.aclose()
+
+    @pytest.mark.parametrize("state", ["alive", "frozen", "killed"])
+    async def test_closing_takes_a_second_at_most(self, launch, state):
+        server = launch(Redis())
+        cache = RedisCacheBackend(server.url, deadline=5)
+        await cache.set_async("k", 1)
+        await asyncio.to_thread(cache.get, "k")
+        if state == "frozen":
+            server.freeze()
+        elif state == "killed":
+            await asyncio.to_thread(server.kill)
+        under_way = asyncio.create_task(cache.set_async("k", b"x" * 10_000_000))
+        await asyncio.sleep(0.01)
+        began = time.monotonic()
+        await cache.aclose()
+        await asyncio.to_thread(cache.close)
+        assert time.monotonic() - began <= 1
+        under_way.cancel()
+        await asyncio.wait([under_way])
+
+    async def test_opening_and_closing_leaves_nothing(self, redis_server):
+        before = clients_of(redis_server)
+        for _ in range(200):
+            cache = RedisCacheBackend(redis_server.url, deadline=PATIENT)
+            await cache.set_async("k", 1)
+            cache.get("k")
+            await cache.aclose()
+        nobody_is_left(redis_server, before)
+        assert {task.get_name() for task in asyncio.all_tasks()} == {asyncio.current_task().get_name()}
+
+    def test_loops_that_end_without_closing_leave_nothing(self, fresh_redis):
+        cache = RedisCacheBackend(fresh_redis.url, deadline=PATIENT)
+        for number in range(20):
+            assert asyncio.run(cache.incr_async("n")) == number + 1
+        nobody_is_left(fresh_redis)
