@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asynccache.errors import SerializationError
@@ -83,6 +83,7 @@ PLAIN = st.recursive(
 )
 
 
+@settings(max_examples=max(300, settings.default.max_examples))
 @given(VALUES)
 def test_what_comes_back_equals_what_went_in_and_has_its_types(value):
     assert fingerprint(back(value)) == fingerprint(value)
@@ -119,7 +120,8 @@ def test_fold_and_zone_of_an_ambiguous_hour_are_kept():
     second = first.replace(fold=1)
     assert [back(first).utcoffset(), back(second).utcoffset()] == [timedelta(hours=2), timedelta(hours=1)]
     assert back(second).tzinfo is BERLIN
-    assert back(time(2, 30, fold=1)).fold == 1
+    for moment in (time(2, 30), time(2, 30, tzinfo=dt.UTC), datetime(2026, 1, 1), datetime(2026, 1, 1, tzinfo=dt.UTC)):
+        assert fingerprint(back(moment.replace(fold=1))) == fingerprint(moment.replace(fold=1))
 
 
 def test_what_comes_back_is_not_shared():
@@ -137,6 +139,10 @@ class Number(int):
     pass
 
 
+class Items(list):
+    pass
+
+
 class Zone(dt.tzinfo):
     pass
 
@@ -151,6 +157,7 @@ class Pair(NamedTuple):
     [
         Text("a"),
         Number(1),
+        Items(),
         OrderedDict(a=1),
         defaultdict(list),
         Counter("a"),

@@ -4,6 +4,7 @@ import marshal
 import pickle
 import sys
 from datetime import datetime
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -99,6 +100,20 @@ def test_every_flipped_bit_and_every_cut_is_a_miss(serializer):
     for each in damaged:
         with pytest.raises(DamagedEntryError):
             serializer.loads(each)
+
+
+@pytest.mark.parametrize("serializer", BOTH)
+def test_none_of_a_hundred_thousand_forgeries_is_accepted(serializer):
+    luck = Random(1)
+    genuine = serializer.dumps(list(range(20)))
+    accepted = 0
+    for _ in range(50_000):
+        try:
+            serializer.loads(flipped(genuine, *luck.sample(range(8 * len(genuine)), luck.randint(1, 3))))
+        except DamagedEntryError:
+            continue
+        accepted += 1
+    assert accepted == 0
 
 
 @given(st.data(), st.sampled_from(BOTH))
