@@ -11,22 +11,10 @@ from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.model import BaseCacheBackend
 
 TWINS = sorted(name for name in vars(ICacheService) if f"{name}_async" in vars(ICacheService))
-OPERATIONS = set(
-    [
-        "add",
-        "decr",
-        "delete",
-        "delete_many",
-        "get",
-        "get_many",
-        "get_or_set",
-        "has_key",
-        "incr",
-        "set",
-        "set_many",
-        "touch",
-    ]
-)
+OPERATIONS = {
+    *("get", "set", "add", "delete", "has_key", "touch", "incr", "decr"),
+    *("get_many", "set_many", "delete_many", "get_or_set"),
+}
 
 
 def test_every_operation_has_a_twin():
