@@ -13,6 +13,7 @@ import pytest
 from asynccache import CacheService, ConfigurationError
 from asynccache.backends.aio_cache import AioMemCacheBackend
 from asynccache.testing import BackendContract
+from asynccache.testing.contract import CounterContract, KindContract, ManyContract, ValueContract
 from tests.backends.wire import stat
 
 # The machine that runs the tests is busy; what a deadline does is shown in test_aio_cache_faults.py.
@@ -25,13 +26,13 @@ class TestOverTcp(BackendContract):
         return partial(AioMemCacheBackend, servers=memcached_server.url, deadline=PATIENT)
 
 
-class TestOverUnixSocket(BackendContract):
+class TestOverUnixSocket(ValueContract, CounterContract):
     @pytest.fixture
     def backend_factory(self, memcached_unix):
         return partial(AioMemCacheBackend, servers=memcached_unix.path, deadline=PATIENT)
 
 
-class TestOnThreeServers(BackendContract):
+class TestOnThreeServers(ManyContract, CounterContract, KindContract):
     @pytest.fixture
     def backend_factory(self, memcached_servers):
         servers = [server.address for server in memcached_servers]

@@ -82,7 +82,6 @@ async def test_server_that_is_frozen_and_thawed(fresh_memcached):
         {"truncate_p": 0.1},
         {"drop_p": 0.02},
         {"slice": 1},
-        {"blackhole": True},
     ],
     ids=lambda fault: next(iter(fault)),
 )
