@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from contextlib import suppress
 from functools import partial
 
 import pytest
@@ -79,6 +80,22 @@ class TestNobodyGetsAnothersData:
         assert await seconds_until_hit(cache) <= 0.5
         await asyncio.gather(*[work_on_a_lying_wire(cache, f"worker {number}", wrong) for number in range(10)])
         assert wrong == []
+        await cache.aclose()
+
+    @pytest.mark.parametrize("stray", STRAYS.values(), ids=STRAYS)
+    async def test_a_stray_reply_that_comes_alone_is_no_value_and_no_number(
+        self, redis_server, fault_proxy, unique_prefix, stray
+    ):
+        """Nothing more has come when it is read: only what the reply itself says can tell."""
+        proxy = fault_proxy(redis_server.host, redis_server.port)
+        cache = RedisCacheBackend(proxy.address, key_prefix=unique_prefix, deadline=PATIENT)
+        await cache.set_many_async({"a": "value of a", "n": 1_000})
+        proxy.set(prepend_p=0.2, slice=len(stray), prepend=stray)
+        for _ in range(200):
+            assert await cache.get_async("a") in (None, "value of a")
+            assert (await cache.get_many_async(["a", "b"])).get("a") in (None, "value of a")
+            with suppress(BackendUnavailableError):
+                assert (await cache.incr_async("n", 1_000)) % 1_000 == 0
         await cache.aclose()
 
     def test_sixteen_threads_and_four_loops_share_one_service(self, redis_server, unique_prefix):

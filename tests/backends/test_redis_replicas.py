@@ -110,6 +110,7 @@ class TestWhoIsAsked:
         assert backend.get_many(["a", "b"]) == {"a": 2}
         backend.delete("a")
         assert backend.get("a") is None
+        assert backend.stats()["errors"] == 0
         await backend.aclose()
 
     def test_writes_go_to_the_first_only(self, servers, make, unique_prefix):
