@@ -77,7 +77,7 @@ class Handler:
         scope, settings = call.request.scope, self.settings
         if scope["type"] != "http":
             raise ConfigurationError(f"@Cache on {self.name}: only HTTP responses can be cached, not a {scope['type']}")
-        if scope["method"] not in settings.methods:
+        if scope["method"] not in settings.methods or is_watched(scope):
             return await call.run()
         found = installed(scope)
         backend = found.service.get_backend(settings.backend)
@@ -99,8 +99,7 @@ class Handler:
     async def _look(self, ask: Ask, call: Call, found: Installed, backend: BaseCacheBackend) -> Any:
         """Answer from the store, lead, follow, or run alone."""
         flights, pages = found.service.flights, Pages(backend, self.settings.version)
-        alone = ask.method == "HEAD" or ask.wants_range or is_watched(ask.scope)
-        alone = alone or backend.lifetime(self.settings.ttl) <= 0
+        alone = ask.method == "HEAD" or ask.wants_range or backend.lifetime(self.settings.ttl) <= 0
         for _ in range(ROUNDS):
             settled = flights.settled
             look = await self._seek(pages, backend, ask)
@@ -171,6 +170,7 @@ class Handler:
         if not isinstance(key, str):
             raise TypeError(f"the make_key_callback of {self.name} returned {key!r}: a str, or None for no cache")
         ask.key = key if ask.method in SAFE_METHODS else f"{ask.method} {key}"
+        ask.owner = (self.name, "", "")  # whoever makes the key decides what shares it
         return True
 
     async def _with_body(self, ask: Ask, call: Call) -> bool:

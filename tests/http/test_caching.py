@@ -1,12 +1,14 @@
 """A hit is the first answer again; what is stored, and what answers which request."""
 
 import pytest
+from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.endpoints import HTTPEndpoint
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import Mount, Route, Router
+from starlette.testclient import TestClient
 
-from asynccache import Cache, CacheModule, get_cache_service, install
+from asynccache import Cache, get_cache_service
 from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.http.keys import page_key
 from asynccache.testing import FakeClock
@@ -369,10 +371,6 @@ def test_a_controller_answers_each_method_by_its_own_handler():
 
 
 def test_without_install_the_error_says_what_to_call():
-    from starlette.applications import Starlette
-    from starlette.testclient import TestClient
-
     app = Starlette(routes=[Route("/", counting())])
     with pytest.raises(ValueError, match="call install"):
         TestClient(app).get("/")
-    install(Starlette(), CacheModule.setup(default="local"))

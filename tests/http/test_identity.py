@@ -2,8 +2,10 @@
 
 import base64
 import logging
+from contextlib import asynccontextmanager
 
 import pytest
+from starlette.applications import Starlette
 from starlette.authentication import (
     AuthCredentials,
     AuthenticationBackend,
@@ -12,14 +14,16 @@ from starlette.authentication import (
     requires,
 )
 from starlette.datastructures import Headers
-from starlette.middleware import Middleware
+from starlette.middleware import Middleware, sessions
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse
+from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
+from starlette.routing import Route
+from starlette.testclient import TestClient
 
-from asynccache import Cache
+from asynccache import Cache, CacheModule, install
 from tests.http.serving import client_of, is_hit, status_of
 
 SESSION = Middleware(SessionMiddleware, secret_key="secret")
@@ -253,8 +257,6 @@ def test_an_empty_session_that_stays_empty_is_stored_for_those_without_one():
         request.session["name"] = "alice"
         return PlainTextResponse("welcome")
 
-    from starlette.routing import Route
-
     routes = [Route("/", page), Route("/enter", enter)]
     client = client_of(*routes, middleware=[SESSION])
     client.get("/")
@@ -279,8 +281,6 @@ def test_who_comes_first_with_a_session_does_not_keep_others_from_the_cache():
         request.session["name"] = "alice"
         return PlainTextResponse("")
 
-    from starlette.routing import Route
-
     client = client_of(Route("/", handler), Route("/enter", enter), middleware=[SESSION])
     client.get("/enter")
     assert [client.get("/").text for _ in range(2)] == ["alice", "alice"]
@@ -291,8 +291,6 @@ def test_who_comes_first_with_a_session_does_not_keep_others_from_the_cache():
 
 @pytest.mark.parametrize("make", [dict, "Session"])
 def test_sessions_of_other_middleware_are_seen_and_written_through(make):
-    from starlette.middleware import sessions
-
     kind = make if make is dict else getattr(sessions, make, dict)
     kept = []
 
@@ -430,14 +428,6 @@ def test_a_callback_speaks_for_the_item_of_the_state_it_read():
 
 
 def test_what_the_apps_lifespan_put_into_the_state_is_the_same_for_all():
-    from contextlib import asynccontextmanager
-
-    from starlette.applications import Starlette
-    from starlette.routing import Route
-    from starlette.testclient import TestClient
-
-    from asynccache import CacheModule, install
-
     @asynccontextmanager
     async def lifespan(app):
         yield {"db": object()}
@@ -487,8 +477,6 @@ def test_the_reason_is_told_once_for_each_handler(caplog):
 
 
 def test_a_lazy_stream_that_reads_is_seen():
-    from starlette.responses import StreamingResponse
-
     @Cache(60)
     async def handler(request):
         async def chunks():
