@@ -94,11 +94,12 @@ def _dict_way(scalars: Container[type], ways: _Ways) -> Way:
         if not room:
             raise too_deep()
         room -= 1
-        packed = {}
+        packed = value.copy()
         for key, item in value.items():
             if type(key) not in scalars:
                 return Ext(Code.DICT, encode([ways[type(part)](part, room) for pair in value.items() for part in pair]))
-            packed[key] = item if type(item) in scalars else ways[type(item)](item, room)
+            if type(item) not in scalars:
+                packed[key] = ways[type(item)](item, room)
         return packed
 
     return pack_dict
