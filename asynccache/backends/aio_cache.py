@@ -74,7 +74,6 @@ class AioMemCacheBackend(StoreBackend):
         **base: Any,
     ) -> None:
         from asynccache.backends.memcached_client import MemcachedClient, Pool
-        from asynccache.backends.memcached_link import FOREIGN
 
         super().__init__(**base)
         if servers is not None and hosts is not None:
@@ -83,7 +82,7 @@ class AioMemCacheBackend(StoreBackend):
         named = hosts if servers is None else servers
         self.servers = _checked([(host, port)] if named is None else named)
         pool = Pool(_checked_size(pool_size), options or {})
-        guards = [OutageGuard(self, server.name, self.deadline, FOREIGN, self._counts) for server in self.servers]
+        guards = [OutageGuard(self, server.name, self.deadline, (), self._counts) for server in self.servers]
         watched = list(zip(self.servers, guards, strict=True))
         self._clients = LoopClients(lambda: MemcachedClient(watched, pool), MemcachedClient.aclose)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +12,7 @@ from asynccache.backends.rendezvous import Rendezvous
 from asynccache.errors import BackendUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+    from collections.abc import Callable, Coroutine, Iterable, Mapping
 
     from asynccache.backends.servers import Server
 
@@ -50,14 +49,20 @@ class Links:
 
     async def ask(self, command: str, *args: Any) -> Any:
         """Run one command; `BackendUnavailableError` where the server does not do its part in time."""
-        async with self._turn(command):
+        await self._turn(command)
+        try:
             return await self._run(command, *args)
+        finally:
+            self._places.release()
 
     async def ask_each(self, command: str, calls: Mapping[bytes, tuple[Any, ...]], answers: dict[bytes, Any]) -> None:
         """Run a command for each key, and note the answers; the first that fails ends it."""
-        async with self._turn(command):
+        await self._turn(command)
+        try:
             for key, args in calls.items():
                 answers[key] = await self._run(command, key, *args)
+        finally:
+            self._places.release()
 
     def drop(self) -> None:
         """Drop the idle connections now, and those in use when they come back."""
@@ -69,16 +74,18 @@ class Links:
         async with self._guard.attempt_in_time(command):
             link = self._kept() or await Link.open(self._server, self._options, self._epoch)
             try:
-                answer = await getattr(link.commands, command)(*args)
-                link.settle()
+                answer = await link.run(command, *args)
             except BaseException:
                 link.drop()
                 raise
             self._keep(link)
             return answer
 
-    @asynccontextmanager
-    async def _turn(self, command: str) -> AsyncIterator[None]:
+    async def _turn(self, command: str) -> None:
+        """Wait for a place among those who have a connection; whoever called gives it back."""
+        if not self._places.locked():
+            await self._places.acquire()  # which does not suspend
+            return
         seconds = PATIENCE * self._guard.deadline
         try:
             async with asyncio.timeout(seconds):
@@ -86,10 +93,6 @@ class Links:
         except TimeoutError:
             with self._guard.attempt(command):
                 raise BusyError(f"no connection became free within {seconds:g} s") from None
-        try:
-            yield
-        finally:
-            self._places.release()
 
     def _kept(self) -> Link | None:
         while self._idle:

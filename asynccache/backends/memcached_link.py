@@ -28,8 +28,9 @@ if TYPE_CHECKING:
 
     from asynccache.backends.servers import Server
 
-FOREIGN: tuple[type[Exception], ...] = (ClientException, ValueError, IndexError)
-"""What aiomcache raises at a reply that makes no sense to it."""
+_NONSENSE = (ClientException, ValueError, IndexError)
+"""What aiomcache raises at a reply that it cannot read; its messages quote the reply, which may hold a value."""
+_ERRORS = (b"ERROR", b"CLIENT_ERROR", b"SERVER_ERROR")
 _REFUSALS = (b"SERVER_ERROR object too large", b"SERVER_ERROR out of memory storing")
 _REPLIES = {
     b"set": {b"STORED"},
@@ -55,7 +56,9 @@ class _Reader(asyncio.StreamReader):
             raise OutOfStepError("a line without an end") from overrun
         self.unread -= len(line)
         if line.startswith(_REFUSALS):
-            raise RefusedError(line.decode("ascii", "replace").strip())
+            raise RefusedError(_said(line))
+        if line.startswith(_ERRORS):
+            raise OutOfStepError(f"it said {_said(line)}")
         return line
 
     async def readexactly(self, n: int) -> bytes:
@@ -82,7 +85,7 @@ class _OneConnection(MemcachePool):
         """Keep it; `Link.fit` judges."""
 
 
-class Commands(FlagClient[bytes]):
+class _Commands(FlagClient[bytes]):
     """aiomcache's commands over one connection, and two that take a refusal for an answer."""
 
     def __init__(self, connection: Connection) -> None:
@@ -107,7 +110,7 @@ class Commands(FlagClient[bytes]):
     async def _execute_simple_command(self, conn: Connection, raw_command: bytes) -> bytes:
         reply = bytes(await super()._execute_simple_command(conn, raw_command))
         if reply not in _REPLIES[raw_command.partition(b" ")[0]]:
-            raise OutOfStepError(f"an odd reply: {reply[:80]!r}")
+            raise OutOfStepError("the reply to another command")
         return reply
 
     async def _multi_get(self, conn: Connection, *keys: bytes, with_cas: Any = True) -> Any:
@@ -123,12 +126,16 @@ async def _foreign(value: bytes, flags: int) -> bytes:
     return b""
 
 
+def _said(line: bytes) -> str:
+    return line[:80].decode("ascii", "replace").strip()
+
+
 class Link:
-    """A connection and the commands over it; made by `open`."""
+    """A connection that runs commands; made by `open`."""
 
     def __init__(self, reader: _Reader, writer: asyncio.StreamWriter, epoch: int) -> None:
         self._reader, self._writer = reader, writer
-        self.commands = Commands(Connection(reader, writer))
+        self._commands = _Commands(Connection(reader, writer))
         self.epoch = epoch
 
     @classmethod
@@ -144,10 +151,15 @@ class Link:
             transport, _ = await loop.create_connection(lambda: protocol, server.host, server.port, **options)
         return cls(reader, asyncio.StreamWriter(transport, protocol, reader, loop), epoch)
 
-    def settle(self) -> None:
-        """Raise if more came than was asked for: then the answer before it may have been another's."""
+    async def run(self, command: str, *args: Any) -> Any:
+        """Run a command; `OutOfStepError` where the reply cannot be read, or more came than one reply."""
+        try:
+            answer = await getattr(self._commands, command)(*args)
+        except _NONSENSE as nonsense:
+            raise OutOfStepError(f"a reply that makes no sense ({type(nonsense).__name__})") from None
         if self._reader.unread:
             raise OutOfStepError("more than one reply to one command")
+        return answer
 
     def fit(self) -> bool:
         """Tell whether the connection is open, and nothing came that nobody asked for."""
@@ -155,7 +167,7 @@ class Link:
         return not (reader.unread or reader.at_eof() or reader.exception() or self._writer.is_closing())
 
     def drop(self) -> None:
-        """Close at once, by a reset: no waiting for a peer that may be dead, no port kept busy after a cancelled call."""
+        """Close by a reset: no waiting for a peer that may be dead, and no port that stays busy for a minute."""
         with suppress(OSError):
             linger = struct.pack("ii", 1, 0)
             self._writer.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from traceback import format_exception
 
 import pytest
 
@@ -55,10 +56,12 @@ class Peer:
         server = await asyncio.start_server(self.serve, "127.0.0.1", 0)
         address = server.sockets[0].getsockname()[:2]
         cache = AioMemCacheBackend(*address, pool_size=1, deadline=DEADLINE, **options)
-        yield cache
-        await cache.aclose()
-        server.close()
-        await asyncio.sleep(0.01)
+        try:
+            yield cache
+        finally:
+            await cache.aclose()
+            server.close()
+            await asyncio.sleep(0.01)
 
 
 READS = {
@@ -106,6 +109,18 @@ async def test_reply_to_a_write_that_makes_no_sense_is_no_success(reply):
         assert await cache.set_many_async({"k": 1}) == ["k"]
         with pytest.raises(BackendUnavailableError):
             await cache.add_async("k", 1)
+
+
+@pytest.mark.parametrize("start", [b"", b"VALUE", b"VALUE :1:k 0 ", b"STORED ", b"END"])
+async def test_bytes_that_may_be_a_value_get_into_no_log_and_no_error(start, caplog):
+    caplog.set_level("DEBUG")
+    async with Peer(start + b"canary" * 5 + b"\r\n").cache(on_error="raise") as cache:
+        for operation in (cache.get_async, cache.delete_async, cache.incr_async, cache.get_async):
+            with pytest.raises(BackendUnavailableError) as raised:
+                await operation("k")
+            assert "canary" not in "".join(format_exception(raised.value))
+    assert "canary" not in caplog.text
+    assert "down" in caplog.text
 
 
 @pytest.mark.parametrize("reply", [b"END\r\n", b"STORED\r\n", b"OK\r\n", b"1\r\n", b"DELETE", b"\r\n", b""])
