@@ -1,7 +1,6 @@
 """memcached that is killed, frozen, slow or confused fails nobody (RELIABILITY A3, C1, C2, C5, C18)."""
 
 import asyncio
-import random
 import time
 
 import pytest
@@ -10,8 +9,9 @@ from asynccache.backends.aio_cache import AioMemCacheBackend
 from asynccache.core.events import BackendDown, BackendUp
 from asynccache.errors import BackendUnavailableError
 from tests.backends.wire import stat
-from tests.load import Report, healthy, under_load
+from tests.load import healthy, under_load
 from tests.servers import Memcached
+from tests.storms import expect_bounds, seconds_until_hit, work_on_a_lying_wire
 
 DEADLINE = 0.15
 STRAYS = {
@@ -23,23 +23,6 @@ STRAYS = {
     "an error": b"SERVER_ERROR out of memory storing object\r\n",
     "another protocol": b"$5\r\nSTRAY\r\n",
 }
-
-
-def expect_bounds(report: Report, longest: float) -> None:
-    """No error, nothing unfinished, nobody waited longer, and the loop was never held up."""
-    assert report.faultless(), report
-    assert report.worst <= longest
-    assert report.heart.excess <= 0.05
-
-
-async def seconds_until_hit(cache: AioMemCacheBackend) -> float:
-    """Wait until the cache is of use again."""
-    began = time.monotonic()
-    while time.monotonic() < began + 5:
-        if await cache.set_async("back", 1) and await cache.get_async("back") == 1:
-            return time.monotonic() - began
-        await asyncio.sleep(0.01)
-    return float("inf")
 
 
 async def test_server_that_is_killed_and_restarted(fresh_memcached):
@@ -175,31 +158,13 @@ async def test_one_dead_server_of_three_takes_its_own_keys_only(launch):
 async def test_stray_and_lost_replies_mislead_nobody(memcached_server, fault_proxy, unique_prefix, stray):
     proxy = fault_proxy(memcached_server.host, memcached_server.port)
     cache = AioMemCacheBackend(servers=proxy.address, key_prefix=unique_prefix, deadline=DEADLINE)
-    wrong = []
-
-    async def work(name: str) -> None:
-        dice = random.Random(name)
-        for turn in range(15):
-            key = f"{name} {dice.randrange(5)}"
-            if await cache.get_async(key) not in (None, f"value of {key}"):
-                wrong.append(f"get {key}")
-            await cache.set_async(key, f"value of {key}")
-            if set((await cache.get_many_async([key])).values()) - {f"value of {key}"}:
-                wrong.append(f"get_many {key}")
-            try:
-                if await cache.add_async(key := f"{name} once {turn}", 1) and await cache.add_async(key, 2):
-                    wrong.append(f"add {key}")
-                if (number := await cache.incr_async(f"{name} counter", 1_000)) % 1_000 or number <= 0:
-                    wrong.append(f"incr {name}: {number}")
-            except BackendUnavailableError:
-                pass
-
+    wrong: list[str] = []
     proxy.set(prepend_p=0.05, drop_p=0.02, prepend=stray)
-    await asyncio.gather(*[work(f"worker {number}") for number in range(20)])
+    await asyncio.gather(*[work_on_a_lying_wire(cache, f"worker {number}", wrong) for number in range(20)])
     assert wrong == []
     proxy.heal()
     assert await seconds_until_hit(cache) <= 0.5
-    await asyncio.gather(*[work(f"worker {number}") for number in range(10)])
+    await asyncio.gather(*[work_on_a_lying_wire(cache, f"worker {number}", wrong) for number in range(10)])
     assert wrong == []
     await cache.aclose()
 
