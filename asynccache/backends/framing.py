@@ -18,12 +18,13 @@ class FramedBackend(BaseCacheBackend):
     """A backend whose entries are bytes that know their key, their kind and their lifetime."""
 
     def _encoded(self, stored_key: str, value: Any, ttl: float, kind: Kind) -> bytes:
+        serializer = self.serializer.bound(key_hash(stored_key))
         if kind is not Kind.VALUE:
-            frame = Frame(self.serializer.wrap(bytes(value)), kind)
+            frame = Frame(serializer.wrap(bytes(value)), kind)
         elif type(value) is int and value in codec.INT64:
             frame = Frame(codec.integer_payload(value), kind, codec.INTEGER)
         else:
-            frame = Frame(self.serializer.dumps(value), kind)
+            frame = Frame(serializer.dumps(value), kind)
         return self._stamped(frame, stored_key, ttl)
 
     def _stamped(self, frame: Frame, stored_key: str, ttl: float) -> bytes:
@@ -40,9 +41,8 @@ class FramedBackend(BaseCacheBackend):
     def _value(self, frame: Frame) -> Any:
         if frame.flags & codec.INTEGER:
             return codec.integer_of(frame.payload)
-        if frame.kind is Kind.VALUE:
-            return self.serializer.loads(frame.payload)
-        return self.serializer.unwrap(frame.payload)
+        serializer = self.serializer.bound(frame.owner)
+        return (serializer.loads if frame.kind is Kind.VALUE else serializer.unwrap)(frame.payload)
 
 
 def added(frame: Frame | None, delta: int) -> int:

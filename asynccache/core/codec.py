@@ -13,7 +13,7 @@ shows all the same.
 import math
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from zlib import crc32
 
 from asynccache.core.entry import Kind
@@ -41,7 +41,10 @@ class MixedUpEntryError(DamagedEntryError):
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """An entry as a store holds it: written at `at_us`, dead `lifetime_ms` later (0: never)."""
+    """An entry as a store holds it: written at `at_us`, dead `lifetime_ms` later (0: never).
+
+    `owner` is the hash of the key under which it was found.
+    """
 
     payload: bytes
     kind: Kind = Kind.VALUE
@@ -51,6 +54,7 @@ class Frame:
     lifetime_ms: int = 0
     cells: Sequence[int] = ()
     tags: tuple[str, ...] = ()
+    owner: bytes = field(default=b"", compare=False)
 
     def remaining(self, now: float) -> float:
         """Give the seconds it has left at `now` (seconds of the writer's clock); `math.inf` where it never expires."""
@@ -118,4 +122,5 @@ def decode(raw: bytes, key_hash: bytes) -> Frame:
         lifetime_ms=lifetime_ms,
         cells=struct.unpack_from(f">{ncells}H", raw, PAYLOAD_OFFSET),
         tags=tuple(names.split("\0")) if names else (),
+        owner=owner,
     )

@@ -1,7 +1,7 @@
 """What turns values into bytes, and is wrapped by what compresses or signs them."""
 
 from abc import ABC, abstractmethod
-from typing import Any
+from typing import Any, Self
 
 
 class ICacheSerializer(ABC):
@@ -10,6 +10,11 @@ class ICacheSerializer(ABC):
     `dumps` and `loads` are for values. Pages and markers are bytes already and pass through `wrap` and `unwrap`, which
     change nothing unless the serializer compresses or signs.
     """
+
+    def bound(self, owner: bytes) -> Self:
+        """Give the serializer for the entry of one key, whose hash is `owner` (16 bytes): who signs, signs that too."""
+        del owner
+        return self
 
     @abstractmethod
     def dumps(self, value: Any) -> bytes:

@@ -5,7 +5,8 @@ The first byte tells what follows: `-` the bytes themselves, `z` a zlib stream (
 
 import zlib
 from collections.abc import Callable
-from typing import Any, Literal
+from copy import copy
+from typing import Any, Literal, Self
 
 from asynccache.core.codec import DamagedEntryError
 from asynccache.errors import ConfigurationError, MissingDependencyError
@@ -60,6 +61,12 @@ class Compressed(ICacheSerializer):
 
     def __repr__(self) -> str:
         return f"<Compressed {self.inner!r} {self.algorithm} level={self.level}>"
+
+    def bound(self, owner: bytes) -> Self:
+        """Bind the inner serializer."""
+        one = copy(self)
+        one.inner = self.inner.bound(owner)
+        return one
 
     def dumps(self, value: Any) -> bytes:
         """Give the bytes of a value, compressed where that pays."""

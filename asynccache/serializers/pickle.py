@@ -1,7 +1,8 @@
 """Values as pickles, which run code when they are read, and so only such as carry our signature."""
 
 import pickle
-from typing import Any
+from copy import copy
+from typing import Any, Self
 
 from asynccache.core.codec import DamagedEntryError
 from asynccache.errors import SerializationError
@@ -28,6 +29,13 @@ class PickleSerializer(ICacheSerializer):
 
     def __repr__(self) -> str:
         return "<PickleSerializer>"
+
+    def bound(self, owner: bytes) -> Self:
+        """Sign for the entry of one key."""
+        one = copy(self)
+        one._pickles = self._pickles.bound(owner)  # noqa: SLF001  # it is of this class
+        one._pages = self._pages.bound(owner)  # noqa: SLF001
+        return one
 
     def dumps(self, value: Any) -> bytes:
         """Give the signed pickle of a value; `SerializationError` where pickle cannot hold it."""

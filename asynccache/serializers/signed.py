@@ -1,8 +1,9 @@
 """Payloads that only who knows the secret can have written: keyed BLAKE2b (RFC 7693), one fixed algorithm."""
 
+from copy import copy
 from hashlib import blake2b
 from hmac import compare_digest
-from typing import Any
+from typing import Any, Self
 
 from asynccache.core.codec import DamagedEntryError
 from asynccache.errors import ConfigurationError
@@ -30,6 +31,13 @@ class Signer:
             raise ConfigurationError("secret=[]: give at least one")
         self._keys = [_key(each) for each in secrets]
         self._purpose = purpose
+        self._owner = b""
+
+    def bound(self, owner: bytes) -> Self:
+        """Give a signer for the entry of one key: what it signs is not accepted under another."""
+        one = copy(self)
+        one._owner = owner  # noqa: SLF001  # it is of this class
+        return one
 
     def sign(self, payload: bytes) -> bytes:
         """Put the signature before the payload."""
@@ -44,7 +52,7 @@ class Signer:
         raise DamagedEntryError("the signature does not fit")
 
     def _signature(self, key: bytes, payload: bytes) -> bytes:
-        return blake2b(payload, digest_size=SIGNATURE_SIZE, key=key, person=self._purpose).digest()
+        return blake2b(payload, digest_size=SIGNATURE_SIZE, key=key, salt=self._owner, person=self._purpose).digest()
 
 
 def _key(secret: str | bytes) -> bytes:
@@ -61,7 +69,7 @@ def _key(secret: str | bytes) -> bytes:
 class Signed(ICacheSerializer):
     """Accept only what was written with the secret: others who can write to the store cannot plant values or pages.
 
-    The signature tells who wrote a payload, not under which key or when. Wrap what compresses, so that only trusted
+    The signature tells who wrote a payload and for which key, not when. Wrap what compresses, so that only trusted
     bytes are decompressed: `Signed(Compressed(MsgpackSerializer()), secret=...)`.
 
     Args:
@@ -78,6 +86,14 @@ class Signed(ICacheSerializer):
 
     def __repr__(self) -> str:
         return f"<Signed {self.inner!r}>"
+
+    def bound(self, owner: bytes) -> Self:
+        """Sign for the entry of one key."""
+        one = copy(self)
+        one.inner = self.inner.bound(owner)
+        one._values = self._values.bound(owner)  # noqa: SLF001  # it is of this class
+        one._pages = self._pages.bound(owner)  # noqa: SLF001
+        return one
 
     def dumps(self, value: Any) -> bytes:
         """Give the signed bytes of a value."""
