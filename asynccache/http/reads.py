@@ -105,9 +105,10 @@ class Reads:
         """Note that an item of the state was read, or all of them."""
         if not self.active:
             return
-        state = self._scope["state"]
-        keys = dict.keys(state) if key is None else (key,)
-        self._identity.update(f"state.{key}" for key in keys if not self._is_common(key, state))
+        if key is None:  # items that are not there for this request may be there for others
+            self._identity.add("state")
+        elif not self._is_common(key, self._scope["state"]):
+            self._identity.add(f"state.{key}")
 
     def state_written(self, key: object) -> None:
         """Note that an item is now the handler's own."""

@@ -12,6 +12,8 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from asynccache import Cache, get_cache_service
+from asynccache.backends.local_cache import LocalMemCacheBackend
+from asynccache.core.entry import Kind
 from asynccache.http import handler as handler_module
 from asynccache.http.keys import page_key
 from tests.http.serving import app_of, ask, is_hit
@@ -20,7 +22,7 @@ from tests.http.serving import app_of, ask, is_hit
 class Slow:
     """A handler that answers when it is let go."""
 
-    def __init__(self, answer=None, **options):
+    def __init__(self, answer=None, backend=None, **options):
         self.calls = 0
         self.running = 0
         self.go = asyncio.Event()
@@ -39,7 +41,7 @@ class Slow:
                 self.running -= 1
             return self.answer(request, number)
 
-        self.app = app_of(handler)
+        self.app = app_of(handler, backend=backend)
 
     async def asked(self, count, path="/", **options):
         """Let so many ask, and wait until all that can happen has happened."""
@@ -206,7 +208,7 @@ async def test_a_variant_deleted_while_it_is_made_does_not_bring_the_others_back
     (leader,) = await slow.asked(1, headers=[(b"accept", b"new")])
     await get_cache_service(slow.app).delete_async(page_key("GET", "http://h/"))
     slow.go.set()
-    await leader
+    assert (await leader).cache == "fwd=vary-miss"
     assert (await ask(slow.app, headers=[(b"accept", b"old")])).cache == "fwd=uri-miss; stored"
     assert (await ask(slow.app, headers=[(b"accept", b"new")])).body == b"call 4"
 
@@ -326,6 +328,35 @@ async def test_a_cancel_scope_around_the_leader_hands_over():
     await leader
     slow.go.set()
     assert (await follower).body == b"call 2"
+
+
+class Distant(LocalMemCacheBackend):
+    """A store whose first answer comes late."""
+
+    peek = None
+
+    def __init__(self):
+        super().__init__()
+        self.arrives = asyncio.Event()
+        self.late = False
+
+    async def read(self, io, key, version=None, kind=Kind.VALUE):
+        entry = await super().read(io, key, version, kind)
+        if not self.late:
+            self.late = True
+            await self.arrives.wait()
+        return entry
+
+
+async def test_what_landed_while_one_was_looking_is_found_after_all():
+    backend = Distant()
+    slow = Slow(backend=backend)
+    (looking,) = await slow.asked(1)
+    slow.go.set()
+    assert (await ask(slow.app)).cache == "fwd=uri-miss; stored"
+    backend.arrives.set()
+    assert (await looking).cache == "hit"
+    assert slow.calls == 1
 
 
 def test_sync_handlers_run_in_threads_on_misses_and_hits_never_wait_for_one():

@@ -117,6 +117,22 @@ async def test_what_is_not_whole_or_not_plain_is_passed_on_and_not_stored(messag
     assert not await stored(app)
 
 
+async def test_what_an_exception_handler_answers_is_not_stored():
+    @Cache(60)
+    async def handler(request):
+        async def app(scope, receive, send):
+            try:
+                raise KeyError("late")
+            except KeyError:
+                await PlainTextResponse("sorry")(scope, receive, send)
+
+        return app
+
+    app = app_of(handler)
+    await ask(app)
+    assert not await stored(app)
+
+
 async def test_interim_answers_pass_at_once_and_are_not_stored():
     hint = {"type": "http.response.early_hint", "links": [b"<a>"]}
     app = app_of(raw(hint, start(), part(b"a")))
