@@ -1,5 +1,20 @@
+import asyncio
+import threading
+import time
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
 from asynccache.backends.local_cache import LocalMemCacheBackend
+from asynccache.core.codec import DamagedEntryError
+from asynccache.core.entry import Entry, Kind
+from asynccache.errors import ConfigurationError, NotAnIntegerError, SerializationError
+from asynccache.plan.io import BLOCKING, run
+from asynccache.serializers import ICacheSerializer, JSONSerializer
 from asynccache.testing import BackendContract, FakeClock
+from asynccache.testing.events import recorded_events
 
 
 class TestLocalMem(BackendContract):
@@ -16,3 +31,372 @@ class TestLocalMemWithAClockOfItsOwn(BackendContract):
 
     async def pass_time(self, seconds):
         self.clock.advance(seconds)
+
+
+@pytest.fixture
+def cache():
+    return LocalMemCacheBackend()
+
+
+# Time
+
+
+def test_nobody_who_waited_sees_what_expired(cache):
+    for key in ("get", "has_key", "get_many", "incr", "add", "delete", "touch", "read"):
+        cache.set(key, 5, ttl=0.05)
+    cache.set("list", [1], ttl=0.05)
+    time.sleep(0.1)
+    assert cache.get("get", default="gone") == "gone"
+    assert cache.get("list", default="gone") == "gone"
+    assert cache.has_key("has_key") is False
+    assert cache.get_many(["get_many"]) == {}
+    assert cache.incr("incr") == 1
+    assert cache.add("add", "new") is True
+    assert cache.delete("delete") is False
+    assert cache.touch("touch") is False
+    assert run(cache.read(BLOCKING, "read")) is None
+
+
+def test_clock_that_is_set_back_brings_nothing_back_that_was_freed():
+    clock = FakeClock()
+    cache = LocalMemCacheBackend(clock=clock, ttl=10)
+    cache.set("k", 1)
+    clock.advance(11)
+    cache.set("other", 1)
+    clock.advance(-11)
+    assert cache.has_key("k") is False
+    assert cache.has_key("other") is True
+
+
+def test_expired_entries_are_freed_by_writes_where_the_clock_is_given():
+    clock = FakeClock()
+    cache = LocalMemCacheBackend(clock=clock, ttl=10)
+    for number in range(5000):
+        cache.set(f"k{number}", number)
+    clock.advance(9.999)
+    assert cache.stats()["entries"] == 5000
+    clock.advance(0.02)
+    cache.set("k", 1)
+    assert cache.stats()["entries"] == 1
+    assert cache.stats()["expired"] == 5000
+
+
+# Values
+
+
+def test_what_cannot_be_changed_is_shared(cache):
+    for value in ("text" * 10, b"bytes" * 10, 10**40, 1.5, (1, ("a", b"b", None))):
+        cache.set("k", value)
+        assert cache.get("k") is value
+
+
+def test_everything_is_shared_where_copies_are_off():
+    cache = LocalMemCacheBackend(copy=False)
+    mine = [object(), lambda: None]
+    assert cache.set("k", mine) is True
+    assert cache.get("k") is mine
+    assert cache.replicas(mine)() is mine
+
+
+def test_page_is_the_very_object_that_was_stored(cache):
+    class Page:
+        def __bytes__(self):
+            return b"page"
+
+    page = Page()
+    run(cache.write(BLOCKING, "k", page, 60, None, Kind.PAGE))
+    assert run(cache.read(BLOCKING, "k", None, Kind.PAGE)) == Entry(page)
+    assert cache.get("k") is None
+
+
+def test_serializer_decides_what_comes_back():
+    cache = LocalMemCacheBackend(serializer=JSONSerializer())
+    cache.set("k", [1, {"a": None}])
+    assert cache.get("k") == [1, {"a": None}]
+    with pytest.raises(SerializationError):
+        cache.set("k", [object()])
+    assert cache.has_key("k") is False
+
+
+class Forgetful(ICacheSerializer):
+    """Cannot read what it wrote."""
+
+    def dumps(self, value):
+        return repr(value).encode()
+
+    def loads(self, payload):
+        raise DamagedEntryError("this is not the day")
+
+
+def test_value_that_cannot_be_decoded_is_a_miss_removed_and_told():
+    cache = LocalMemCacheBackend(serializer=Forgetful())
+    cache.set("k", [1])
+    with recorded_events(cache) as events:
+        assert cache.get("k", default="a miss") == "a miss"
+    assert [event.key for event in events] == ["k"]
+    assert cache.has_key("k") is False
+    cache.set("k", [1])
+    with pytest.raises(NotAnIntegerError):
+        cache.incr("k")
+
+
+def test_bounds_are_positive_integers():
+    for options in ({"max_entries": 0}, {"max_bytes": -1}, {"max_entries": 1.5}, {"max_bytes": True}, {"max_entries": None}):
+        with pytest.raises(ConfigurationError, match="positive int"):
+            LocalMemCacheBackend(**options)
+
+
+def test_entry_larger_than_the_cache_is_not_stored():
+    cache = LocalMemCacheBackend(max_bytes=1000)
+    cache.set("k", "old")
+    assert cache.set("k", "x" * 1000) is False
+    assert cache.set_many({"k": [1] * 1000, "other": 1}) == ["k"]
+    assert cache.add("k", "x" * 1000) is False
+    assert cache.get_many(["k", "other"]) == {"other": 1}
+
+
+def test_counter_of_a_cache_that_keeps_nothing_by_default():
+    cache = LocalMemCacheBackend(ttl=0)
+    assert [cache.incr("n"), cache.incr("n", 5)] == [1, 5]
+    assert cache.has_key("n") is False
+
+
+def test_it_tells_what_happened():
+    cache = LocalMemCacheBackend(max_entries=3, max_bytes=100_000)
+    for number in range(5):
+        cache.set(f"k{number}", number)
+    cache.set("list", [1])
+    cache.get_many(["list", "k4", "k4", "missing"])
+    cache.get("list")
+    cache.get("k0")
+    cache.set("list", 2)
+    stats = cache.stats()
+    assert 0 < stats.pop("bytes") < 1000
+    assert stats == {"hits": 3, "misses": 2, "entries": 3, "evictions": 3, "expired": 0}
+
+
+# Many at once
+
+
+def value_of(key, number):
+    return f"{key}={number}" if number % 2 else [key, number]
+
+
+def belongs(key, value):
+    return value is None or (value.startswith(f"{key}=") if isinstance(value, str) else value[0] == key)
+
+
+def test_threads_and_loops_find_what_they_stored_within_the_bounds():
+    cache = LocalMemCacheBackend(max_entries=150, max_bytes=60_000)
+    wrong, counted = [], []
+    stop = threading.Event()
+
+    def hammer(seed):
+        number = seed
+        while not stop.is_set():
+            number = (number * 1103515245 + 12345) % 2**31
+            key = f"k{number % 400}"
+            version = number % 3 or None
+            if number % 5 == 0:
+                cache.set(key, value_of(key, number), ttl=0.001 + number % 7 / 100, version=version)
+            elif number % 5 == 1:
+                cache.delete(key, version)
+            elif number % 5 == 2:
+                cache.touch(key, 0.02, version)
+            elif not belongs(key, cache.get(key, version)):
+                wrong.append(key)
+            if number % 50 == 0:
+                cache.set("big", "x" * (number % 50_000))
+
+    async def in_loop(seed):
+        for number in range(seed, seed + 2000):
+            key = f"k{number % 400}"
+            await cache.set_async(key, value_of(key, number), ttl=0.05)
+            if not belongs(key, await cache.get_async(key)):
+                wrong.append(key)
+            if number % 20 == 0:
+                await cache.incr_async("counter")
+                counted.append(1)
+                await asyncio.sleep(0)
+
+    def guarded(work, *args):
+        try:
+            work(*args)
+        except BaseException as error:
+            wrong.append(error)
+
+    cache.set("counter", 0, ttl=60)
+    threads = [threading.Thread(target=guarded, args=(hammer, seed)) for seed in range(8)]
+    loops = [threading.Thread(target=lambda seed=seed: guarded(asyncio.run, in_loop(seed * 100))) for seed in range(4)]
+    for thread in (*threads, *loops):
+        thread.start()
+    while any(thread.is_alive() for thread in loops):
+        stats = cache.stats()
+        if stats["entries"] > 150 or stats["bytes"] > 60_000:
+            wrong.append(stats)
+        time.sleep(0.001)
+    stop.set()
+    for thread in (*threads, *loops):
+        thread.join()
+    assert wrong == []
+
+
+def test_no_increment_is_lost_between_threads(cache):
+    def count():
+        for _ in range(500):
+            cache.incr("n")
+            cache.decr("n", 2)
+
+    threads = [threading.Thread(target=count) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert cache.get("n") == -4000
+
+
+def test_reader_never_finds_a_place_empty_that_is_overwritten(cache):
+    cache.set("k", 0)
+    stop, misses = threading.Event(), []
+
+    def read():
+        while not stop.is_set():
+            if cache.get("k") is None or not cache.has_key("k"):
+                misses.append(1)
+
+    readers = [threading.Thread(target=read) for _ in range(3)]
+    for reader in readers:
+        reader.start()
+    for number in range(20_000):
+        cache.set("k", number if number % 2 else [number])
+    stop.set()
+    for reader in readers:
+        reader.join()
+    assert misses == []
+
+
+# Against a model
+
+KEYS = st.sampled_from(["a", "b", "c", "d", "e", "f"])
+NUMBERS = st.integers(-5, 5)
+VALUES = st.one_of(NUMBERS, st.text(max_size=300), st.lists(NUMBERS, max_size=3), st.none(), st.booleans())
+TTLS = st.one_of(st.sampled_from([0.001, 0.5, 1, 7.9, 60, float("inf"), 0, -1]), st.floats(0.001, 20))
+VERSIONS = st.sampled_from([None, 2])
+GONE = object()
+
+
+class AgainstAModel(RuleBasedStateMachine):
+    """A dict with times says what may come back: a miss only where there was an eviction."""
+
+    @initialize(bounds=st.sampled_from([(10_000, 1 << 20), (4, 1 << 20), (10_000, 1500), (1, 1 << 20)]))
+    def begin(self, bounds):
+        self.clock = FakeClock(100.0)
+        self.entries, self.bytes = bounds
+        self.cache = LocalMemCacheBackend(max_entries=self.entries, max_bytes=self.bytes, ttl=10, clock=self.clock)
+        self.model = {}
+        self.missed = 0
+
+    def expected(self, key, version):
+        value, due = self.model.get((key, version), (GONE, 0))
+        return value if due > self.clock() else GONE
+
+    def lost(self, key, version):
+        """Accept that an entry is gone which the model has: it must have been evicted."""
+        del self.model[key, version]
+        self.missed += 1
+        assert self.missed <= self.cache.stats()["evictions"]
+
+    def keep(self, key, version, value, ttl):
+        self.model[key, version] = (value, self.clock() + ttl)
+
+    @rule(key=KEYS, version=VERSIONS)
+    def get(self, key, version):
+        found, expected = self.cache.get(key, version, default=GONE), self.expected(key, version)
+        if found is GONE and expected is not GONE:
+            self.lost(key, version)
+        else:
+            assert (type(found), found) == (type(expected), expected)
+
+    @rule(key=KEYS, version=VERSIONS, value=VALUES, ttl=TTLS)
+    def set(self, key, version, value, ttl):
+        assert self.cache.set(key, value, ttl, version) is True
+        self.keep(key, version, value, ttl)
+
+    @rule(key=KEYS, version=VERSIONS, value=VALUES, ttl=TTLS)
+    def add(self, key, version, value, ttl):
+        added = self.cache.add(key, value, ttl, version)
+        if added and self.expected(key, version) is not GONE:
+            self.lost(key, version)
+        assert added is (self.expected(key, version) is GONE)
+        if added:
+            self.keep(key, version, value, ttl)
+
+    @rule(key=KEYS, version=VERSIONS)
+    def delete(self, key, version):
+        deleted = self.cache.delete(key, version)
+        if not deleted and self.expected(key, version) is not GONE:
+            self.lost(key, version)
+        assert deleted is (self.expected(key, version) is not GONE)
+        self.model.pop((key, version), None)
+
+    @rule(key=KEYS, version=VERSIONS, ttl=TTLS)
+    def touch(self, key, version, ttl):
+        touched = self.cache.touch(key, ttl, version)
+        if not touched and self.expected(key, version) is not GONE:
+            self.lost(key, version)
+        expected = self.expected(key, version)
+        assert touched is (expected is not GONE)
+        if touched:
+            self.keep(key, version, expected, ttl)
+
+    @rule(key=KEYS, version=VERSIONS, delta=NUMBERS)
+    def incr(self, key, version, delta):
+        there = self.cache.has_key(key, version)
+        if not there and self.expected(key, version) is not GONE:
+            self.lost(key, version)
+        expected = self.expected(key, version)
+        assert there is (expected is not GONE)
+        if expected is not GONE and type(expected) is not int:
+            with pytest.raises(NotAnIntegerError):
+                self.cache.incr(key, delta, version)
+            return
+        number = delta + (0 if expected is GONE else expected)
+        assert self.cache.incr(key, delta, version) == number
+        due = self.clock() + 10 if expected is GONE else self.model[key, version][1]
+        self.model[key, version] = (number, due)
+
+    @rule(keys=st.lists(KEYS, max_size=5), version=VERSIONS)
+    def get_many(self, keys, version):
+        found = self.cache.get_many(keys, version)
+        for key in set(keys):
+            expected = self.expected(key, version)
+            if key not in found and expected is not GONE:
+                self.lost(key, version)
+            else:
+                assert found.get(key, GONE) == expected
+
+    @rule(seconds=st.one_of(st.sampled_from([0.0005, 0.5, 1, 9.99, 100]), st.floats(0, 20)))
+    def advance(self, seconds):
+        self.clock.advance(seconds)
+
+    @precondition(lambda self: self.model)
+    @rule()
+    def everything_expires(self):
+        finite = [due for _, due in self.model.values() if due < float("inf")]
+        if finite:
+            self.clock.advance(max(0.0, max(finite) - self.clock()) + 0.01)
+
+    @invariant()
+    def bounds_hold(self):
+        if hasattr(self, "cache"):
+            stats = self.cache.stats()
+            assert stats["entries"] <= self.entries
+            assert stats["bytes"] <= self.bytes
+            slots = [slot for space in self.cache._do.store._spaces.values() for slot in space.slots.values()]
+            assert stats["entries"] == len(slots)
+            assert stats["bytes"] == 16 * sum(slot.units for slot in slots)
+            assert all(slot.space.slots[slot.key] is slot for slot in slots)
+
+
+TestAgainstAModel = AgainstAModel.TestCase
+TestAgainstAModel.settings = settings(max_examples=300, stateful_step_count=50)

@@ -64,11 +64,9 @@ class Queues:
     def __len__(self) -> int:
         return len(self._small) + len(self._main)
 
-    def admit(self, slot: Slot, entries: int) -> None:
-        """Take in a new slot; there are now so many entries."""
+    def admit(self, slot: Slot) -> None:
+        """Take in a new slot."""
         (self._main if self._ghosts.take(_mark(slot)) else self._small).append(slot)
-        if len(self) > 2 * entries + SLACK:
-            self._sweep()
 
     def evict(self, entries: int) -> Slot:
         """Choose one of the entries, of which there is at least one; it is in no queue any more."""
@@ -84,19 +82,20 @@ class Queues:
                 self._ghosts.add(_mark(slot), entries)
             return slot
 
+    def tidy(self, entries: int) -> None:
+        """Let go of removed slots, where there are many more than entries."""
+        if len(self) > entries + entries // 4 + SLACK:
+            self._small = deque(slot for slot in self._small if slot.space is not None)
+            self._main = deque(slot for slot in self._main if slot.space is not None)
+
     def _spare(self, slot: Slot, seen: int) -> None:
         self.spent += slot.seen - seen
         slot.seen = seen
         self._main.append(slot)
 
-    def _sweep(self) -> None:
-        """Let go of removed slots: more than half are."""
-        self._small = deque(slot for slot in self._small if slot.space is not None)
-        self._main = deque(slot for slot in self._main if slot.space is not None)
-
 
 def _mark(slot: Slot) -> int:
-    return hash((slot.space.name if slot.space else "", slot.key))
+    return hash(slot.key) ^ slot.space.salt if slot.space else 0
 
 
 def _fingerprint(mark: int) -> int:

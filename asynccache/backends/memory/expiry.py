@@ -11,13 +11,10 @@ times a second costs no more than any other.
 from __future__ import annotations
 
 from heapq import heappop, heappush
-from itertools import chain
 from math import inf
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from asynccache.backends.memory.slots import Slot
 
 TICKS = 128
@@ -60,9 +57,15 @@ class Buckets:
             del self._lists[heappop(self._numbers)]
         return taken
 
-    def all(self) -> Iterator[Slot]:
-        """Give all slots."""
-        return chain.from_iterable(self._lists.values())
+    def keep_one_of_each(self, known: set[Slot]) -> None:
+        """Let go of removed slots, of those that never expire, and of those that are known; the others are then."""
+        for number in sorted(self._lists):
+            bucket = [slot for slot in dict.fromkeys(self._lists.pop(number)) if slot.space and slot.due != inf]
+            bucket = [slot for slot in bucket if slot not in known]
+            known.update(bucket)
+            if bucket:
+                self._lists[number] = bucket
+        self._numbers = list(self._lists)
 
 
 class Wheel:
@@ -71,20 +74,15 @@ class Wheel:
     __slots__ = ("_far", "_near", "_reached", "_size")
 
     def __init__(self) -> None:
-        self._clear()
-
-    def _clear(self) -> None:
         self._near = Buckets()
         self._far = Buckets()
         self._reached: float = -inf
         self._size = 0
 
-    def add(self, slot: Slot, entries: int) -> None:
-        """Take in a slot whose time became finite or earlier; there are now so many entries."""
+    def add(self, slot: Slot) -> None:
+        """Take in a slot whose time became finite or earlier."""
         self._place(slot)
         self._size += 1
-        if self._size > 2 * entries + SLACK:
-            self._sweep()
 
     def next(self) -> float:
         """Give the time at which the wheel is to be turned next; `inf` where nothing waits."""
@@ -101,6 +99,14 @@ class Wheel:
             self._split_up()
             return []
         return None
+
+    def tidy(self, entries: int) -> None:
+        """Let go of removed slots and of double ones, where it holds many more than there are entries."""
+        if self._size > entries + entries // 4 + SLACK:
+            known: set[Slot] = set()
+            self._near.keep_one_of_each(known)
+            self._far.keep_one_of_each(known)
+            self._size = len(known)
 
     def _over(self, now: float) -> list[Slot]:
         slots = self._near.take()
@@ -129,15 +135,6 @@ class Wheel:
             self._near.add(tick(slot.due), slot)
         else:
             self._far.add(int(slot.due), slot)
-
-    def _sweep(self) -> None:
-        """Let go of removed slots and of double ones: more than half are."""
-        slots = dict.fromkeys(chain(self._near.all(), self._far.all()))
-        self._clear()
-        for slot in slots:
-            if slot.space is not None and slot.due != inf:
-                self._place(slot)
-                self._size += 1
 
 
 def tick(seconds: float) -> int:

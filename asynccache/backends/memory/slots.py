@@ -12,8 +12,9 @@ from typing import Any, Final, NamedTuple
 from asynccache.core.entry import Kind
 
 UNIT = 16
-OVERHEAD = 144
+OVERHEAD = 160
 """Bytes of an entry beyond its key and its value: slot, place in a dict, in a queue, in a wheel, in a ghost queue."""
+CONTAINERS = frozenset({tuple, list, set, frozenset, dict})
 SLOW: Final = object()
 """Stands in a slot for a value that cannot be handed out as it is."""
 
@@ -21,10 +22,11 @@ SLOW: Final = object()
 class Space:
     """The slots of one version."""
 
-    __slots__ = ("name", "slots")
+    __slots__ = ("name", "salt", "slots")
 
     def __init__(self, name: str) -> None:
         self.name = name
+        self.salt = hash(name)
         self.slots: dict[str, Slot] = {}
 
 
@@ -86,14 +88,16 @@ def held(value: Any, kind: Kind, size: int) -> Content:
 
 def size_of(value: Any) -> int:
     """Estimate the bytes that a value occupies, with what it contains; objects of unknown classes count flat."""
+    if type(value) not in CONTAINERS:
+        return getsizeof(value)
     size, waiting, known = 0, [value], set()
     while waiting:
         part = waiting.pop()
         size += getsizeof(part)
-        if isinstance(part, tuple | list | set | frozenset | dict) and id(part) not in known:
+        if type(part) in CONTAINERS and id(part) not in known:
             known.add(id(part))
             waiting.extend(part)
-            if isinstance(part, dict):
+            if type(part) is dict:
                 waiting.extend(part.values())
     return size
 

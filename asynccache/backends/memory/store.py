@@ -62,7 +62,8 @@ class MemoryStore:
         """Store for `ttl` seconds, which are more than 0; False, and the old entry is gone, where it is too large."""
         units = units_of(key, content)
         with self.lock:
-            self._free()
+            if self.judges:
+                self._free()
             slot = self._slot(name, key)
             if slot is not None and self._units - slot.units + units > self._max_units:
                 self._forget(slot)
@@ -71,10 +72,12 @@ class MemoryStore:
                 return False
             if slot is None:
                 self._make_room(units)
-            if type(slot) is not _kind_of(content):
-                slot = self._insert(name, key, content, slot)
-            self._fill(slot, content, units)
-            self.postpone(slot, ttl)
+            if type(slot) is _kind_of(content):
+                self._fill(slot, content, units)
+            else:
+                slot = self._insert(name, key, content, units, slot)
+            self._schedule(slot, ttl)
+            self._tidy()
             return True
 
     def refill(self, slot: Slot, content: Content) -> None:
@@ -83,26 +86,22 @@ class MemoryStore:
 
     def postpone(self, slot: Slot, ttl: float) -> None:
         """Let a live slot stay for `ttl` seconds from now."""
-        due = self._due(ttl)
-        earlier = due < slot.due
-        slot.due = due  # after the content: a reader who sees the new time sees no old content
-        if earlier:
-            self._wheel.add(slot, self._entries)
-            if self._clock is None and due < reaper.wakes_at + AHEAD:
-                reaper.expect(self._wheel.next())
+        self._schedule(slot, ttl)
+        self._tidy()
 
     def drop(self, name: str, key: str) -> bool:
         """Remove an entry; tell whether there was a live one."""
         with self.lock:
             slot = self.find(name, key)
             if slot is not None:
-                self._forget(slot)
+                self.remove(slot)
         return slot is not None
 
     def remove(self, slot: Slot) -> None:
         """Remove this very entry."""
         with self.lock:
             self._forget(slot)
+            self._tidy()
 
     def reap(self) -> float:
         """Remove what is over, by real time; tell when to come again."""
@@ -128,8 +127,10 @@ class MemoryStore:
     # What follows is called with the lock held.
 
     def _due(self, ttl: float) -> float:
-        if ttl == inf or self._clock is not None:
-            return inf if self._clock is None else self._clock() + ttl
+        if self._clock is not None:
+            return self._clock() + ttl
+        if ttl == inf:
+            return inf
         due = tick(monotonic() + ttl) / TICKS
         if due != self._last_due:
             self._last_due = due
@@ -139,7 +140,7 @@ class MemoryStore:
         space = self._spaces.get(name)
         return None if space is None else space.slots.get(key)
 
-    def _insert(self, name: str, key: str, content: Content, old: Slot | None) -> Slot:
+    def _insert(self, name: str, key: str, content: Content, units: int, old: Slot | None) -> Slot:
         """Put a new slot in the place of the old one; no reader finds the place empty."""
         space = self._spaces.get(name)
         if space is None:
@@ -150,12 +151,12 @@ class MemoryStore:
         slot.seen = 0
         slot.units = 0
         slot.due = inf
-        self._fill(slot, content, 0)
+        self._fill(slot, content, units)
         space.slots[key] = slot
         self._entries += 1
+        self._queues.admit(slot)
         if old is not None:
             self._bury(old)
-        self._queues.admit(slot, self._entries)
         return slot
 
     def _fill(self, slot: Slot, content: Content, units: int) -> None:
@@ -188,6 +189,19 @@ class MemoryStore:
         if isinstance(slot, BoxedSlot):
             slot.box = None
 
+    def _schedule(self, slot: Slot, ttl: float) -> None:
+        due = self._due(ttl)
+        earlier = due < slot.due
+        slot.due = due  # after the content: a reader who sees the new time sees no old content
+        if earlier:
+            self._wheel.add(slot)
+            if not self.judges and due < reaper.wakes_at + AHEAD:
+                reaper.expect(self._wheel.next())
+
+    def _tidy(self) -> None:
+        self._queues.tidy(self._entries)
+        self._wheel.tidy(self._entries)
+
     def _free(self) -> None:
         """Remove what is over by a clock that no reaper knows."""
         if self._clock is not None:
@@ -201,6 +215,7 @@ class MemoryStore:
             if slot.space is not None:
                 self._expired += 1
                 self._forget(slot)
+        self._tidy()
         return due is not None
 
 
