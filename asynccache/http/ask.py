@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from asynccache.http.headers import Pair
-from asynccache.http.keys import SAFE_METHODS, scope_location
+from asynccache.core.page_keys import SAFE_METHODS, scope_location
 from asynccache.http.reads import carries_user, has_session
 from asynccache.http.snapshot import EMPTY_SESSION, NO_RANGE, NO_USER, SHARED, Record
 
@@ -19,6 +19,7 @@ _NOTED = frozenset({
     b"content-length", b"transfer-encoding",
 })  # fmt: skip
 _REMEMBERED = 4096
+_SHORT = 512
 _locations: dict[tuple[object, ...], str] = {}
 
 
@@ -130,6 +131,6 @@ def _located(scope: Scope, host: bytes | None) -> str:
         located = scope_location(scope, host)
     if len(_locations) >= _REMEMBERED:
         _locations.clear()
-    if not isinstance(asked[-1], list):
+    if len(located) <= _SHORT and not isinstance(asked[-1], list):
         _locations[asked] = located
     return located

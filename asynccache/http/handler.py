@@ -14,7 +14,7 @@ from asynccache.errors import ConfigurationError
 from asynccache.http.ask import Ask
 from asynccache.http.capture import Mark, busy, is_busy
 from asynccache.http.current import installed
-from asynccache.http.keys import SAFE_METHODS, digest, prefixed
+from asynccache.core.page_keys import SAFE_METHODS, digest, prefixed
 from asynccache.http.reads import Reads, is_watched
 from asynccache.http.recorder import Recorder
 from asynccache.http.replay import replay

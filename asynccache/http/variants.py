@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 PASS_SECONDS = 60.0
 _HINTS = 4096
+_SHORT = 512
 _hints: dict[tuple[int, str], Spec] = {}
 
 
@@ -68,7 +69,8 @@ class Pages:
     async def _below(self, ask: Ask, spec: Spec) -> Look:
         if len(_hints) >= _HINTS:
             _hints.clear()
-        _hints[id(self._backend), ask.key] = spec
+        if len(ask.key) <= _SHORT:
+            _hints[id(self._backend), ask.key] = spec
         variant = variant_key(ask, spec)
         return _of_variant(ask, spec, await self._read(variant), variant)
 

@@ -10,7 +10,7 @@ from starlette.testclient import TestClient
 
 from asynccache import Cache, get_cache_service
 from asynccache.backends.local_cache import LocalMemCacheBackend
-from asynccache.http.keys import page_key
+from asynccache.core.page_keys import page_key
 from asynccache.testing import FakeClock
 from tests.http.serving import app_of, client_of, is_hit, status_of
 

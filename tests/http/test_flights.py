@@ -15,7 +15,7 @@ from asynccache import Cache, get_cache_service
 from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.core.entry import Kind
 from asynccache.http import handler as handler_module
-from asynccache.http.keys import page_key
+from asynccache.core.page_keys import page_key
 from tests.http.serving import app_of, ask, is_hit
 
 

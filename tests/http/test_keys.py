@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from starlette.requests import Request
 
 from asynccache.http.ask import Ask
-from asynccache.http.keys import page_key, sorted_query
+from asynccache.core.page_keys import page_key, sorted_query
 
 
 def scope(method="GET", path="/", query=b"", host=b"h", **more):

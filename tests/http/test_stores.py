@@ -12,7 +12,7 @@ from asynccache.backends.dummy_cache import DummyCacheBackend
 from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
 from asynccache.core.entry import Kind
-from asynccache.http.keys import page_key
+from asynccache.core.page_keys import page_key
 from asynccache.plan.io import LOOP
 from asynccache.serializers import Compressed, MsgpackSerializer
 from tests.http.serving import app_of, ask
