@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from inspect import signature
+from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from urllib.parse import parse_qsl, urlsplit
 
+from asynccache.backends.servers import redacted
 from asynccache.errors import ConfigurationError, MissingDependencyError
 from asynccache.model import BaseCacheBackend
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 BackendLike = BaseCacheBackend | str | Mapping[str, Any]
 
@@ -55,31 +57,33 @@ SCHEMES = {
     "memcached": MEMCACHED,
 }
 _NONE = {"none": None, "": None}
-_COERCED: dict[str, Callable[[str], Any]] = {
-    "ttl": lambda text: _NONE[text.lower()] if text.lower() in _NONE else float(text),
-    "deadline": float,
-    "max_entries": int,
-    "max_bytes": int,
-    "pool_size": int,
-    "copy": lambda text: {"true": True, "1": True, "false": False, "0": False}[text.lower()],
+_COERCED: dict[str, tuple[Callable[[str], Any], str]] = {
+    "ttl": (lambda text: _NONE[text.lower()] if text.lower() in _NONE else float(text), "seconds, or none"),
+    "deadline": (float, "seconds"),
+    "max_entries": (int, "a whole number"),
+    "max_bytes": (int, "a whole number"),
+    "pool_size": (int, "a whole number"),
+    "copy": (lambda text: {"true": True, "1": True, "false": False, "0": False}[text.lower()], "true or false"),
 }
+_OBJECTS = frozenset({"clock", "options", "serializer"})
+"""Options that no text can name: they need an instance."""
+_SERVERS = frozenset({"host", "hosts", "port", "servers"})
 
 
-def backend_of(given: BackendLike) -> BaseCacheBackend:
+def backend_of(given: BackendLike, name: str = "default") -> BaseCacheBackend:
     """Make a backend of an instance (itself), a URL, a bare word or a Django-style mapping.
 
-    Raises `ConfigurationError` for anything else, and `MissingDependencyError` where a client package is missing.
+    Raises `ConfigurationError` for anything else, which says what is wrong with the backend of this name, and
+    `MissingDependencyError` where a client package is missing.
     """
     if isinstance(given, BaseCacheBackend):
         return given
-    if isinstance(given, Mapping):
-        return _from_mapping(given)
-    if not isinstance(given, str):
-        raise ConfigurationError(
-            f"{given!r:.80} is no backend: give an instance, a URL such as 'redis://localhost:6379/0', "
-            f"or one of {sorted(WORDS)}"
-        )
-    return _from_url(given) if "://" in given else _from_word(given)
+    with _blaming(f"backend {name!r}"):
+        if isinstance(given, Mapping):
+            return _from_mapping(given)
+        if not isinstance(given, str):
+            raise _no_backend(given)
+        return _from_url(given) if "://" in given else _from_word(given)
 
 
 def backends_of(config: object) -> dict[str, BackendLike]:
@@ -90,23 +94,20 @@ def backends_of(config: object) -> dict[str, BackendLike]:
     if not isinstance(caches, Mapping):
         raise ConfigurationError(f"{config!r:.80} has no CACHES: give a mapping of names to backends by that name")
     if "default" not in caches:
-        raise ConfigurationError(f"CACHES has no 'default', only {sorted(map(str, caches))}: name the one to use first")
+        neither = "CACHES has no" if caches is not config else "there is no CACHES, nor a"
+        raise ConfigurationError(
+            f"{neither} 'default', only {sorted(map(str, caches))}: say e.g. CACHES = {{'default': 'local'}}"
+        )
     return dict(caches)
 
 
 def environment_backends() -> dict[str, BackendLike]:
     """Give what the environment names, when it is asked: `ASYNCCACHE_URL`, else `REDIS_URL`, else local memory."""
-    return {"default": os.environ.get("ASYNCCACHE_URL") or os.environ.get("REDIS_URL") or "local"}
-
-
-def redacted(url: str) -> str:
-    """Give a URL without its password."""
-    parts = urlsplit(url)
-    if "@" not in parts.netloc:
-        return url
-    user, _, servers = parts.netloc.rpartition("@")
-    name = user.partition(":")[0]
-    return urlunsplit(parts._replace(netloc=f"{name}:***@{servers}"))
+    for variable in ("ASYNCCACHE_URL", "REDIS_URL"):
+        if given := os.environ.get(variable):
+            with _blaming(f"{variable} in the environment"):
+                return {"default": backend_of(given)}
+    return {"default": "local"}
 
 
 def imported(path: str) -> Any:
@@ -127,23 +128,30 @@ def imported(path: str) -> Any:
 def _from_word(word: str) -> BaseCacheBackend:
     store = WORDS.get(word)
     if store is None:
-        raise ConfigurationError(f"{word!r} is no backend: give a URL or one of {sorted(WORDS)}")
-    if store.default_url:
-        return _from_url(os.environ.get(store.environment) or store.default_url)
-    return store.backend_class()()
+        raise _no_backend(redacted(word))
+    if url := os.environ.get(store.environment):
+        with _blaming(f"{store.environment} in the environment"):
+            return _from_url(url)
+    return _from_url(store.default_url) if store.default_url else store.backend_class()()
 
 
 def _from_url(url: str) -> BaseCacheBackend:
-    parts = urlsplit(url)
+    source = redacted(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError as wrong:
+        raise ConfigurationError(f"{source!r} is no URL: {wrong}") from wrong
     store = SCHEMES.get(parts.scheme)
     if store is None:
-        raise ConfigurationError(
-            f"{redacted(url)!r}: no backend has the scheme {parts.scheme!r}; there are {sorted(SCHEMES)}"
-        )
+        raise _no_backend(source)
+    cls = store.backend_class()
     options = {name: _coerced(name, text) for name, text in parse_qsl(parts.query, keep_blank_values=True)}
+    _check_options(options, _options_of(cls) - _OBJECTS - _SERVERS, f"{source!r}: in a URL {cls.__name__}")
     if store.default_url:
-        options["servers"] = urlunsplit(parts._replace(query=""))
-    return _made(store.backend_class(), options, redacted(url))
+        options["servers"] = url.partition("?")[0]
+    elif parts.netloc or parts.path.strip("/"):
+        raise ConfigurationError(f"{source!r}: {cls.__name__} has no servers: write '{parts.scheme}://?ttl=60'")
+    return _made(cls, options, source)
 
 
 def _from_mapping(given: Mapping[str, Any]) -> BaseCacheBackend:
@@ -152,27 +160,69 @@ def _from_mapping(given: Mapping[str, Any]) -> BaseCacheBackend:
     unknown = sorted(map(str, given.keys() - named.keys() - {"BACKEND", "OPTIONS"}))
     if unknown or "BACKEND" not in given:
         wrong = f"does not know {unknown}" if unknown else "has no BACKEND"
-        raise ConfigurationError(f"a backend's mapping {wrong}; it takes BACKEND, OPTIONS, {', '.join(named)}")
-    path = given["BACKEND"]
-    cls = WORDS[path].backend_class() if path in WORDS else imported(path)
-    options = {named[name]: value for name, value in given.items() if name in named}
-    return _made(cls, options | dict(given.get("OPTIONS", {})), str(path))
+        raise ConfigurationError(f"the mapping {wrong}; it takes BACKEND, OPTIONS, {', '.join(named)}")
+    cls = _backend_class(given["BACKEND"])
+    if "LOCATION" in given and "servers" not in _options_of(cls):
+        raise ConfigurationError(f"{cls.__name__} has no servers: leave LOCATION out")
+    options = {named[name]: value for name, value in given.items() if name in named} | dict(given.get("OPTIONS", {}))
+    _check_options(options, _options_of(cls), cls.__name__)
+    return _made(cls, options, cls.__name__)
+
+
+def _backend_class(given: object) -> type[BaseCacheBackend]:
+    """Find the class that BACKEND names."""
+    if isinstance(given, str) and given in WORDS:
+        return WORDS[given].backend_class()
+    shown = redacted(given) if isinstance(given, str) else given
+    if not isinstance(given, str) or "." not in given or "://" in given:
+        raise ConfigurationError(
+            f"BACKEND={shown!r:.80}: give one of {sorted(WORDS)} or the dotted path of a class; servers go to LOCATION"
+        )
+    found = imported(given)
+    if not (isinstance(found, type) and issubclass(found, BaseCacheBackend)):
+        raise ConfigurationError(f"BACKEND={shown!r}: that is no class of backends, but {found!r:.80}")
+    return found
+
+
+def _no_backend(given: object) -> ConfigurationError:
+    return ConfigurationError(
+        f"{given!r:.80} is no backend: give a word of {sorted(WORDS)}, a URL such as 'redis://localhost:6379/0' "
+        f"with a scheme of {sorted(SCHEMES)}, or an instance"
+    )
+
+
+@contextmanager
+def _blaming(what: str) -> Iterator[None]:
+    """Let errors begin with what was wrong."""
+    try:
+        yield
+    except ConfigurationError as wrong:
+        raise ConfigurationError(f"{what}: {wrong}") from wrong.__cause__
 
 
 def _coerced(name: str, text: str) -> Any:
+    coerce, expected = _COERCED.get(name, (str, "text"))
     try:
-        return _COERCED.get(name, str)(text)
+        return coerce(text)
     except (KeyError, ValueError) as wrong:
-        raise ConfigurationError(f"{name}={text!r} in a URL: not a value that it can have") from wrong
+        raise ConfigurationError(f"{name}={text!r}: give {expected}") from wrong
+
+
+def _options_of(cls: type[BaseCacheBackend]) -> set[str]:
+    """Give the names of the arguments that the class and its bases take."""
+    makers = [vars(base)["__init__"] for base in cls.__mro__ if base is not object and "__init__" in vars(base)]
+    known = {name: known for maker in makers for name, known in signature(maker).parameters.items()}
+    variadic = {Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD}
+    return {name for name, parameter in known.items() if parameter.kind not in variadic} - {"self"}
+
+
+def _check_options(options: Mapping[str, Any], known: set[str], who: str) -> None:
+    unknown = sorted(options.keys() - known)
+    if unknown:
+        raise ConfigurationError(f"{who} has no option {unknown}; it has {sorted(known)}")
 
 
 def _made(cls: type[BaseCacheBackend], options: dict[str, Any], source: str) -> BaseCacheBackend:
-    makers = [vars(base)["__init__"] for base in cls.__mro__ if base is not object and "__init__" in vars(base)]
-    known = {name for maker in makers for name in signature(maker).parameters}
-    unknown = sorted(options.keys() - known)
-    if unknown:
-        known -= {"self", "args", "kwargs", "options"}
-        raise ConfigurationError(f"{source!r}: {cls.__name__} has no option {unknown}; it has {sorted(known)}")
     try:
         return cls(**options)
     except (ConfigurationError, MissingDependencyError):

@@ -21,7 +21,7 @@ class CacheModule(Module):
     """Binds `ICacheService` and `CacheService` to one service; made by `setup` or `register_setup`."""
 
     def __init__(self, backends: dict[str, BackendLike]) -> None:
-        self.backends: dict[str, BaseCacheBackend] = {name: backend_of(given) for name, given in backends.items()}
+        self.backends: dict[str, BaseCacheBackend] = {name: backend_of(given, name) for name, given in backends.items()}
         self.service = CacheService(**self.backends)
 
     @classmethod

@@ -7,7 +7,8 @@ from asynccache.backends.aio_cache import AioMemCacheBackend
 from asynccache.backends.dummy_cache import DummyCacheBackend
 from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
-from asynccache.config import backend_of, backends_of, redacted
+from asynccache.backends.servers import redacted
+from asynccache.config import backend_of, backends_of
 
 CACHES = {"default": "local", "sessions": {"BACKEND": "dummy", "TIMEOUT": 60}}
 
@@ -71,13 +72,26 @@ def test_a_mapping_sets_options():
         (None, "None.*instance"),
         (["redis", "local"], "instance"),
         ("local://?max_entrys=10", "max_entrys.*max_entries"),
-        ("local://?max_entries=many", "max_entries='many'"),
-        ("local://?copy=perhaps", "copy='perhaps'"),
+        ("localhost:6379", "localhost:6379.*redis://localhost:6379/0"),
+        ("redis://[host", "no URL"),
+        ("redis://", "names no host"),
+        ("redis://localhost|local", "host"),
+        ("local://?max_entries=many", "max_entries='many': give a whole number"),
+        ("local://?ttl=5m", "ttl='5m': give seconds"),
+        ("local://?copy=perhaps", "copy='perhaps': give true or false"),
+        ("local://host/0", "no servers"),
+        ("local://?serializer=json", "in a URL .* no option .*serializer"),
+        ("redis://host?db=1", r"no option \['db'\]; it has \['deadline', 'key_prefix', 'on_error', 'pool_size'"),
         ("local://?ttl=nan", "NaN"),
         ("local://?max_entries=0", "max_entries"),
         ({"LOCATION": "host"}, "BACKEND"),
         ({"BACKEND": "local", "TIMOUT": 3}, "TIMOUT.*TIMEOUT"),
         ({"BACKEND": "nowhere.Backend"}, "nowhere"),
+        ({"BACKEND": "lokal"}, "BACKEND='lokal'.*'local'"),
+        ({"BACKEND": "redis://host"}, "LOCATION"),
+        ({"BACKEND": "os.path.join"}, "no class of backends"),
+        ({"BACKEND": LocalMemCacheBackend}, "dotted path"),
+        ({"BACKEND": "local", "LOCATION": "a"}, "leave LOCATION out"),
         ({"BACKEND": "asynccache.backends.dummy_cache.Nothing"}, "Nothing"),
     ],
 )
@@ -86,11 +100,35 @@ def test_what_cannot_be_a_backend_says_what_would_do(given, said):
         backend_of(given)
 
 
-def test_no_message_shows_a_password():
+@pytest.mark.parametrize(
+    "given",
+    [
+        "redis://user:hunter2@host:6379/0?nonsense=1",
+        "redis://user:hunter2#@host",
+        "redis://host?password=hunter2",
+        "rdis://user:/hunter2@host",
+        "user:hunter2@host:6379",
+        {"BACKEND": "redis://user:hunter2@host"},
+        {"BACKEND": "redis", "LOCATION": "http://user:hunter2@host"},
+    ],
+)
+def test_no_message_shows_a_password(given):
     with pytest.raises(ConfigurationError) as caught:
-        backend_of("redis://user:hunter2@host:6379/0?nonsense=1")
+        backend_of(given)
     assert "hunter2" not in str(caught.value)
-    assert "user:***@host" in str(caught.value)
+
+
+def test_a_message_tells_where_the_wrong_words_are(monkeypatch):
+    with pytest.raises(ConfigurationError, match=r"^backend 'ttl': 60 is no backend"):
+        CacheModule.setup(default="local", ttl=60)
+    monkeypatch.setenv("REDIS_URL", "localhost:6379")
+    with pytest.raises(ConfigurationError, match="REDIS_URL in the environment: 'localhost:6379'"):
+        CacheModule.setup(default="redis")
+    with pytest.raises(ConfigurationError, match="REDIS_URL in the environment"):
+        CacheModule.register_setup()
+
+
+def test_a_backend_shows_its_user_and_no_password():
     assert "hunter2" not in repr(backend_of("redis://user:hunter2@host:6379/0"))
 
 
@@ -99,7 +137,11 @@ def test_no_message_shows_a_password():
     [
         ("redis://host:1/0", "redis://host:1/0"),
         ("redis://:secret@host", "redis://:***@host"),
-        ("redis://me:se@cret@host/0?ttl=1", "redis://me:***@host/0?ttl=1"),
+        ("redis://me:se@cret@host/0?ttl=1", "redis://me:***@host/0"),
+        ("redis://:se#cr/et?@host", "redis://:***@host"),
+        ("redis://me:secret@a,redis://you:secret@b", "redis://me:***@b"),
+        ("me:secret@host:6379", "me:***@host:6379"),
+        ("redis://host?password=secret", "redis://host"),
     ],
 )
 def test_redacted(url, shown):
@@ -116,6 +158,11 @@ def test_caches_are_found_in_mappings_objects_and_dotted_paths(config, monkeypat
     backends = CacheModule.register_setup(config).backends
     assert sorted(backends) == ["default", "sessions"]
     assert backends["sessions"].default_ttl == 60
+
+
+def test_a_configuration_without_caches_is_told_so():
+    with pytest.raises(ConfigurationError, match=r"no CACHES, nor a 'default', only \['DEBUG'\]"):
+        backends_of({"DEBUG": True})
 
 
 @pytest.mark.parametrize("config", [{}, {"CACHES": {"other": "local"}}, object(), {"CACHES": "local"}])

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Servers = str | Iterable[str | tuple[str, int]]
 UNIX = "unix"
 _HIGHEST_PORT = 65535
+_ODD = re.compile(r"[\s|<>\"'^`\\]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,14 @@ def parse(servers: Servers, *, schemes: tuple[str, ...], port: int) -> tuple[Ser
     if not found:
         raise ConfigurationError("servers is empty: name at least one")
     return tuple(found)
+
+
+def redacted(url: str) -> str:
+    """Give a URL, or what was meant to be one, without password and query."""
+    scheme, colon, rest = url.partition("://") if "://" in url else ("", "", url)
+    credentials, at, servers = rest.rpartition("@")
+    user = re.split("[:/?#]", credentials)[0]
+    return f"{scheme}{colon}{user}:***@{servers}".partition("?")[0] if at else url.partition("?")[0]
 
 
 def _of_item(item: object, schemes: tuple[str, ...], port: int) -> tuple[Server, ...]:
@@ -97,7 +106,7 @@ def _like(server: Server, before: Server) -> Server:
 
 
 def _of_one(item: str, schemes: tuple[str, ...], port: int) -> Server:
-    shown = _redacted(item)
+    shown = redacted(item)
     if item.startswith("/"):
         item = f"{UNIX}://{item}"
     elif item.startswith(f"{UNIX}:") and "://" not in item:
@@ -107,10 +116,14 @@ def _of_one(item: str, schemes: tuple[str, ...], port: int) -> Server:
     try:
         parts = urlsplit(item)
         own_port = parts.port
-    except ValueError as refused:
-        raise ConfigurationError(f"{shown!r} is no server: {refused}") from None
+    except ValueError:  # whose text may hold a part of the password
+        raise ConfigurationError(
+            f"{shown!r} is no server: give host and port, and write / # ? @ in a password as %2F %23 %3F %40"
+        ) from None
     if parts.scheme not in (*schemes, UNIX):
         raise ConfigurationError(f"{shown!r}: the scheme {parts.scheme!r} is none of {[*schemes, UNIX]}")
+    if _ODD.search(parts.hostname or ""):
+        raise ConfigurationError(f"{shown!r}: no host has such a name")
     if not (parts.path if parts.scheme == UNIX else parts.hostname):
         raise ConfigurationError(f"{shown!r} names no {'path' if parts.scheme == UNIX else 'host'}")
     return _of_parts(parts, port if own_port is None else _checked_port(own_port, shown))
@@ -141,7 +154,3 @@ def _checked_port(port: int, shown: str) -> int:
     if not 0 < port <= _HIGHEST_PORT:
         raise ConfigurationError(f"{shown!r}: a port is a number from 1 to {_HIGHEST_PORT}")
     return port
-
-
-def _redacted(item: str) -> str:
-    return re.sub(r"(?<=:)[^:@/]*(?=@)|(?<=://)[^/]*(?=@)", "***", item)
