@@ -9,6 +9,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+import redis
 from redis import Connection, RedisError, ResponseError, SSLConnection, UnixDomainSocketConnection
 from redis import TimeoutError as RedisTimeoutError
 from redis import asyncio as on_loop
@@ -50,21 +51,27 @@ class _DueSocket:
     def __init__(self, socket: Any, connection: Any) -> None:
         self._socket = socket
         self._connection = connection
+        self._wanted: float | None = None
+
+    def settimeout(self, seconds: float | None) -> None:
+        self._wanted = seconds
 
     def sendall(self, chunk: bytes) -> None:
-        self._socket.settimeout(self._connection.due.left())
-        self._socket.sendall(chunk)
+        self._in_time().sendall(chunk)
 
     def recv_into(self, buffer: bytearray) -> int:
-        self._socket.settimeout(self._connection.due.left())
-        return int(self._socket.recv_into(buffer))
+        return int(self._in_time().recv_into(buffer))
 
     def recv(self, *size: int) -> bytes:
-        self._socket.settimeout(self._connection.due.left())
-        return bytes(self._socket.recv(*size))
+        return bytes(self._in_time().recv(*size))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._socket, name)
+
+    def _in_time(self) -> Any:
+        left = self._connection.due.left()
+        self._socket.settimeout(left if self._wanted is None else min(left, self._wanted))
+        return self._socket
 
 
 class _InTime:
@@ -76,7 +83,10 @@ class _InTime:
 
     def _connect(self) -> Any:
         self.socket_timeout = self.socket_connect_timeout = self.due.left()
-        return _DueSocket(super()._connect(), self)  # type: ignore[misc]  # the next class has it
+        try:
+            return _DueSocket(super()._connect(), self)  # type: ignore[misc]  # the next class has it
+        finally:
+            self.socket_timeout = None
 
 
 class _TcpInTime(_InTime, Connection):
@@ -91,6 +101,8 @@ class _UnixInTime(_InTime, UnixDomainSocketConnection):
     pass
 
 
+_SILENT = {"driver_info": None} if hasattr(redis, "DriverInfo") else {"lib_name": None, "lib_version": None}
+"""To send no CLIENT SETINFO on each connection, as redis-py 7.2 and its elders spell it."""
 _TOO_MANY = "there are more replies than questions"
 _readers: Mapping[str, Any] = URL_QUERY_ARGUMENT_PARSERS
 _BLOCKING = {"redis": _TcpInTime, "rediss": _TlsInTime, UNIX: _UnixInTime}
@@ -111,7 +123,7 @@ class BlockingLine:
         """Tell whether it is open, and nothing that nobody asked for is waiting in it."""
         self._connection.due = due
         try:
-            return self._connection.is_connected and not self._connection.can_read()
+            return not self._connection.can_read()
         except (RedisError, OSError):
             return False
 
@@ -150,12 +162,13 @@ class LoopLine:
 
     def __init__(self, scheme: str, arguments: Mapping[str, Any]) -> None:
         self._connection = _ON_LOOP[scheme](**arguments)
+        self._can_read = getattr(self._connection, "can_read", None) or self._connection.can_read_destructive
         self._transport: asyncio.WriteTransport | None = None
 
     async def is_fit(self) -> bool:
         """Tell whether it is open, and nothing that nobody asked for is waiting in it."""
         try:
-            return self._connection.is_connected and not await self._connection.can_read()
+            return not await self._can_read()
         except (RedisError, OSError):
             return False
 
@@ -169,8 +182,7 @@ class LoopLine:
             packed = connection.pack_commands(_commands(questions))
             await connection.send_packed_command(packed, check_health=False)
             replies = [await self._reply() for _ in questions]
-            if await connection.can_read() and not connection._reader.at_eof():  # noqa: SLF001  # as above: not closed
-                raise OutOfStepError(_TOO_MANY)
+            await self._expect_no_more()
             return replies
 
     async def drop(self) -> None:
@@ -179,6 +191,14 @@ class LoopLine:
             self._transport.abort()
             self._transport = None
         await self._connection.disconnect(nowait=True)
+
+    async def _expect_no_more(self) -> None:
+        try:
+            more = await self._can_read() and not self._connection._reader.at_eof()  # noqa: SLF001  # no other way
+        except (RedisError, OSError):
+            return
+        if more:
+            raise OutOfStepError(_TOO_MANY)
 
     async def _reply(self) -> Any:
         try:
@@ -196,7 +216,7 @@ def arguments_of(server: Server, options: Mapping[str, Any]) -> dict[str, Any]:
     if taken := sorted(_OURS.keys() & given.keys()):
         raise ConfigurationError(f"the Redis option {taken[0]!r} is decided here by {_OURS[taken[0]]}=...")
     where = {"path": server.path} if server.scheme == UNIX else {"host": server.host, "port": server.port}
-    ours = {"socket_timeout": None, "socket_connect_timeout": None, "driver_info": None, "protocol": 2}
+    ours = {"socket_timeout": None, "socket_connect_timeout": None, "protocol": 2, **_SILENT}
     arguments = {**ours, **given, **where}
     try:
         _BLOCKING[server.scheme](**arguments)
