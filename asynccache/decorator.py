@@ -136,7 +136,7 @@ def _wrap(function: Callable[..., Any], settings: CacheSettings) -> Callable[...
     @functools.wraps(function)
     async def cached(*args: Any, **kwargs: Any) -> Any:
         request = args[0] if args and isinstance(args[0], Request) else _request(handler, args, kwargs)
-        return await handler.answer(Call(make, request, args, kwargs))
+        return handler.hit(request.scope) or await handler.answer(Call(make, request, args, kwargs))
 
     hints = _hints(function)
     signature = inspect.signature(function)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asynccache.http.headers import Pair
 from asynccache.core.page_keys import SAFE_METHODS, scope_location
+from asynccache.http.headers import Pair
 from asynccache.http.reads import carries_user, has_session
 from asynccache.http.snapshot import EMPTY_SESSION, NO_RANGE, NO_USER, SHARED, Record
 
@@ -14,13 +14,40 @@ if TYPE_CHECKING:
 
     Scope = MutableMapping[str, Any]
 
-_NOTED = frozenset({
+NOTED = frozenset({
     b"host", b"authorization", b"range", b"if-none-match", b"if-modified-since",
     b"content-length", b"transfer-encoding",
 })  # fmt: skip
 _REMEMBERED = 4096
 _SHORT = 512
-_locations: dict[tuple[object, ...], str] = {}
+
+
+class Keys:
+    """The keys of one handler's pages; those of GET are remembered for the requests that come again and again.
+
+    Args:
+        prefix: of each key, as it is written in front.
+    """
+
+    __slots__ = ("_prefix", "known")
+
+    def __init__(self, prefix: str) -> None:
+        self._prefix = prefix
+        self.known: dict[tuple[object, ...], str] = {}
+
+    def of(self, scope: Scope, host: bytes | None) -> str:
+        """Give the key of a request, by its Host field."""
+        asked = (scope["scheme"], host, scope.get("raw_path"), scope["path"], scope["query_string"])
+        key = self.known.get(asked)
+        if key is not None and scope["method"] in SAFE_METHODS:
+            return key
+        method = "GET" if scope["method"] == "HEAD" else scope["method"]
+        key = f"{self._prefix}{method} {scope_location(scope, host)}"
+        if method == "GET" and host is not None and len(key) <= _SHORT:
+            if len(self.known) >= _REMEMBERED:
+                self.known.clear()
+            self.known[asked] = key
+        return key
 
 
 class Ask:
@@ -32,7 +59,7 @@ class Ask:
 
     __slots__ = ("_noted", "headers", "is_private", "key", "method", "owner", "scope", "spoken")
 
-    def __init__(self, scope: Scope, handler: str, prefix: str) -> None:
+    def __init__(self, scope: Scope, handler: str, keys: Keys) -> None:
         self.scope = scope
         self.method: str = scope["method"]
         self.headers: list[Pair] = scope["headers"]
@@ -40,12 +67,11 @@ class Ask:
         self.spoken: frozenset[str] = frozenset()
         noted: dict[bytes, bytes] = {}
         for name, value in self.headers:
-            if name in _NOTED:
+            if name in NOTED:
                 noted[name] = noted[name] + b"," + value if name in noted else value
         self._noted = noted
         self.is_private = b"authorization" in noted
-        located = _located(scope, noted.get(b"host"))
-        self.key = f"{prefix}{'GET' if self.method == 'HEAD' else self.method} {located}"
+        self.key = keys.of(scope, noted.get(b"host"))
 
     @property
     def if_none_match(self) -> bytes | None:
@@ -117,20 +143,3 @@ def values_of(headers: Iterable[Pair], names: tuple[bytes, ...]) -> tuple[bytes 
         if name in names:
             found[name] = found[name] + b"," + value.strip() if name in found else value.strip()
     return tuple(map(found.get, names))
-
-
-def _located(scope: Scope, host: bytes | None) -> str:
-    """Give `scheme://host/path?query`, remembered for the requests that come again and again."""
-    asked = (
-        scope.get("scheme"), host, scope.get("raw_path"), scope["path"], scope.get("query_string"),
-        None if host is not None else scope.get("server"),
-    )  # fmt: skip
-    try:
-        return _locations[asked]
-    except (KeyError, TypeError):
-        located = scope_location(scope, host)
-    if len(_locations) >= _REMEMBERED:
-        _locations.clear()
-    if len(located) <= _SHORT and not isinstance(asked[-1], list):
-        _locations[asked] = located
-    return located

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import Request
 
-from asynccache.http.ask import Ask
-from asynccache.core.page_keys import page_key, sorted_query
+from asynccache.http.ask import Ask, Keys
+from asynccache.core.page_keys import page_key, prefixed, sorted_query
 
 
 def scope(method="GET", path="/", query=b"", host=b"h", **more):
@@ -21,7 +21,7 @@ def scope(method="GET", path="/", query=b"", host=b"h", **more):
 
 
 def key(prefix="", **differing):
-    return Ask(scope(**differing), "m.f", prefix).key
+    return Ask(scope(**differing), "m.f", Keys(prefixed(prefix))).key
 
 
 def test_a_key_reads_like_the_request():
@@ -99,11 +99,11 @@ def test_queries_share_a_key_only_if_a_handler_sees_each_name_alike(one, other):
 
 
 def test_what_a_middleware_rewrote_is_told_apart_by_the_owner():
-    plain = Ask(scope(path="/a"), "m.f", "")
-    rewritten = Ask(scope(path="/secret", raw_path=b"/a"), "m.f", "")
-    below = Ask(scope(path="/a", root_path="/evil"), "m.f", "")
+    plain = Ask(scope(path="/a"), "m.f", Keys(""))
+    rewritten = Ask(scope(path="/secret", raw_path=b"/a"), "m.f", Keys(""))
+    below = Ask(scope(path="/a", root_path="/evil"), "m.f", Keys(""))
     assert plain.key == rewritten.key == below.key
-    assert len({plain.owner, rewritten.owner, below.owner, Ask(scope(path="/a"), "m.g", "").owner}) == 4
+    assert len({plain.owner, rewritten.owner, below.owner, Ask(scope(path="/a"), "m.g", Keys("")).owner}) == 4
 
 
 def test_a_server_without_raw_path_gets_the_same_keys():
