@@ -9,7 +9,6 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-import redis
 from redis import Connection, RedisError, ResponseError, SSLConnection, UnixDomainSocketConnection
 from redis import TimeoutError as RedisTimeoutError
 from redis import asyncio as on_loop
@@ -101,8 +100,6 @@ class _UnixInTime(_InTime, UnixDomainSocketConnection):
     pass
 
 
-_SILENT = {"driver_info": None} if hasattr(redis, "DriverInfo") else {"lib_name": None, "lib_version": None}
-"""To send no CLIENT SETINFO on each connection, as redis-py 7.2 and its elders spell it."""
 _TOO_MANY = "there are more replies than questions"
 _readers: Mapping[str, Any] = URL_QUERY_ARGUMENT_PARSERS
 _BLOCKING = {"redis": _TcpInTime, "rediss": _TlsInTime, UNIX: _UnixInTime}
@@ -162,13 +159,12 @@ class LoopLine:
 
     def __init__(self, scheme: str, arguments: Mapping[str, Any]) -> None:
         self._connection = _ON_LOOP[scheme](**arguments)
-        self._can_read = getattr(self._connection, "can_read", None) or self._connection.can_read_destructive
         self._transport: asyncio.WriteTransport | None = None
 
     async def is_fit(self) -> bool:
         """Tell whether it is open, and nothing that nobody asked for is waiting in it."""
         try:
-            return not await self._can_read()
+            return not await self._connection.can_read()
         except (RedisError, OSError):
             return False
 
@@ -194,10 +190,10 @@ class LoopLine:
 
     async def _expect_no_more(self) -> None:
         try:
-            more = await self._can_read() and not self._connection._reader.at_eof()  # noqa: SLF001  # no other way
+            more = await self._connection.can_read()
         except (RedisError, OSError):
             return
-        if more:
+        if more and not self._connection._reader.at_eof():  # noqa: SLF001  # closed now, but it had answered
             raise OutOfStepError(_TOO_MANY)
 
     async def _reply(self) -> Any:
@@ -216,7 +212,7 @@ def arguments_of(server: Server, options: Mapping[str, Any]) -> dict[str, Any]:
     if taken := sorted(_OURS.keys() & given.keys()):
         raise ConfigurationError(f"the Redis option {taken[0]!r} is decided here by {_OURS[taken[0]]}=...")
     where = {"path": server.path} if server.scheme == UNIX else {"host": server.host, "port": server.port}
-    ours = {"socket_timeout": None, "socket_connect_timeout": None, "protocol": 2, **_SILENT}
+    ours = {"socket_timeout": None, "socket_connect_timeout": None, "driver_info": None, "protocol": 2}
     arguments = {**ours, **given, **where}
     try:
         _BLOCKING[server.scheme](**arguments)
