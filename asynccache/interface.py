@@ -199,6 +199,26 @@ class ICacheService:
         """
         raise NotImplementedError
 
+    def invalidate_url(
+        self, url: str, version: Version = None, backend: str | None = None, *, key_prefix: str = ""
+    ) -> bool:
+        """Remove the page that `@Cache` stored for this URL, with all its variants; tell whether there was one.
+
+        `url` is absolute, as the client writes it, query included; `key_prefix` is that of the `@Cache`. Raises
+        `ValueError` for a URL without scheme or host.
+        """
+        raise NotImplementedError
+
+    async def invalidate_url_async(
+        self, url: str, version: Version = None, backend: str | None = None, *, key_prefix: str = ""
+    ) -> bool:
+        """Remove the page that `@Cache` stored for this URL, with all its variants; tell whether there was one.
+
+        `url` is absolute, as the client writes it, query included; `key_prefix` is that of the `@Cache`. Raises
+        `ValueError` for a URL without scheme or host.
+        """
+        raise NotImplementedError
+
     def stats(self) -> dict[str, dict[str, int]]:
         """Return each backend's counters, by its name."""
         raise NotImplementedError

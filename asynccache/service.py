@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
 from asynccache.config import backend_of
+from asynccache.core.page_keys import page_key
 from asynccache.core.policy import CachePolicy
 from asynccache.errors import ConfigurationError, UnknownBackendError
 from asynccache.interface import ICacheService
@@ -253,6 +254,16 @@ class CacheService(ICacheService):
         store, keys = self.get_backend(backend), tuple(keys)
         with self._changing(store, keys, version):
             return await store.delete_many_async(keys, version)
+
+    def invalidate_url(
+        self, url: str, version: Version = None, backend: str | None = None, *, key_prefix: str = ""
+    ) -> bool:
+        return self.delete(page_key("GET", str(url), key_prefix), version, backend)
+
+    async def invalidate_url_async(
+        self, url: str, version: Version = None, backend: str | None = None, *, key_prefix: str = ""
+    ) -> bool:
+        return await self.delete_async(page_key("GET", str(url), key_prefix), version, backend)
 
     # Read-through
 

@@ -209,3 +209,26 @@ async def test_one_service_serves_several_loops_at_once():
 
     await asyncio.gather(*(asyncio.to_thread(asyncio.run, work()) for _ in range(4)))
     assert cache.get("visits") == 400
+
+
+async def test_a_page_goes_by_its_url_with_all_its_variants():
+    @Cache(ttl=60, key_prefix="shop", vary=("accept-language",))
+    async def page(request):
+        return JSONResponse(await get_cache_service(request).incr_async("runs"))
+
+    app = Starlette(routes=[Route("/page", page)])
+    install(app, CacheModule.setup(default="local"))
+    client, cache = TestClient(app), get_cache_service(app)
+    url = "http://testserver/page?b=2&a=1"
+
+    def answers():
+        return [client.get("/page?a=1&b=2", headers={"accept-language": one}).json() for one in ("de", "en")]
+
+    assert answers() == answers() == [1, 2]
+    assert cache.invalidate_url(url, key_prefix="shop")
+    assert answers() == [3, 4]
+    assert await cache.invalidate_url_async(url, key_prefix="shop")
+    assert answers() == [5, 6]
+    assert not cache.invalidate_url("http://testserver/other")
+    with pytest.raises(ValueError, match="scheme://host"):
+        cache.invalidate_url("/page")
