@@ -16,11 +16,10 @@ def until(condition, seconds=5.0):
         time.sleep(0.005)
 
 
-def run(script, **options):
+def run(script):
     """Run a script in a fresh interpreter, which must end well and tell what the test expects."""
-    done = subprocess.run(
-        [sys.executable, "-W", "error", "-c", script], capture_output=True, text=True, timeout=60, check=False, **options
-    )
+    command = [sys.executable, "-W", "error", "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     return done.stdout.split()
 
