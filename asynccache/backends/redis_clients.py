@@ -2,7 +2,8 @@
 
 Few connections, for which callers wait in turn, so that a thousand of them are never "too many"; one deadline, waiting
 and connecting included; no retries. A connection whose exchange ended in any exception, a cancellation included, is
-dropped: no reply ever waits for the wrong caller. Connections to a loop belong to that loop.
+dropped: no reply ever waits for the wrong caller. Connections to a loop belong to that loop. Whoever waited for a
+connection for more than half of its time and was then too late says nothing about the server.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import asyncio
 import os
 import threading
 from collections import deque
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -111,22 +113,34 @@ class _BlockingLines:
         self._epoch = 0
 
     def exchange(self, questions: Sequence[Question], due: Due) -> list[Any]:
-        if not self._free.acquire(timeout=due.left()):
-            raise BusyError(f"all {self._size} connections were busy all the time")
+        patience = due.left()
+        if not self._free.acquire(timeout=patience):
+            raise BusyError(self._busy())
+        in_good_time = due.at - monotonic() > patience / 2
         try:
-            epoch, line = self._epoch, self._fit_line(due)
-            try:
-                replies = _checked(questions, line.exchange(questions, due))
-            except BaseException:
-                line.drop()
+            return self._exchange(questions, due)
+        except TimeoutError:
+            if in_good_time:
                 raise
-            if epoch == self._epoch:
-                self._idle.append(line)
-            else:
-                line.drop()
-            return replies
+            raise BusyError(self._busy()) from None
         finally:
             self._free.release()
+
+    def _exchange(self, questions: Sequence[Question], due: Due) -> list[Any]:
+        epoch, line = self._epoch, self._fit_line(due)
+        try:
+            replies = _checked(questions, line.exchange(questions, due))
+        except BaseException:
+            line.drop()
+            raise
+        if epoch == self._epoch:
+            self._idle.append(line)
+        else:
+            line.drop()
+        return replies
+
+    def _busy(self) -> str:
+        return f"all {self._size} connections were busy for too long"
 
     def drop(self) -> None:
         """Close those that are idle now, and the others when they have their replies."""
@@ -162,15 +176,16 @@ class _LoopLines:
         self._epoch = 0
 
     async def exchange(self, questions: Sequence[Question], seconds: float) -> list[Any]:
-        waiting = True
+        began = monotonic()
+        in_good_time = False
         try:
             async with in_time(seconds), self._free:
-                waiting = False
+                in_good_time = monotonic() - began < seconds / 2
                 return await self._exchange(questions)
         except TimeoutError:
-            if waiting:
-                raise BusyError(f"all {self._size} connections were busy for {seconds:g} s") from None
-            raise
+            if in_good_time:
+                raise
+            raise BusyError(f"all {self._size} connections were busy for too long") from None
 
     async def drop(self) -> None:
         """Close those that are idle now, and the others when they have their replies."""

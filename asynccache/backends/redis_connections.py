@@ -14,6 +14,7 @@ from redis import TimeoutError as RedisTimeoutError
 from redis import asyncio as on_loop
 from redis.connection import URL_QUERY_ARGUMENT_PARSERS
 
+from asynccache.backends.due_socket import DueSocket
 from asynccache.backends.outage import OutOfStepError
 from asynccache.backends.redis_questions import Refusal
 from asynccache.backends.servers import UNIX, Server
@@ -44,35 +45,6 @@ _OURS = {
 """What redis-py calls what an option of ours decides."""
 
 
-class _DueSocket:
-    """A socket each of whose calls ends when the operation's deadline does: redis-py would give each its own time."""
-
-    def __init__(self, socket: Any, connection: Any) -> None:
-        self._socket = socket
-        self._connection = connection
-        self._wanted: float | None = None
-
-    def settimeout(self, seconds: float | None) -> None:
-        self._wanted = seconds
-
-    def sendall(self, chunk: bytes) -> None:
-        self._in_time().sendall(chunk)
-
-    def recv_into(self, buffer: bytearray) -> int:
-        return int(self._in_time().recv_into(buffer))
-
-    def recv(self, *size: int) -> bytes:
-        return bytes(self._in_time().recv(*size))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._socket, name)
-
-    def _in_time(self) -> Any:
-        left = self._connection.due.left()
-        self._socket.settimeout(left if self._wanted is None else min(left, self._wanted))
-        return self._socket
-
-
 class _InTime:
     """What makes a connection of redis-py keep to the deadline of the operation of the moment."""
 
@@ -83,7 +55,7 @@ class _InTime:
     def _connect(self) -> Any:
         self.socket_timeout = self.socket_connect_timeout = self.due.left()
         try:
-            return _DueSocket(super()._connect(), self)  # type: ignore[misc]  # the next class has it
+            return DueSocket(super()._connect(), self)  # type: ignore[misc]  # the next class has it
         finally:
             self.socket_timeout = None
 

@@ -246,6 +246,17 @@ class TestStored:
         assert await backend.get_async("a") == b"y" * size
 
 
+class TestTooBig:
+    async def test_what_no_string_of_redis_can_hold_takes_the_old_value_with_it(self, backend, monkeypatch):
+        monkeypatch.setattr("asynccache.backends.redis._LARGEST", 1000)  # 512 MiB, which no test should need
+        backend.set_many({"a": "old", "b": "old"})
+        assert await backend.set_async("a", "x" * 1000) is False
+        assert backend.set_many({"b": "x" * 1000, "c": 1}) == ["b"]
+        assert backend.add("d", "x" * 1000) is False
+        assert backend.get_many(["a", "b", "c", "d"]) == {"c": 1}
+        await backend.aclose()
+
+
 class TestFullServer:
     @pytest.fixture
     def full(self, launch):
