@@ -1,7 +1,8 @@
 """Flights: one load per key under way, and those who wait for it, each in their own way.
 
 A waiter on a loop has a future of its own, a waiter in a thread an event of its own, so that one that is cancelled
-disturbs nobody. A flight is settled once, from any thread, and leaves the table in the same moment.
+disturbs nobody. A flight is settled once, from any thread, and leaves the table in the same moment; one whose loop
+has died is settled by whoever notices.
 """
 
 from __future__ import annotations
@@ -14,26 +15,43 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
+from asynccache.loading.outcomes import GONE
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
 _UNSETTLED = object()
+LOOK_SECONDS = 1.0
+"""How often those who wait for another loop or thread look whether it still lives."""
 
 
 class Flight:
     """One load under way; whoever was told that it leads must settle it, whatever happens."""
 
-    __slots__ = ("_abandoned", "_flights", "_joined", "_outcome", "_waiters", "doomed", "key", "thread")
+    __slots__ = (
+        "_abandon",
+        "_flights",
+        "_joined",
+        "_loop",
+        "_outcome",
+        "_waiters",
+        "doomed",
+        "key",
+        "thread",
+        "waits_for",
+    )
 
     def __init__(self, flights: Flights, key: Hashable) -> None:
         self.key = key
         self.doomed = False
         self.thread = threading.get_ident()
+        self.waits_for: list[Flight] = []
+        self._loop = _running_loop()
         self._flights = flights
         self._waiters: list[Callable[[Any], None]] = []
         self._joined = 0
         self._outcome: Any = _UNSETTLED
-        self._abandoned: Callable[[], object] | None = None
+        self._abandon: Callable[[], object] | None = None
 
     def settle(self, outcome: Any) -> None:
         """Tell all waiters; a second call changes nothing."""
@@ -47,9 +65,23 @@ class Flight:
         for tell in waiters:
             tell(outcome)
 
-    def when_abandoned(self, action: Callable[[], object]) -> None:
-        """Call this when the last waiter has gone away before the flight was settled."""
-        self._abandoned = action
+    def break_off(self, outcome: Any) -> None:
+        """Settle it without a value, and keep what is still loading from being stored."""
+        self.doomed = True
+        self.settle(outcome)
+
+    def when_abandoned(self, abandon: Callable[[], object] | None) -> None:
+        """Call this, in whatever thread, when the last waiter goes away; None: see it through without waiters."""
+        with self._flights.lock:
+            self._abandon = abandon
+
+    @property
+    def is_stranded(self) -> bool:
+        """Whether its loop is closed, or cannot run because another one, or none, runs in its thread: this one."""
+        loop = self._loop
+        if loop is None:
+            return False
+        return loop.is_closed() or (self.thread == threading.get_ident() and loop is not _running_loop())
 
     async def wait(self) -> Any:
         """Wait on the running loop for the outcome."""
@@ -68,6 +100,9 @@ class Flight:
         if not self._enter(tell):
             return self._outcome
         try:
+            while self._loop not in {None, loop} and not future.done():
+                await asyncio.wait([future], timeout=LOOK_SECONDS)
+                self._rescue()
             return await future
         finally:
             self._leave(tell)
@@ -78,9 +113,17 @@ class Flight:
         if not self._enter(future.set_result):
             return self._outcome
         try:
+            while not future.done():
+                with suppress(TimeoutError):
+                    future.result(LOOK_SECONDS)
+                self._rescue()
             return future.result()
         finally:
             self._leave(future.set_result)
+
+    def _rescue(self) -> None:
+        if self.is_stranded:
+            self.break_off(GONE)
 
     def _enter(self, tell: Callable[[Any], None]) -> bool:
         with self._flights.lock:
@@ -96,16 +139,24 @@ class Flight:
             if self._outcome is not _UNSETTLED:
                 return
             self._waiters.remove(tell)
-            deserted = not self._joined
-            if deserted:
-                self._flights.forget(self)
-        if deserted and self._abandoned is not None:
-            self._abandoned()
+            abandon = None if self._joined else self._abandon
+            if abandon is None:
+                return
+            self.doomed = True
+            self._flights.forget(self)
+        abandon()
 
 
 def _finish(future: asyncio.Future[Any], outcome: Any) -> None:
     if not future.done():
         future.set_result(outcome)
+
+
+def _running_loop() -> asyncio.AbstractEventLoop | None:
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 class Flights:
@@ -126,11 +177,13 @@ class Flights:
     def join(self, key: Hashable) -> tuple[Flight, bool]:
         """Give the flight of this key, and whether the caller leads it."""
         with self.lock:
-            flight = self._under_way.get(key)
-            if flight is not None:
-                return flight, False
+            found = self._under_way.get(key)
+            if found is not None and not found.is_stranded:
+                return found, False
             flight = self._under_way[key] = Flight(self, key)
-            return flight, True
+        if found is not None:
+            found.break_off(GONE)
+        return flight, True
 
     def detach(self, key: Hashable) -> None:
         """Keep what this flight loads from being stored and let later callers start afresh: its key has changed."""
@@ -144,6 +197,12 @@ class Flights:
         """Take a flight off the table, if it is still there."""
         if self._under_way.get(flight.key) is flight:
             del self._under_way[flight.key]
+
+    def led_here(self) -> tuple[Flight, ...]:
+        """Give the flights that were begun in this thread."""
+        here = threading.get_ident()
+        with self.lock:
+            return tuple(flight for flight in self._under_way.values() if flight.thread == here)
 
 
 _everyone: WeakSet[Flights] = WeakSet()

@@ -8,23 +8,25 @@ other.
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from inspect import isawaitable, iscoroutine, iscoroutinefunction
-from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from asynccache.core.events import Hit, Loaded, LoadFailed, Miss
 from asynccache.core.policy import CachePolicy, lifetime
 from asynccache.errors import BackendUnavailableError, SerializationError
+from asynccache.loading.circles import waiting
 from asynccache.loading.outcomes import GONE, Failed, Gone, Landed
 from asynccache.plan.io import BLOCKING, LOOP, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Coroutine, Iterator
 
     from asynccache.core.entry import Entry
     from asynccache.loading.flights import Flight, Flights
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from asynccache.model import BaseCacheBackend, Version
     from asynccache.plan.io import IO
 
+logger = logging.getLogger(__name__)
 _within: ContextVar[tuple[Flight, ...]] = ContextVar("asynccache_within", default=())
 
 
@@ -45,6 +48,11 @@ class Load:
     policy: CachePolicy
     version: Version = None
 
+    @property
+    def flight_key(self) -> tuple[int, str]:
+        """Give what this load is known by in this process."""
+        return self.backend.flight_key(self.key, self.version)
+
 
 class Loader:
     """Runs loads and owns their tasks.
@@ -55,7 +63,7 @@ class Loader:
 
     def __init__(self, flights: Flights) -> None:
         self._flights = flights
-        self._tasks: set[asyncio.Task[Outcome]] = set()
+        self._tasks: dict[asyncio.Task[Outcome], Flight] = {}
 
     def get(self, load: Load) -> Any:
         """Return the value, loading it in this thread or waiting for whoever does."""
@@ -66,12 +74,14 @@ class Loader:
             entry = run(self._look(BLOCKING, load))
             if entry is not None:
                 return entry.value
-            flight, leads = self._flights.join(load.backend.flight_key(load.key, load.version))
+            flight, leads = self._flights.join(load.flight_key)
             if leads:
                 return self._lead(flight, load, look_again=self._flights.settled != settled)
-            if flight in _within.get() or flight.thread == get_ident():
-                return _plain(load.factory())
-            outcome = flight.wait_in_thread()
+            stuck = (*_within.get(), *self._flights.led_here())
+            with waiting(self._flights, stuck, flight) as ends:
+                if not ends:
+                    return _plain(load.factory())
+                outcome = flight.wait_in_thread()
             if not isinstance(outcome, Gone):
                 return outcome.for_follower()
 
@@ -82,32 +92,37 @@ class Loader:
             entry = await self._look(LOOP, load)
             if entry is not None:
                 return entry.value
-            flight, leads = self._flights.join(load.backend.flight_key(load.key, load.version))
-            if flight in _within.get():
-                return await _awaited(load.factory())
+            flight, leads = self._flights.join(load.flight_key)
             if leads:
                 self._launch(flight, load, look_again=self._flights.settled != settled)
-            outcome = await flight.wait()
-            if isinstance(outcome, Gone):
-                if leads:
-                    raise asyncio.CancelledError(f"the load of {load.key!r} was cancelled")
-                continue
-            return outcome.for_leader() if leads else outcome.for_follower()
+            with waiting(self._flights, _within.get(), flight) as ends:
+                if not ends:
+                    return await _awaited(load.factory())
+                outcome = await flight.wait()
+            if leads:
+                return outcome.for_leader()
+            if not isinstance(outcome, Gone):
+                return outcome.for_follower()
+            if outcome.closed_on is asyncio.get_running_loop():
+                raise asyncio.CancelledError("the cache was closed")
 
     async def aclose(self) -> None:
-        """Cancel the loads that run on this loop."""
+        """Cancel the loads that run on this loop, and the callers on it that wait for them."""
         loop = asyncio.get_running_loop()
-        tasks = [task for task in list(self._tasks) if task.get_loop() is loop]
-        for task in tasks:
+        self._tasks = {task: flight for task, flight in self._tasks.items() if not task.get_loop().is_closed()}
+        mine = {task: flight for task, flight in self._tasks.items() if task.get_loop() is loop}
+        for task, flight in mine.items():
+            flight.break_off(Gone(closed_on=loop))
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.gather(*mine, return_exceptions=True)
 
     async def _look(self, io: IO, load: Load) -> Entry | None:
         backend = load.backend
         try:
             entry = await backend.read(io, load.key, load.version)
-        except BackendUnavailableError:
-            entry = None  # a store that is away never fails a read-through
+        except Exception as error:  # noqa: BLE001  # a store never fails a read-through: this is a miss
+            entry = None
+            _note(load, error)
         if backend.listeners:
             backend.tell((Miss if entry is None else Hit)(backend.name, load.key))
         return entry
@@ -126,15 +141,18 @@ class Loader:
             task = asyncio.create_task(
                 self._outcome(LOOP, flight, load, look_again=look_again), name=f"asynccache load {load.key!r:.80}"
             )
-        self._tasks.add(task)
+        self._tasks[task] = flight
 
         def land(task: asyncio.Task[Outcome]) -> None:
-            self._tasks.discard(task)
-            failed = task.cancelled() or task.exception() is not None
-            flight.settle(GONE if failed else task.result())
+            self._tasks.pop(task, None)
+            if task.cancelled():
+                flight.settle(GONE)
+            else:
+                error = task.exception()
+                flight.settle(task.result() if error is None else Gone(error))
 
         task.add_done_callback(land)
-        flight.when_abandoned(task.cancel)
+        flight.when_abandoned(partial(_cancel, task))
 
     async def _outcome(self, io: IO, flight: Flight, load: Load, *, look_again: bool) -> Landed | Failed:
         """Load and store; whatever the factory raises becomes an outcome."""
@@ -145,6 +163,7 @@ class Loader:
                 return Landed(entry.value, load.backend.replicas(entry.value))
             made = load.factory()
             value = _plain(made) if io is BLOCKING else await _awaited(made)
+            flight.when_abandoned(None)
             await self._store(io, flight, load, value)
             outcome = Landed(value, _replicas(load, value))
         except Exception as error:  # noqa: BLE001  # it is handed to every caller
@@ -158,12 +177,32 @@ class Loader:
         ttl = lifetime(load.policy, value, default=backend.default_ttl, luck=random.random())
         if ttl is None or flight.doomed:
             return
-        try:
-            await backend.write(io, load.key, value, ttl, load.version)
-            if flight.doomed:
-                await backend.remove(io, load.key, load.version)
-        except BackendUnavailableError:
-            return  # a store that is away never fails a read-through
+        await _survived(load, backend.write(io, load.key, value, ttl, load.version))
+        if flight.doomed:
+            await _survived(load, backend.remove(io, load.key, load.version))
+
+
+async def _survived(load: Load, writing: Coroutine[Any, Any, object]) -> None:
+    """Write to a store that may be away, which never fails a read-through; a value that cannot be stored does."""
+    try:
+        await writing
+    except SerializationError:
+        raise
+    except Exception as error:  # noqa: BLE001  # the caller has its value
+        _note(load, error)
+
+
+def _note(load: Load, error: Exception) -> None:
+    """Log what no backend should raise; a wrong key is the caller's own fault, and raises."""
+    if isinstance(error, BackendUnavailableError):
+        return
+    load.backend.stored_key(load.key, load.version)
+    logger.warning("%s: loading goes on without the store", load.backend.name, exc_info=error)
+
+
+def _cancel(task: asyncio.Task[Outcome]) -> None:
+    with suppress(RuntimeError):  # its loop is closed: it does not run any more
+        task.get_loop().call_soon_threadsafe(task.cancel)
 
 
 def _replicas(load: Load, value: Any) -> Callable[[], Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -45,7 +46,17 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Gone:
-    """The load was cancelled: nobody knows the value, and whoever still wants it looks again."""
+    """The load was broken off: nobody knows the value, and whoever still wants it looks again.
+
+    `error` is what broke it off, if not a cancellation; `closed_on` the loop whose callers are to give up, too.
+    """
+
+    error: BaseException | None = None
+    closed_on: asyncio.AbstractEventLoop | None = None
+
+    def for_leader(self) -> Any:
+        """Raise what broke it off."""
+        raise self.error or asyncio.CancelledError("the load was cancelled")
 
 
 GONE = Gone()
@@ -53,10 +64,29 @@ Outcome = Landed | Failed | Gone
 
 
 def _fresh(error: Exception) -> Exception:
+    """Make a twin of an exception; of a class that allows none, an exception that tells the same."""
+    for make in (copy.copy, _remade):
+        try:
+            twin = make(error)
+            if twin is not error and type(twin) is type(error) and twin.args == error.args:
+                if hasattr(error, "__notes__"):
+                    twin.__notes__ = list(error.__notes__)
+                return twin
+        except Exception:  # noqa: BLE001, S112  # an odd class must not hide what happened
+            continue
+    return CacheError(f"the load failed: {_told(error)}")
+
+
+def _remade(error: Exception) -> Exception:
+    """Copy without calling `__init__`, whose arguments nobody knows."""
+    twin = type(error).__new__(type(error), *error.args)
+    twin.__dict__.update(error.__dict__)
+    twin.args = error.args
+    return twin
+
+
+def _told(error: Exception) -> str:
     try:
-        twin = copy.copy(error)
-    except Exception:  # noqa: BLE001  # an exception class that cannot be copied must not hide what happened
-        return CacheError(f"the load failed: {type(error).__name__}: {error}")
-    if type(twin) is not type(error):
-        return CacheError(f"the load failed: {type(error).__name__}: {error}")
-    return twin.with_traceback(None)
+        return f"{type(error).__name__}: {error}"
+    except Exception:  # noqa: BLE001  # an error that cannot be printed is told by its name
+        return type(error).__name__

@@ -1,0 +1,42 @@
+"""Who waits for whom: loads that need each other must not wait in a circle, where none of them would ever end."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from asynccache.loading.flights import Flight, Flights
+
+
+@contextmanager
+def waiting(flights: Flights, stuck: tuple[Flight, ...], flight: Flight) -> Iterator[bool]:
+    """Note that the loads which are stuck wait for this flight; False where it waits for one of them: do not wait."""
+    with flights.lock:
+        ends = not _reaches(flight, stuck)
+        if ends:
+            for one in stuck:
+                one.waits_for.append(flight)
+    try:
+        yield ends
+    finally:
+        if ends:
+            with flights.lock:
+                for one in stuck:
+                    one.waits_for.remove(flight)
+
+
+def _reaches(flight: Flight, stuck: tuple[Flight, ...]) -> bool:
+    """Tell whether a flight is among these or waits, over however many others, for one of them."""
+    seen: set[Flight] = set()
+    ahead = [flight]
+    while ahead:
+        one = ahead.pop()
+        if one in stuck:
+            return True
+        if one not in seen:
+            seen.add(one)
+            ahead += one.waits_for
+    return False
