@@ -153,7 +153,7 @@ class OutageGuard:
             seconds = self._down_seconds()
             change = self.breaker.succeeded()
         if change is Change.CLOSED:
-            logger.info("%s: %s answers again after %.1f s", self.owner.name, self.server, seconds)
+            logger.warning("%s: %s answers again after %.1f s", self.owner.name, self.server, seconds)
             self.owner.tell(BackendUp(self.owner.name, seconds))
 
     def _failed(self, failure: Exception) -> None:
@@ -223,4 +223,5 @@ def _begin_anew_in_child() -> None:
         guard.begin_anew()
 
 
-os.register_at_fork(after_in_child=_begin_anew_in_child)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew_in_child)

@@ -249,4 +249,5 @@ def _begin_anew_in_child() -> None:
         lines._begin()  # noqa: SLF001  # sockets and locks are the parent's
 
 
-os.register_at_fork(after_in_child=_begin_anew_in_child)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew_in_child)

@@ -73,11 +73,6 @@ def touch(key: bytes, ttl: float) -> tuple[Question, ...]:
     return (Question((b"PEXPIRE", key, wire_milliseconds(ttl)), _is_flag),)
 
 
-def ping() -> Question:
-    """Ask whether anybody is there."""
-    return Question((b"PING",), lambda reply: reply == b"PONG")
-
-
 def wire_milliseconds(ttl: float) -> int:
     """Give a lifetime as the server takes it."""
     return milliseconds(min(ttl, _LONGEST / 1000))

@@ -103,7 +103,7 @@ def test_an_outage_is_one_line_and_one_event_down_and_one_up(owner, caplog):
     assert owner.heard[0] == BackendDown("shop", "cache:6379: OSError: refused")
     assert [(record.levelname, record.name) for record in caplog.records] == [
         ("WARNING", "asynccache.backends.outage"),
-        ("INFO", "asynccache.backends.outage"),
+        ("WARNING", "asynccache.backends.outage"),
     ]
 
 
