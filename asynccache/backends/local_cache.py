@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from asynccache.backends.memory.operations import MISSING, Operations
-from asynccache.backends.memory.slots import SLOW
+from asynccache.backends.memory.slots import SLOW, BoxedSlot, Held
 from asynccache.backends.memory.store import MemoryStore
 from asynccache.core.counters import checked_delta
 from asynccache.core.entry import Entry, Kind
@@ -63,6 +63,7 @@ class LocalMemCacheBackend(BaseCacheBackend):
         self.copy = copy
         store = MemoryStore(self.stored_key(""), max_entries, max_bytes, options.get("clock"))
         self._slots = store.default.slots
+        self._is_reaped = options.get("clock") is None
         self._do = Operations(store, self.serializer, copy=copy, damaged=self._damaged)
 
     def stats(self) -> dict[str, int]:
@@ -107,6 +108,16 @@ class LocalMemCacheBackend(BaseCacheBackend):
 
     async def get_many_async(self, keys: Iterable[str], version: Version = None) -> dict[str, Any]:
         return self.get_many(keys, version)
+
+    def peek(self, key: str, version: Version, kind: Kind) -> Any:
+        if version is None and self._is_reaped:
+            slot = self._slots.get(key)
+            box = slot.box if isinstance(slot, BoxedSlot) else None
+            if slot is not None and isinstance(box, Held) and box.kind is kind:
+                slot.seen += 1
+                return box.value
+        value = self._do.look(self._space(version), _plain(key), kind)
+        return None if value is MISSING else value
 
     def has_key(self, key: str, version: Version = None) -> bool:
         return self._do.has(self._space(version), _plain(key))

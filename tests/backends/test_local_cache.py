@@ -107,6 +107,9 @@ def test_page_is_the_very_object_that_was_stored(cache):
     page = Page()
     run(cache.write(BLOCKING, "k", page, 60, None, Kind.PAGE))
     assert run(cache.read(BLOCKING, "k", None, Kind.PAGE)) == Entry(page)
+    assert cache.peek("k", None, Kind.PAGE) is page
+    assert cache.peek("k", None, Kind.MARKER) is None
+    assert cache.peek("k", "other", Kind.PAGE) is None
     assert cache.get("k") is None
 
 
