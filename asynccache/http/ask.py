@@ -18,36 +18,42 @@ NOTED = frozenset({
     b"host", b"authorization", b"range", b"if-none-match", b"if-modified-since",
     b"content-length", b"transfer-encoding",
 })  # fmt: skip
+Owner = tuple[str, str, str]
+"""The handler, and the root path and path that it sees, whatever the URL was."""
 _REMEMBERED = 4096
 _SHORT = 512
 
 
 class Keys:
-    """The keys of one handler's pages; those of GET are remembered for the requests that come again and again.
+    """The keys and owners of one handler's pages; those of GET are remembered for the requests that come often.
 
     Args:
+        handler: its name.
         prefix: of each key, as it is written in front.
     """
 
-    __slots__ = ("_prefix", "known")
+    __slots__ = ("_handler", "_prefix", "known")
 
-    def __init__(self, prefix: str) -> None:
+    def __init__(self, handler: str, prefix: str) -> None:
+        self._handler = handler
         self._prefix = prefix
-        self.known: dict[tuple[object, ...], str] = {}
+        self.known: dict[tuple[object, ...], tuple[str, Owner]] = {}
 
-    def of(self, scope: Scope, host: bytes | None) -> str:
-        """Give the key of a request, by its Host field."""
-        asked = (scope["scheme"], host, scope.get("raw_path"), scope["path"], scope["query_string"])
-        key = self.known.get(asked)
-        if key is not None and scope["method"] in SAFE_METHODS:
-            return key
+    def of(self, scope: Scope, host: bytes | None) -> tuple[str, Owner]:
+        """Give the key of a request, by its Host field, and whose page it asks for."""
+        root_path = scope.get("root_path")
+        asked = (scope["scheme"], host, scope.get("raw_path"), scope["path"], scope["query_string"], root_path)
+        known = self.known.get(asked)
+        if known is not None and scope["method"] in SAFE_METHODS:
+            return known
+        owner = (self._handler, root_path or "", scope["path"])
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
         key = f"{self._prefix}{method} {scope_location(scope, host)}"
         if method == "GET" and host is not None and len(key) <= _SHORT:
             if len(self.known) >= _REMEMBERED:
                 self.known.clear()
-            self.known[asked] = key
-        return key
+            self.known[asked] = (key, owner)
+        return key, owner
 
 
 class Ask:
@@ -59,11 +65,10 @@ class Ask:
 
     __slots__ = ("_noted", "headers", "is_private", "key", "method", "owner", "scope", "spoken")
 
-    def __init__(self, scope: Scope, handler: str, keys: Keys) -> None:
+    def __init__(self, scope: Scope, keys: Keys) -> None:
         self.scope = scope
         self.method: str = scope["method"]
         self.headers: list[Pair] = scope["headers"]
-        self.owner: tuple[str, str, str] = (handler, scope.get("root_path", ""), scope["path"])
         self.spoken: frozenset[str] = frozenset()
         noted: dict[bytes, bytes] = {}
         for name, value in self.headers:
@@ -71,7 +76,7 @@ class Ask:
                 noted[name] = noted[name] + b"," + value if name in noted else value
         self._noted = noted
         self.is_private = b"authorization" in noted
-        self.key = keys.of(scope, noted.get(b"host"))
+        self.key, self.owner = keys.of(scope, noted.get(b"host"))
 
     @property
     def if_none_match(self) -> bytes | None:

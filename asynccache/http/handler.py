@@ -71,7 +71,7 @@ class Handler:
         self.function = function
         self.settings = settings
         self.name = f"{function.__module__}.{function.__qualname__}"
-        self._keys = Keys(prefixed(settings.key_prefix))
+        self._keys = Keys(self.name, prefixed(settings.key_prefix))
         self._is_plain = settings.make_key_callback is None and "GET" in settings.methods
         self._spoken = frozenset(_SPEAKS[name] for name in settings.vary if name in _SPEAKS)
         self._told = False
@@ -93,16 +93,17 @@ class Handler:
         try:
             if scope["method"] != "GET":
                 return None
-            path, settings = scope["path"], self.settings
-            key = self._keys.known[scope["scheme"], host, scope["raw_path"], path, scope["query_string"]]
-            backend = scope[SCOPE_KEY].service.get_backend(settings.backend)
+            key, owner = self._keys.known[
+                scope["scheme"], host, scope["raw_path"], scope["path"], scope["query_string"], scope.get("root_path")
+            ]
+            backend = scope[SCOPE_KEY].service.get_backend(self.settings.backend)
         except KeyError:
             return None
-        stored = None if backend.peek is None else backend.peek(key, settings.version, Kind.PAGE)
+        stored = None if backend.peek is None else backend.peek(key, self.settings.version, Kind.PAGE)
         if type(stored) is not Snapshot:
             return None
         record = stored.record
-        if record.names or record.conditions & ~SHARED or record.owner != (self.name, scope.get("root_path", ""), path):
+        if record.names or record.conditions & ~SHARED or record.owner != owner:
             return None
         return Replay(record.status, stored.pairs(backend.clock()), stored.body)
 
@@ -115,7 +116,7 @@ class Handler:
             return await call.run()
         found = installed(scope)
         backend = found.service.get_backend(settings.backend)
-        ask = Ask(scope, self.name, self._keys)
+        ask = Ask(scope, self._keys)
         ask.spoken = self._spoken
         callback = settings.make_key_callback
         if callback is not None and not await self._rekey(callback, ask, call, found):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
@@ -23,22 +23,24 @@ class Replay(Response):
     """A response from the store; what is changed on it stays its own."""
 
     background = None
+    _changed: list[Pair] | None = None
 
     def __init__(self, status_code: int, pairs: tuple[Pair, ...], body: bytes) -> None:
         self.status_code = status_code
         self.body = body
         self._pairs = pairs
 
-    def __getattr__(self, name: str) -> Any:
-        if name == "raw_headers":  # made for who asks: most answers are sent as they are
-            self.raw_headers = list(self._pairs)
-            return self.raw_headers
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+    @property
+    def raw_headers(self) -> list[Pair]:  # type: ignore[override]  # made for who asks: most answers go out as they are
+        """The headers, to look at and to change."""
+        if self._changed is None:
+            self._changed = list(self._pairs)
+        return self._changed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
         del scope, receive
-        headers = self.__dict__.get("raw_headers") or list(self._pairs)
+        headers = list(self._pairs) if self._changed is None else self._changed
         await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
         await send({"type": "http.response.body", "body": self.body})
         if self.background is not None:

@@ -103,7 +103,10 @@ def judge_reads(seen: Seen, allowed: Allowed, settings: CacheSettings, spoken: f
     if seen.conditional:
         return Refusal("it answered a condition of this request", Then.RETRY, telling=False)
     if seen.everything and not settings.vary:
-        return Refusal("the handler read all headers: name in vary=(...) those that matter, or read them by name")
+        return Refusal(
+            "the handler read all headers, and so the cookies: read by name those that matter; "
+            "or, if the answer is nobody's own, name them in vary=(...) and say public=True"
+        )
     private = seen.identity - spoken
     if allowed.shared:
         private -= {"authorization"}
@@ -116,10 +119,14 @@ def judge_reads(seen: Seen, allowed: Allowed, settings: CacheSettings, spoken: f
 
 
 def _advice(private: frozenset[str], settings: CacheSettings) -> str:
-    read = " and ".join(sorted(private))
+    read = " and ".join(sorted("client address" if what == "client" else what for what in private))
     if settings.public:
         return f"{read} was read below @Cache, where a hit would skip the guard: move @Cache below the guard"
-    return f"the handler read {read}: speak for it by vary=, make_key_callback= or public=True"
+    same_for_all = "move @Cache below the guard that did" if private & GUARDS else "say public=True"
+    return (
+        f"the handler read {read}, so its answer may be one visitor's own; if it is the same for all, {same_for_all}; "
+        "else put what it depends on into the key, by vary= or make_key_callback="
+    )
 
 
 def not_modified(snapshot: Snapshot, if_none_match: bytes | None, if_modified_since: bytes | None) -> bool:

@@ -21,7 +21,7 @@ def scope(method="GET", path="/", query=b"", host=b"h", **more):
 
 
 def key(prefix="", **differing):
-    return Ask(scope(**differing), "m.f", Keys(prefixed(prefix))).key
+    return Ask(scope(**differing), Keys("m.f", prefixed(prefix))).key
 
 
 def test_a_key_reads_like_the_request():
@@ -99,11 +99,11 @@ def test_queries_share_a_key_only_if_a_handler_sees_each_name_alike(one, other):
 
 
 def test_what_a_middleware_rewrote_is_told_apart_by_the_owner():
-    plain = Ask(scope(path="/a"), "m.f", Keys(""))
-    rewritten = Ask(scope(path="/secret", raw_path=b"/a"), "m.f", Keys(""))
-    below = Ask(scope(path="/a", root_path="/evil"), "m.f", Keys(""))
+    plain = Ask(scope(path="/a"), Keys("m.f", ""))
+    rewritten = Ask(scope(path="/secret", raw_path=b"/a"), Keys("m.f", ""))
+    below = Ask(scope(path="/a", root_path="/evil"), Keys("m.f", ""))
     assert plain.key == rewritten.key == below.key
-    assert len({plain.owner, rewritten.owner, below.owner, Ask(scope(path="/a"), "m.g", Keys("")).owner}) == 4
+    assert len({plain.owner, rewritten.owner, below.owner, Ask(scope(path="/a"), Keys("m.g", "")).owner}) == 4
 
 
 def test_a_server_without_raw_path_gets_the_same_keys():

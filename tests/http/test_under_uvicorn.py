@@ -18,7 +18,7 @@ from tests.http.serving import app_of
 @contextmanager
 def serving(app):
     """Serve an app on a free port of this machine."""
-    listener = socket.socket()
+    listener = socket.socket(proto=socket.IPPROTO_TCP)  # or asyncio sets no TCP_NODELAY
     listener.bind(("127.0.0.1", 0))
     listener.listen()
     server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="on"))
