@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -10,12 +11,13 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Host, Mount, Route, WebSocketRoute
 
 from asynccache.decorator import cached_settings
-from asynccache.errors import ConfigurationError
+from asynccache.errors import ConfigurationError, UnknownBackendError
 from asynccache.http.current import SCOPE_KEY, Installed, service_of
+from asynccache.module import CacheModule
 from asynccache.service import CacheService
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable, Iterator
+    from collections.abc import AsyncIterator, Iterator
 
     from starlette.requests import HTTPConnection
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -80,7 +82,13 @@ class _Announce:
 def _injector(modules: Injector | Module | Iterable[Module]) -> Injector:
     if isinstance(modules, Injector):
         return modules
-    return Injector(modules if isinstance(modules, Module) else list(modules), auto_bind=True)
+    given: list[Any] = [modules] if isinstance(modules, Module) or not isinstance(modules, Iterable) else list(modules)
+    for module in given:
+        if module is CacheModule or not (isinstance(module, Module) or callable(module)):
+            raise ConfigurationError(
+                f"{module!r:.80} is no module: give CacheModule.setup(default=...), a list with it, or an Injector"
+            )
+    return Injector(given, auto_bind=True)
 
 
 def _service(injector: Injector) -> CacheService:
@@ -110,7 +118,10 @@ def check_routes(routes: Iterable[BaseRoute], service: CacheService) -> None:
             continue
         if isinstance(route, WebSocketRoute):
             raise ConfigurationError(f"@Cache on the websocket route {route.path!r}: only HTTP responses can be cached")
-        service.get_backend(settings.backend)
+        try:
+            service.get_backend(settings.backend)
+        except UnknownBackendError as unknown:
+            raise UnknownBackendError(f"@Cache on the route {route.path!r}: {unknown}") from None
 
 
 def _all(routes: Iterable[BaseRoute]) -> Iterator[Route | WebSocketRoute]:

@@ -69,5 +69,6 @@ async def _awaited(awaitable: Awaitable[Any]) -> Any:
 
 
 portal = Portal()
-os.register_at_fork(after_in_child=portal.__init__)  # type: ignore[misc]  # a fresh start is what a child needs
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=portal.__init__)  # type: ignore[misc]  # a fresh start is what a child needs
 atexit.register(portal.end)

@@ -148,6 +148,12 @@ def test_no_cache_module_is_refused(modules):
         install(Starlette(), modules)
 
 
+@pytest.mark.parametrize("given", ["local", ["local"], CacheModule, LocalMemCacheBackend(), None, [None]])
+def test_what_is_no_module_is_refused(given):
+    with pytest.raises(ConfigurationError, match=r"is no module: .*CacheModule\.setup"):
+        install(Starlette(), given)
+
+
 def test_something_else_than_an_app_is_refused():
     with pytest.raises(ConfigurationError, match="Starlette"):
         install(object(), CacheModule.setup(default="local"))
@@ -166,7 +172,7 @@ def test_an_unknown_backend_of_a_handler_is_found_at_start_up():
     below = Starlette(routes=[Route("/deep", handler)])
     app = Starlette(routes=[Mount("/below", below)])
     install(app, CacheModule.setup(default="local"))
-    with pytest.raises(UnknownBackendError, match=r"nowhere.*default"), TestClient(app):
+    with pytest.raises(UnknownBackendError, match=r"'/deep'.*nowhere.*default"), TestClient(app):
         pass
 
 
