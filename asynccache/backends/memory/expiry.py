@@ -79,10 +79,11 @@ class Wheel:
         self._reached: float = -inf
         self._size = 0
 
-    def add(self, slot: Slot) -> None:
-        """Take in a slot whose time became finite or earlier."""
+    def add(self, slot: Slot, entries: int) -> None:
+        """Take in a slot whose time became finite or earlier; there are so many entries now."""
         self._place(slot)
         self._size += 1
+        self.tidy(entries)
 
     def next(self) -> float:
         """Give the time at which the wheel is to be turned next; `inf` where nothing waits."""

@@ -72,12 +72,12 @@ class MemoryStore:
                 return False
             if slot is None:
                 self._make_room(units)
-            if type(slot) is _kind_of(content):
+            kind = Slot if content.box is None else BoxedSlot
+            if type(slot) is kind:
                 self._fill(slot, content, units)
             else:
-                slot = self._insert(name, key, content, units, slot)
+                slot = self._insert(kind(), name, key, content, units, slot)
             self._schedule(slot, ttl)
-            self._tidy()
             return True
 
     def refill(self, slot: Slot, content: Content) -> None:
@@ -87,7 +87,6 @@ class MemoryStore:
     def postpone(self, slot: Slot, ttl: float) -> None:
         """Let a live slot stay for `ttl` seconds from now."""
         self._schedule(slot, ttl)
-        self._tidy()
 
     def drop(self, name: str, key: str) -> bool:
         """Remove an entry; tell whether there was a live one."""
@@ -140,12 +139,11 @@ class MemoryStore:
         space = self._spaces.get(name)
         return None if space is None else space.slots.get(key)
 
-    def _insert(self, name: str, key: str, content: Content, units: int, old: Slot | None) -> Slot:
+    def _insert(self, slot: Slot, name: str, key: str, content: Content, units: int, old: Slot | None) -> Slot:
         """Put a new slot in the place of the old one; no reader finds the place empty."""
         space = self._spaces.get(name)
         if space is None:
             space = self._spaces[name] = Space(name)
-        slot = _kind_of(content)()
         slot.key = key
         slot.space = space
         slot.seen = 0
@@ -157,6 +155,7 @@ class MemoryStore:
         self._queues.admit(slot)
         if old is not None:
             self._bury(old)
+            self._queues.tidy(self._entries)
         return slot
 
     def _fill(self, slot: Slot, content: Content, units: int) -> None:
@@ -194,7 +193,7 @@ class MemoryStore:
         earlier = due < slot.due
         slot.due = due  # after the content: a reader who sees the new time sees no old content
         if earlier:
-            self._wheel.add(slot)
+            self._wheel.add(slot, self._entries)
             if not self.judges and due < reaper.wakes_at + AHEAD:
                 reaper.expect(self._wheel.next())
 
@@ -217,7 +216,3 @@ class MemoryStore:
                 self._forget(slot)
         self._tidy()
         return due is not None
-
-
-def _kind_of(content: Content) -> type[Slot]:
-    return BoxedSlot if content.value is SLOW else Slot

@@ -39,7 +39,7 @@ def waiting(wheel):
 
 def test_slot_is_due_when_its_tick_begins(wheel):
     mine = slot(10 + 3.7 * TICK)
-    wheel.add(mine)
+    wheel.add(mine, 10)
     assert turned(wheel, 10 + 2.99 * TICK) == []
     assert turned(wheel, 10 + 3 * TICK) == [mine]
     assert turned(wheel, 1000) == []
@@ -53,7 +53,7 @@ def test_at_any_time_those_are_gone_whose_tick_began(dues, times):
     wheel = Wheel()
     slots = [slot(due) for due in dues]
     for each in slots:
-        wheel.add(each)
+        wheel.add(each, 10)
     for now in sorted(times):
         turned(wheel, now)
         for each in slots:
@@ -74,8 +74,7 @@ def test_lifetimes_change_in_any_order(steps):
         due = inf if ttl > 40 else now + ttl
         earlier, each.due = due < each.due, due
         if earlier:
-            wheel.add(each)
-            wheel.tidy(10)
+            wheel.add(each, 10)
         now += pause
         turned(wheel, now)
         assert wheel._size == waiting(wheel)
@@ -86,7 +85,7 @@ def test_lifetimes_change_in_any_order(steps):
 
 def test_extended_slot_is_not_due_at_its_old_time(wheel):
     mine = slot(10.0)
-    wheel.add(mine)
+    wheel.add(mine, 10)
     mine.due = 500.0
     assert turned(wheel, 499.9) == []
     assert turned(wheel, 500) == [mine]
@@ -94,9 +93,9 @@ def test_extended_slot_is_not_due_at_its_old_time(wheel):
 
 def test_shortened_slot_is_due_at_its_new_time(wheel):
     mine = slot(500.0)
-    wheel.add(mine)
+    wheel.add(mine, 10)
     mine.due = 10.0
-    wheel.add(mine)
+    wheel.add(mine, 10)
     assert turned(wheel, 10) == [mine]
     assert turned(wheel, 501) == []
 
@@ -104,7 +103,7 @@ def test_shortened_slot_is_due_at_its_new_time(wheel):
 @pytest.mark.parametrize("reached", [0, 9.5])
 def test_slot_that_is_kept_for_ever_is_never_due(wheel, reached):
     mine = slot(10.0)
-    wheel.add(mine)
+    wheel.add(mine, 10)
     turned(wheel, reached)
     mine.due = inf
     assert turned(wheel, 1e9) == []
@@ -113,8 +112,8 @@ def test_slot_that_is_kept_for_ever_is_never_due(wheel, reached):
 
 def test_removed_slot_is_never_due(wheel):
     near, far = slot(0.5), slot(100.0)
-    wheel.add(near)
-    wheel.add(far)
+    wheel.add(near, 10)
+    wheel.add(far, 10)
     turned(wheel, 0)
     near.space = far.space = None
     assert [*wheel.turn(99.5)] == []
@@ -123,11 +122,11 @@ def test_removed_slot_is_never_due(wheel):
 
 def test_it_tells_when_it_is_to_be_turned_next(wheel):
     assert wheel.next() == inf
-    wheel.add(slot(100.5))
+    wheel.add(slot(100.5), 10)
     assert wheel.next() == 99
     turned(wheel, 99)
     assert wheel.next() == 100.5
-    wheel.add(slot(100.25))
+    wheel.add(slot(100.25), 10)
     assert wheel.next() == 100.25
     turned(wheel, 101)
     assert wheel.next() == inf
@@ -136,13 +135,13 @@ def test_it_tells_when_it_is_to_be_turned_next(wheel):
 def test_time_may_jump_by_years(wheel):
     slots = [slot(second * 1e5) for second in range(1, 100)]
     for each in slots:
-        wheel.add(each)
+        wheel.add(each, 10)
     assert len(turned(wheel, 1e9)) == 99
 
 
 def test_great_numbers_are_handled_in_chunks(wheel):
     for _ in range(2 * CHUNK + 1):
-        wheel.add(slot(10.0))
+        wheel.add(slot(10.0), 10)
     turns = 0
     while (due := wheel.turn(11)) is not None:
         turns += 1
@@ -153,14 +152,13 @@ def test_great_numbers_are_handled_in_chunks(wheel):
 
 def test_it_lets_go_of_removed_and_double_slots(wheel):
     mine = slot(10_000.0)
-    wheel.add(mine)
+    wheel.add(mine, 10)
     for number in range(10_000):
         mine.due = 9_000.0 - number / 2
-        wheel.add(mine)
+        wheel.add(mine, 10)
         gone = slot(500.0)
-        wheel.add(gone)
+        wheel.add(gone, 1)
         gone.space = None
-        wheel.tidy(1)
         mine.due += 100
     assert wheel._size == waiting(wheel) < 100
     assert turned(wheel, mine.due - 1) == []
