@@ -14,9 +14,9 @@ from asynccache.core.entry import Kind
 from asynccache.core.page_keys import SAFE_METHODS, digest, prefixed
 from asynccache.errors import ConfigurationError
 from asynccache.http.ask import NOTED, Ask, Keys
-from asynccache.http.capture import Mark, busy, is_busy
 from asynccache.http.current import SCOPE_KEY, installed
 from asynccache.http.disguises import Name
+from asynccache.http.mark import Mark, busy, is_busy
 from asynccache.http.reads import Reads, is_watched
 from asynccache.http.recorder import Recorder
 from asynccache.http.replay import Replay, replay

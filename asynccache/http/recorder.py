@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
-from asynccache.http.capture import Mark, record
+from asynccache.http.capture import record
+from asynccache.http.mark import Mark
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send

@@ -14,8 +14,8 @@ from starlette.testclient import TestClient
 from asynccache import Cache, get_cache_service
 from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.core.entry import Kind
-from asynccache.http import handler as handler_module
 from asynccache.core.page_keys import page_key
+from asynccache.http import handler as handler_module
 from tests.http.serving import app_of, ask, is_hit
 
 
@@ -97,6 +97,16 @@ async def test_a_cancelled_follower_disturbs_nobody():
     answers = await asyncio.gather(*tasks, return_exceptions=True)
     assert slow.calls == 1
     assert sum(getattr(answer, "body", None) == b"call 1" for answer in answers) == 4
+
+
+async def test_the_only_follower_may_go_away_too():
+    slow = Slow()
+    leader, follower = await slow.asked(2)
+    follower.cancel()
+    await settle()
+    (later,) = await slow.asked(1)
+    slow.go.set()
+    assert (await leader).body == (await later).body == b"call 1"
 
 
 async def test_when_all_go_away_nothing_is_left():

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import Request
 
-from asynccache.http.ask import Ask, Keys
 from asynccache.core.page_keys import page_key, prefixed, sorted_query
+from asynccache.http.ask import Ask, Keys
 
 
 def scope(method="GET", path="/", query=b"", host=b"h", **more):

@@ -1,0 +1,113 @@
+"""An answer that is to be recorded: who waits for it, what was read for it, and what is to become of it."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from asynccache.http.reads import CARRIED_USER
+from asynccache.http.rules import Allowed, Refusal, Then, judge_reads
+from asynccache.http.snapshot import EMPTY_SESSION, NO_USER, SHARED, Record, Snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from asynccache.http.ask import Ask
+    from asynccache.http.handler import Handler
+    from asynccache.http.reads import Reads
+    from asynccache.http.variants import Look, Pages
+    from asynccache.loading.flights import Flight
+
+logger = logging.getLogger(__name__)
+_busy: ContextVar[bool] = ContextVar("asynccache_busy", default=False)
+
+
+def is_busy() -> bool:
+    """Tell whether this runs on behalf of a request that others wait for: it must not wait for others."""
+    return _busy.get()
+
+
+@contextmanager
+def busy() -> Iterator[None]:
+    """Mark what runs here as part of an answer that others may wait for."""
+    token = _busy.set(True)
+    try:
+        yield
+    finally:
+        _busy.reset(token)
+
+
+@dataclass(slots=True, eq=False)
+class Mark:
+    """An answer that is to be recorded, and the flight of those who wait for it.
+
+    Outcomes are a `Snapshot`, or what a `Then` says: RUN and MARK, run your own; RETRY, look again.
+    """
+
+    handler: Handler
+    ask: Ask
+    look: Look
+    pages: Pages
+    ttl: float
+    now: Callable[[], float]
+    flight: Flight | None
+    reads: Reads
+    error: BaseException | None = None
+    open: bool = True
+
+    def land(self, outcome: Snapshot | Then) -> None:
+        """Tell those who wait; only the first call counts."""
+        if self.open:
+            self.open = False
+            self.reads.stop()
+            if self.flight is not None:
+                self.flight.settle(outcome)
+
+    def __del__(self) -> None:
+        self.land(Then.RETRY)  # the answer was dropped by somebody in between
+
+    async def refuse(self, refusal: Refusal) -> None:
+        """Let those who wait go on, and later ones not wait at all where that would be in vain."""
+        self.land(refusal.then)
+        if refusal.telling:
+            self.handler.tell_once(refusal.why)
+        if refusal.then is Then.MARK and self.flight is not None:
+            try:
+                await self.pages.mark(self.ask, self.look, refusal.why, self.flight)
+            except Exception:  # whatever a store raises, the answer goes out
+                logger.debug("a page could not be marked", exc_info=True)
+
+    def judge_reads(self, allowed: Allowed) -> Refusal | None:
+        """Judge what was read so far."""
+        settings = self.handler.settings
+        refusal = judge_reads(self.reads.seen(), allowed, settings, self.ask.spoken)
+        if refusal is None and self.ask.is_private and not allowed.shared:
+            return Refusal("its request carries Authorization", Then.RETRY, telling=False)
+        return refusal
+
+    async def store(self, record: Record) -> Snapshot | None:
+        """Store what was recorded and tell those who wait."""
+        try:
+            snapshot = await self.pages.store(self.ask, self.look, record, self.ttl, self.flight)
+        except Exception:  # whatever a store raises, the answer goes out
+            logger.debug("a page could not be stored", exc_info=True)
+            snapshot = None
+        self.land(snapshot or Snapshot(record))
+        return snapshot
+
+    def names(self, allowed: Allowed) -> tuple[bytes, ...]:
+        """Give the names of the headers that the answer depends on."""
+        return tuple(sorted(self.reads.seen().names | allowed.vary | self.handler.settings.vary))
+
+    def conditions(self, allowed: Allowed) -> int:
+        """Give what else must hold of requests that this answers."""
+        found = self.reads.conditions()
+        public, spoken = self.handler.settings.public, self.ask.spoken
+        if public or "session" in spoken:
+            found &= ~EMPTY_SESSION
+        if public or CARRIED_USER in spoken:
+            found &= ~NO_USER
+        return found | (SHARED if allowed.shared else 0)
