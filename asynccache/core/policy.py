@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from inspect import iscoroutinefunction
 from typing import Any
 
 from asynccache.core.lifetime import FOREVER, Ttl, seconds
@@ -18,7 +19,8 @@ class CachePolicy:
         negative_ttl: the ttl of a loaded `None`; `None` treats it like any other value.
         condition: called with the loaded value; it is stored only where this is true.
 
-    Raises `ValueError` for a jitter outside 0 to 1 and for a NaN, `TypeError` for what is no ttl.
+    Raises `ValueError` for a jitter outside 0 to 1 and for a NaN, `TypeError` for what is no ttl, and for a condition
+    that is no plain function.
     """
 
     ttl: Ttl = None
@@ -31,6 +33,9 @@ class CachePolicy:
         seconds(self.negative_ttl, 0.0)
         if not 0 <= self.jitter <= 1:
             raise ValueError(f"jitter={self.jitter!r}: give a fraction from 0 to 1")
+        condition: object = self.condition
+        if condition is not None and (not callable(condition) or iscoroutinefunction(condition)):
+            raise TypeError(f"condition={condition!r}: give a plain function of the value")
 
 
 def lifetime(policy: CachePolicy, value: object, *, default: float, luck: float) -> float | None:

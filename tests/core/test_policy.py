@@ -57,3 +57,13 @@ def test_bad_lifetimes_are_refused_when_the_policy_is_made(field: str) -> None:
 def test_policies_pickle_and_compare() -> None:
     policy = CachePolicy(ttl=60, jitter=0.1)
     assert pickle.loads(pickle.dumps(policy)) == policy
+
+
+async def _awaited_condition(value):
+    return True
+
+
+@pytest.mark.parametrize("condition", [5, True, _awaited_condition])
+def test_a_condition_is_a_plain_function(condition):
+    with pytest.raises(TypeError, match="plain function"):
+        CachePolicy(condition=condition)
