@@ -213,4 +213,5 @@ def _afresh() -> None:
         flights.__init__()  # type: ignore[misc]  # locks and waiters of the parent are of no use to its child
 
 
-os.register_at_fork(after_in_child=_afresh)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_afresh)

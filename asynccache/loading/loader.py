@@ -67,6 +67,7 @@ class Loader:
 
     def get(self, load: Load) -> Any:
         """Return the value, loading it in this thread or waiting for whoever does."""
+        _check(load.factory)
         if iscoroutinefunction(load.factory):
             raise TypeError(f"{load.factory!r} is asynchronous: use get_or_set_async")
         while True:
@@ -87,6 +88,7 @@ class Loader:
 
     async def get_async(self, load: Load) -> Any:
         """Return the value, loading it in a task of its own or waiting for whoever does."""
+        _check(load.factory)
         while True:
             settled = self._flights.settled
             entry = await self._look(LOOP, load)
@@ -210,6 +212,13 @@ def _replicas(load: Load, value: Any) -> Callable[[], Any]:
         return load.backend.replicas(value)
     except SerializationError:
         return lambda: value  # the policy's condition kept it from being stored: there is only this one
+
+
+def _check(factory: object) -> None:
+    if not callable(factory):
+        if iscoroutine(factory):
+            factory.close()
+        raise TypeError(f"the factory is {factory!r:.80}: give the function itself, not what it returns")
 
 
 def _plain(made: Any) -> Any:

@@ -325,6 +325,13 @@ def test_a_sync_call_refuses_an_async_factory(cache):
     assert source.calls == 0
 
 
+async def test_a_factory_is_a_function_and_not_what_it_returns(cache):
+    with pytest.raises(TypeError, match="the function itself"):
+        cache.get_or_set("key", 5)
+    with pytest.raises(TypeError, match="the function itself"):
+        await cache.get_or_set_async("key", Source().load_async())
+
+
 async def test_a_load_whose_loop_ends_is_taken_over(cache):
     started = threading.Event()
 
