@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from abc import ABC, abstractmethod
 from enum import Enum
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from asynccache.core.events import Event, Listener
     from asynccache.plan.io import IO
 
+logger = logging.getLogger(__name__)
 Version = str | int | None
 
 
@@ -60,6 +62,10 @@ class BaseCacheBackend(ABC):
     ) -> None:
         if not isinstance(key_prefix, str):
             raise ConfigurationError(f"key_prefix={key_prefix!r}: give a str")
+        if serializer is not None and not isinstance(serializer, ICacheSerializer):
+            raise ConfigurationError(f"serializer={serializer!r:.80}: give an instance, such as MsgpackSerializer()")
+        if clock is not None and not callable(clock):
+            raise ConfigurationError(f"clock={clock!r:.80}: give a function that returns seconds")
         self.key_prefix = key_prefix
         self.version = version
         self.default_ttl = seconds(ttl, FOREVER)
@@ -96,8 +102,7 @@ class BaseCacheBackend(ABC):
 
     def tell(self, event: Event) -> None:
         """Hand an event to all listeners."""
-        for listener in self.listeners:
-            listener(event)
+        announce(event, self.listeners)
 
     # Plans
 
@@ -264,6 +269,15 @@ class BaseCacheBackend(ABC):
     async def aclose(self) -> None:
         """Let go of connections."""
         await self.shut(LOOP)
+
+
+def announce(event: Event, listeners: Iterable[Listener]) -> None:
+    """Hand an event to listeners; one that raises is logged, and fails nobody's operation."""
+    for listener in tuple(listeners):
+        try:
+            listener(event)
+        except Exception:
+            logger.exception("the listener %r failed at %r", listener, event)
 
 
 def _namespace(key_prefix: str, version: object) -> str:

@@ -2,13 +2,16 @@
 
 import asyncio
 import inspect
+from contextlib import ExitStack
 
 import pytest
 
 from asynccache import CacheService, ConfigurationError, ICacheService, UnknownBackendError
 from asynccache.backends.dummy_cache import DummyCacheBackend
 from asynccache.backends.local_cache import LocalMemCacheBackend
+from asynccache.core.events import Hit, Loaded, Miss
 from asynccache.model import BaseCacheBackend
+from asynccache.testing import recorded_events
 
 TWINS = sorted(name for name in vars(ICacheService) if f"{name}_async" in vars(ICacheService))
 OPERATIONS = {
@@ -103,6 +106,91 @@ async def _set(cache):
         await cache.set_async("other", 2)
 
 
+class Fragile(LocalMemCacheBackend):
+    """Local memory that writes down its life, and fails when it is told to."""
+
+    def __init__(self, diary, fails=()):
+        super().__init__()
+        self.diary, self.fails = diary, fails
+
+    async def open(self, io):
+        self.note("open")
+
+    async def shut(self, io):
+        self.note("shut")
+
+    def note(self, what):
+        self.diary.append(what)
+        if what in self.fails:
+            raise OSError(what)
+
+
+async def test_where_one_backend_cannot_start_all_are_closed():
+    diary = []
+    cache = CacheService(default=Fragile(diary), other=Fragile([], {"open"}))
+    with pytest.raises(OSError, match="open"):
+        await cache.start_async()
+    with pytest.raises(OSError, match="open"):
+        cache.start()
+    assert diary == ["open", "shut"] * 2
+
+
+async def test_all_are_closed_where_one_cannot_be():
+    diary = []
+    cache = CacheService(default=Fragile(diary), second=Fragile([], {"shut"}), third=Fragile(diary))
+    with pytest.raises(OSError, match="shut"):
+        await cache.aclose()
+    with pytest.raises(OSError, match="shut"):
+        cache.close()
+    assert diary == ["shut"] * 4
+
+
+async def test_a_listener_that_fails_harms_nobody(caplog):
+    def fails(event):
+        raise RuntimeError("this listener is broken")
+
+    cache = CacheService(default="local")
+    cache.listeners.append(fails)
+    with recorded_events(cache) as events:
+        assert await cache.get_or_set_async("key", lambda: 1) == 1
+        assert cache.get_or_set("key", lambda: 2) == 1
+    assert [type(event) for event in events] == [Miss, Loaded, Hit]
+    assert "this listener is broken" in caplog.text
+
+
+class Gated(LocalMemCacheBackend):
+    """Local memory whose removals wait."""
+
+    def __init__(self):
+        super().__init__()
+        self.go = asyncio.Event()
+
+    async def delete_async(self, key, version=None):
+        found = self.delete(key, version)
+        await self.go.wait()
+        return found
+
+
+async def test_a_load_that_begins_while_its_key_is_changed_does_not_land_afterwards():
+    backend = Gated()
+    async with CacheService(default=backend) as cache:
+        deleting = asyncio.create_task(cache.delete_async("key"))
+        await asyncio.sleep(0)
+        go = asyncio.Event()
+
+        async def load():
+            await go.wait()
+            return "stale"
+
+        loading = asyncio.create_task(cache.get_or_set_async("key", load))
+        await asyncio.sleep(0.01)
+        backend.go.set()
+        await deleting
+        go.set()
+        assert await loading == "stale"
+        assert not cache.has_key("key")
+
+
 def test_backends_can_be_replaced_for_a_while():
     with CacheService(default="local", other="dummy") as cache:
         cache.set("key", 1)
@@ -115,3 +203,32 @@ def test_backends_can_be_replaced_for_a_while():
         with pytest.raises(RuntimeError), cache.replaced(default="dummy"):
             raise RuntimeError
         assert cache.get("key") == 1
+
+
+def test_replacements_may_overlap_and_end_in_any_order():
+    with CacheService(default=LocalMemCacheBackend(), other="local") as cache:
+        own = cache.get_backend()
+        first, second = DummyCacheBackend(), DummyCacheBackend()
+        with ExitStack() as one, ExitStack() as two:
+            one.enter_context(cache.replaced(default=first))
+            two.enter_context(cache.replaced(default=second))
+            assert cache.get_backend() is second
+            one.close()
+            assert cache.get_backend() is second
+            two.close()
+        assert cache.get_backend() is own
+
+
+def test_what_was_a_replacement_keeps_no_listener_and_is_closed_where_it_is_not_in_use():
+    diary = []
+    used = Fragile(diary)
+    cache = CacheService(default="local", other=used)
+    replacement = Fragile(diary)
+    with cache.replaced(default=replacement):
+        pass
+    assert replacement.listeners == []
+    assert diary == ["shut"]
+    with cache.replaced(default=used):
+        pass
+    assert len(used.listeners) == 1
+    assert diary == ["shut"]
