@@ -74,7 +74,7 @@ class Handler:
         self._keys = Keys(self.name, prefixed(settings.key_prefix))
         self._is_plain = settings.make_key_callback is None and "GET" in settings.methods
         self._spoken = frozenset(_SPEAKS[name] for name in settings.vary if name in _SPEAKS)
-        self._told = False
+        self._told: set[str] = set()
 
     def hit(self, scope: Scope) -> Replay | None:
         """Answer a plain GET from a page in memory that depends on nothing; None: look closer.
@@ -216,10 +216,10 @@ class Handler:
         ask.key = f"{ask.key}#{digest(await call.request.body() if length else b'')}"
         return True
 
-    def tell_once(self, why: str) -> None:
-        """Say in the log why this handler's answers are not stored, the first time."""
-        if not self._told:
-            self._told = True
+    def tell_once(self, why: str, about: str = "answer") -> None:
+        """Say in the log why this handler's answers are not stored, the first time that this is about."""
+        if about not in self._told:
+            self._told.add(about)
             logger.warning("%s is not cached: %s", self.name, why)
 
 

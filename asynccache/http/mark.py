@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from asynccache.http.reads import CARRIED_USER
 from asynccache.http.rules import Allowed, Refusal, Then, judge_reads
-from asynccache.http.snapshot import EMPTY_SESSION, NO_USER, SHARED, Record, Snapshot
+from asynccache.http.snapshot import EMPTY_SESSION, NO_USER, SHARED, Record, Snapshot, Spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -96,6 +96,8 @@ class Mark:
             logger.debug("a page could not be stored", exc_info=True)
             snapshot = None
         self.land(snapshot or Snapshot(record))
+        if snapshot is None and not isinstance(self.look.base, Spec) and not (self.flight and self.flight.doomed):
+            self.handler.tell_once(f"the store did not take its page of {len(record.body)} bytes", about="store")
         return snapshot
 
     def names(self, allowed: Allowed) -> tuple[bytes, ...]:

@@ -11,8 +11,9 @@ from asynccache.core.codec import DamagedEntryError
 from asynccache.http.snapshot import Pass, Record, Snapshot, Spec, restored
 
 RECORD = Record(
-    status=200, headers=((b"a", b"1"), (b"a", b"2")), body=b"\0body", owner=("m.f", "", "/\u00e9"),
-    names=(b"accept", b"x"), values=(None, b"v"), conditions=3, spec_id=b"12345678", etag=b'W/"x"', stored_at=5.5, received=7.5,
+    status=200, headers=((b"a", b"1"), (b"a", b"2")), body=b"\0body",
+    owner=("m.f", "", "/\u00e9"), names=(b"accept", b"x"), values=(None, b"v"),
+    conditions=3, spec_id=b"12345678", etag=b'W/"x"', stored_at=5.5, received=7.5,
 )  # fmt: skip
 
 

@@ -156,6 +156,17 @@ async def test_a_backend_that_raises_never_fails_a_request(control):
     assert [(await ask(app)).body for _ in range(2)] == [b"x", b"x"]
 
 
+async def test_a_page_that_the_store_does_not_take_is_told_once(caplog):
+    @Cache(60)
+    async def handler(request):
+        return PlainTextResponse("x" * 100_000)
+
+    app = app_of(handler, backend=LocalMemCacheBackend(max_bytes=10_000))
+    for _ in range(3):
+        assert (await ask(app)).cache == "fwd=uri-miss"
+    assert sum("did not take its page of 100000 bytes" in line for line in caplog.messages) == 1
+
+
 async def test_a_backend_that_keeps_nothing_stores_nothing_and_answers():
     handler = page()
     app = app_of(handler, backend=DummyCacheBackend())
