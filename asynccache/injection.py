@@ -57,6 +57,10 @@ def _wanted(handler: Callable[..., Any]) -> dict[str, Any]:
             f"@inject on {handler.__qualname__}, none of whose parameters is annotated with Inject[...]: "
             "write e.g. cache: Inject[ICacheService]"
         )
+    if not introspection.signature(handler).parameters.keys() - wanted.keys():
+        raise ConfigurationError(
+            f"@inject on {handler.__qualname__}, which takes no request: write e.g. (request, cache: Inject[...])"
+        )
     return wanted
 
 

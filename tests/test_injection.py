@@ -68,6 +68,14 @@ def test_nothing_to_inject_is_refused():
             return None
 
 
+def test_a_handler_that_takes_no_request_is_refused():
+    with pytest.raises(ConfigurationError, match=r"handler, which takes no request: .*\(request, "):
+
+        @inject
+        async def handler(cache: Inject[ICacheService]):
+            return None
+
+
 async def test_no_request_is_said():
     @inject
     async def handler(number, cache: Inject[ICacheService]):

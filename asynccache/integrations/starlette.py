@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import asynccontextmanager
+from inspect import getmembers_static, isclass
 from typing import TYPE_CHECKING, Any
 
 from injector import Injector, Module
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from asynccache.http.settings import CacheSettings
     from asynccache.interface import ICacheService
 
 
@@ -113,15 +115,24 @@ def _wrap_lifespan(app: Starlette, found: Installed) -> None:
 def check_routes(routes: Iterable[BaseRoute], service: CacheService) -> None:
     """Find what would fail at the first request: unknown backends, and caches on websocket routes."""
     for route in _all(routes):
-        settings = cached_settings(getattr(route, "endpoint", None))
-        if settings is None:
-            continue
-        if isinstance(route, WebSocketRoute):
-            raise ConfigurationError(f"@Cache on the websocket route {route.path!r}: only HTTP responses can be cached")
-        try:
-            service.get_backend(settings.backend)
-        except UnknownBackendError as unknown:
-            raise UnknownBackendError(f"@Cache on the route {route.path!r}: {unknown}") from None
+        for settings in _settings(route.endpoint):
+            if isinstance(route, WebSocketRoute):
+                raise ConfigurationError(
+                    f"@Cache on the websocket route {route.path!r}: only HTTP responses can be cached"
+                )
+            try:
+                service.get_backend(settings.backend)
+            except UnknownBackendError as unknown:
+                raise UnknownBackendError(f"@Cache on the route {route.path!r}: {unknown}") from None
+
+
+def _settings(endpoint: Any) -> Iterator[CacheSettings]:
+    """Give what `@Cache` was told on an endpoint, and on the methods of a class."""
+    members = [member for _, member in getmembers_static(endpoint)] if isclass(endpoint) else []
+    for cached in (endpoint, *members):
+        settings = cached_settings(cached)
+        if settings is not None:
+            yield settings
 
 
 def _all(routes: Iterable[BaseRoute]) -> Iterator[Route | WebSocketRoute]:

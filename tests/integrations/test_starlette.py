@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 from injector import Injector, Module, provider
 from starlette.applications import Starlette
+from starlette.endpoints import HTTPEndpoint
 from starlette.responses import JSONResponse
 from starlette.routing import Host, Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient
@@ -173,6 +174,19 @@ def test_an_unknown_backend_of_a_handler_is_found_at_start_up():
     app = Starlette(routes=[Mount("/below", below)])
     install(app, CacheModule.setup(default="local"))
     with pytest.raises(UnknownBackendError, match=r"'/deep'.*nowhere.*default"), TestClient(app):
+        pass
+
+
+def test_an_unknown_backend_of_a_controllers_method_is_found_at_start_up():
+    @Cache(ttl=5)
+    class Controller(HTTPEndpoint):
+        @Cache(ttl=5, backend="nowhere")
+        async def get(self, request):
+            return JSONResponse(1)
+
+    app = Starlette(routes=[Route("/deep", Controller)])
+    install(app, CacheModule.setup(default="local"))
+    with pytest.raises(UnknownBackendError, match=r"'/deep'.*nowhere"), TestClient(app):
         pass
 
 
