@@ -4,6 +4,7 @@ import threading
 import time
 
 import pytest
+import trio
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
@@ -46,7 +47,7 @@ def test_nobody_who_waited_sees_what_expired(cache):
     for key in ("get", "has_key", "get_many", "incr", "add", "delete", "touch", "read"):
         cache.set(key, 5, ttl=0.05)
     cache.set("list", [1], ttl=0.05)
-    time.sleep(0.1)
+    time.sleep(0.15)
     assert cache.get("get", default="gone") == "gone"
     assert cache.get("list", default="gone") == "gone"
     assert cache.has_key("has_key") is False
@@ -178,6 +179,14 @@ def test_it_tells_what_happened():
     stats = cache.stats()
     assert 0 < stats.pop("bytes") < 1000
     assert stats == {"hits": 3, "misses": 2, "entries": 3, "evictions": 3, "expired": 0}
+
+
+def test_it_needs_no_asyncio(cache):
+    async def visit():
+        await cache.set_async("k", [1], ttl=60)
+        return await cache.get_async("k"), await cache.incr_async("n"), await cache.get_many_async(["k", "n"])
+
+    assert trio.run(visit) == ([1], 1, {"k": [1], "n": 1})
 
 
 # Many at once
