@@ -171,6 +171,26 @@ class Gated(LocalMemCacheBackend):
         return found
 
 
+async def test_a_load_under_way_does_not_land_while_its_key_is_changed():
+    backend = Gated()
+    async with CacheService(default=backend) as cache:
+        go = asyncio.Event()
+
+        async def load():
+            await go.wait()
+            return "stale"
+
+        loading = asyncio.create_task(cache.get_or_set_async("key", load))
+        await asyncio.sleep(0.01)
+        deleting = asyncio.create_task(cache.delete_async("key"))
+        await asyncio.sleep(0)
+        go.set()
+        assert await loading == "stale"
+        backend.go.set()
+        await deleting
+        assert not cache.has_key("key")
+
+
 async def test_a_load_that_begins_while_its_key_is_changed_does_not_land_afterwards():
     backend = Gated()
     async with CacheService(default=backend) as cache:
@@ -232,3 +252,13 @@ def test_what_was_a_replacement_keeps_no_listener_and_is_closed_where_it_is_not_
         pass
     assert len(used.listeners) == 1
     assert diary == ["shut"]
+
+
+async def test_a_bare_key_where_several_are_wanted_is_refused():
+    cache = CacheService(default="local")
+    for operation in (cache.get_many, cache.delete_many):
+        with pytest.raises(TypeError, match="'user:7' is one key"):
+            operation("user:7")
+    for operation in (cache.get_many_async, cache.delete_many_async):
+        with pytest.raises(TypeError, match="'user:7' is one key"):
+            await operation("user:7")

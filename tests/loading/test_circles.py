@@ -109,38 +109,45 @@ def test_a_sync_call_takes_over_the_load_of_a_loop_that_stopped_in_this_thread(c
     assert cache.get("key") == "mine"
 
 
-class DeadLoop:
-    """A loop that is closed with a load under way, when it is told to."""
+class DyingLoop:
+    """A loop in a thread of its own, that stops with a load under way, and is closed when it is told to."""
 
     def __init__(self, cache):
-        self.cache = cache
-        self.loop = asyncio.new_event_loop()
-        self.task = self.loop.create_task(cache.get_or_set_async("key", hang))
-        thread = threading.Thread(target=self.loop.run_until_complete, args=(asyncio.sleep(0.01),))
-        thread.start()
-        thread.join()
+        self._cache = cache
+        self._stopped, self._told = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+        self._stopped.wait(5)
+
+    def _run(self):
+        loop = asyncio.new_event_loop()
+        caller = loop.create_task(self._cache.get_or_set_async("key", hang))
+        loop.run_until_complete(asyncio.sleep(0.01))
+        self._stopped.set()
+        self._told.wait(5)
+        for task in (caller, *self._cache._loader._tasks):
+            task._log_destroy_pending = False
+        loop.close()
 
     def die(self):
-        self.loop.close()
-        self.task._log_destroy_pending = False
-        for task in self.cache._loader._tasks:
-            task._log_destroy_pending = False
+        self._told.set()
+        self._thread.join()
 
 
 def test_the_load_of_a_dead_loop_is_taken_over(cache):
-    DeadLoop(cache).die()
+    DyingLoop(cache).die()
     assert cache.get_or_set("key", lambda: "mine") == "mine"
 
 
 async def test_those_who_wait_for_a_loop_that_dies_take_over(cache, monkeypatch):
     monkeypatch.setattr(flights_module, "LOOK_SECONDS", 0.02)
-    dead = DeadLoop(cache)
+    dying = DyingLoop(cache)
     in_thread = asyncio.create_task(asyncio.to_thread(cache.get_or_set, "key", lambda: "taken over"))
     here = asyncio.create_task(cache.get_or_set_async("key", lambda: "taken over"))
     await asyncio.sleep(0.05)
     assert not in_thread.done()
     assert not here.done()
-    dead.die()
+    dying.die()
     async with asyncio.timeout(5):
         assert await asyncio.gather(in_thread, here) == ["taken over", "taken over"]
     await cache.aclose()
