@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any
 
+from asynccache.core.keys import several
 from asynccache.core.page_keys import page_key
 from asynccache.core.policy import CachePolicy
 from asynccache.interface import ICacheService
@@ -65,12 +66,12 @@ class CacheService(NamedBackends, ICacheService):
         return await self.get_backend(backend).has_key_async(key, version)
 
     def get_many(self, keys: Iterable[str], version: Version = None, backend: str | None = None) -> dict[str, Any]:
-        return self.get_backend(backend).get_many(keys, version)
+        return self.get_backend(backend).get_many(several(keys), version)
 
     async def get_many_async(
         self, keys: Iterable[str], version: Version = None, backend: str | None = None
     ) -> dict[str, Any]:
-        return await self.get_backend(backend).get_many_async(keys, version)
+        return await self.get_backend(backend).get_many_async(several(keys), version)
 
     # Writing: a load of the key that is under way before, or begins meanwhile, must not be stored afterwards
 
@@ -200,7 +201,7 @@ class CacheService(NamedBackends, ICacheService):
             self._detach(store, version, *values)
 
     def delete_many(self, keys: Iterable[str], version: Version = None, backend: str | None = None) -> int:
-        store, keys = self.get_backend(backend), tuple(keys)
+        store, keys = self.get_backend(backend), several(keys)
         self._detach(store, version, *keys)
         try:
             return store.delete_many(keys, version)
@@ -208,7 +209,7 @@ class CacheService(NamedBackends, ICacheService):
             self._detach(store, version, *keys)
 
     async def delete_many_async(self, keys: Iterable[str], version: Version = None, backend: str | None = None) -> int:
-        store, keys = self.get_backend(backend), tuple(keys)
+        store, keys = self.get_backend(backend), several(keys)
         self._detach(store, version, *keys)
         try:
             return await store.delete_many_async(keys, version)

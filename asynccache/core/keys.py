@@ -1,5 +1,6 @@
 """How a user's key becomes a stored one: `prefix:version:key`, so that no two triples ever meet."""
 
+from collections.abc import Iterable
 from hashlib import blake2b
 
 ESCAPES = {ord(char): f"%{ord(char):02X}" for char in ":%~{}"}
@@ -23,6 +24,13 @@ def checked(key: object) -> str:
     if isinstance(key, str):
         return key
     raise TypeError(f"a key is a str, not {type(key).__name__}: {key!r:.80}")
+
+
+def several(keys: Iterable[str]) -> tuple[str, ...]:
+    """Return several keys; a bare `str` is a `TypeError`, since its letters are not what was meant."""
+    if isinstance(keys, str):
+        raise TypeError(f"keys={keys!r:.80} is one key: give a list of keys")
+    return tuple(keys)
 
 
 def to_bytes(stored_key: str) -> bytes:
