@@ -114,6 +114,15 @@ def test_page_is_the_very_object_that_was_stored(cache):
     assert cache.get("k") is None
 
 
+def test_plans_do_what_the_twins_do(cache):
+    assert run(cache.insert(BLOCKING, "k", 1, 60)) is True
+    assert run(cache.insert(BLOCKING, "k", 2, 60)) is False
+    assert run(cache.bump(BLOCKING, "k", 4)) == cache.get("k") == 5
+    assert run(cache.exists(BLOCKING, "k")) is True
+    assert run(cache.remove(BLOCKING, "k")) is True
+    assert run(cache.exists(BLOCKING, "k")) is cache.has_key("k") is False
+
+
 def test_serializer_decides_what_comes_back():
     cache = LocalMemCacheBackend(serializer=JSONSerializer())
     cache.set("k", [1, {"a": None}])
