@@ -28,7 +28,7 @@ class NamedBackends:
         if "default" not in backends:
             raise ConfigurationError(f"no backend is called 'default', only {sorted(backends)}: add default=...")
         self.listeners: list[Listener] = []
-        self._own = {name: backend_of(given) for name, given in backends.items()}
+        self._own = {name: backend_of(given, name) for name, given in backends.items()}
         self._replacements: list[dict[str, BaseCacheBackend]] = []
         self._choose()
 
@@ -56,7 +56,7 @@ class NamedBackends:
         """
         for name in backends:
             self.get_backend(name)
-        others = {name: backend_of(given) for name, given in backends.items()}
+        others = {name: backend_of(given, name) for name, given in backends.items()}
         self._replacements.append(others)
         self._choose()
         try:

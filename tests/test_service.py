@@ -262,3 +262,8 @@ async def test_a_bare_key_where_several_are_wanted_is_refused():
     for operation in (cache.get_many_async, cache.delete_many_async):
         with pytest.raises(TypeError, match="'user:7' is one key"):
             await operation("user:7")
+
+
+def test_a_wrong_backend_is_named():
+    with pytest.raises(ConfigurationError, match=r"^backend 'pages': 'lokal' is no backend"):
+        CacheService(default="local", pages="lokal")
