@@ -97,7 +97,10 @@ class Mark:
             snapshot = None
         self.land(snapshot or Snapshot(record))
         if snapshot is None and not isinstance(self.look.base, Spec) and not (self.flight and self.flight.doomed):
-            self.handler.tell_once(f"the store did not take its page of {len(record.body)} bytes", about="store")
+            self.handler.tell_once(
+                f"the store did not take its page of {len(record.body)} bytes: away, full, or too small for it",
+                about="store",
+            )
         return snapshot
 
     def names(self, allowed: Allowed) -> tuple[bytes, ...]:
