@@ -42,7 +42,8 @@ class Keys:
     def of(self, scope: Scope, host: bytes | None) -> tuple[str, Owner]:
         """Give the key of a request, by its Host field, and whose page it asks for."""
         root_path = scope.get("root_path")
-        asked = (scope["scheme"], host, scope.get("raw_path"), scope["path"], scope["query_string"], root_path)
+        scheme, query = scope.get("scheme", "http"), scope.get("query_string", b"")
+        asked = (scheme, host, scope.get("raw_path"), scope["path"], query, root_path)
         known = self.known.get(asked)
         if known is not None and scope["method"] in SAFE_METHODS:
             return known

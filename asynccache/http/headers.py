@@ -25,6 +25,14 @@ def lines_of(name: bytes, headers: Iterable[Pair]) -> list[bytes]:
     return [value for field, value in headers if field == name]
 
 
+def grouped(headers: Iterable[Pair]) -> dict[bytes, list[bytes]]:
+    """Give the values of every line, by the name of the field."""
+    lines: dict[bytes, list[bytes]] = {}
+    for name, value in headers:
+        lines.setdefault(name, []).append(value)
+    return lines
+
+
 def joined(name: bytes, headers: Iterable[Pair]) -> bytes | None:
     """Give a field's lines as one, joined by a comma and without outer white space; None where it is absent."""
     lines = lines_of(name, headers)
@@ -41,6 +49,8 @@ def restrictions(lines: Sequence[bytes]) -> frozenset[bytes]:
 
     A quote out of place hides nothing, and any separator will do: what might forbid, forbids.
     """
+    if not lines:
+        return frozenset()
     return frozenset(_DIRECTIVE.findall(b",".join(_bare(lines)).replace(b'"', b",")))
 
 
@@ -63,14 +73,15 @@ def _is_seconds(part: bytes) -> bool:
 
 def vary_names(lines: Sequence[bytes]) -> frozenset[bytes] | None:
     """Give the lower-case field names of all Vary lines; None where one of them is `*`, which nothing matches."""
-    names = frozenset(name.lower() for name in split_list(lines))
+    names = frozenset(name.lower() for name in split_list(lines)) if lines else frozenset()
     return None if b"*" in names else names
 
 
 def end_to_end(headers: Iterable[Pair]) -> tuple[Pair, ...]:
     """Leave out the fields that are about one connection only (RFC 9111 3.1)."""
     headers = tuple(headers)
-    listed = {name.lower() for name in split_list(lines_of(b"connection", headers))}
+    lines = lines_of(b"connection", headers)
+    listed = {name.lower() for name in split_list(lines)} if lines else ()
     return tuple(pair for pair in headers if pair[0] not in _HOP_BY_HOP and pair[0] not in listed)
 
 

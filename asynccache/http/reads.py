@@ -69,6 +69,7 @@ class Reads:
         self._identity: set[str] = set()
         self._own_state: set[object] = set()
         self._granted = 0
+        self._seen: Seen | None = None
         self._before = {key: scope.get(key, _ABSENT) for key in _EXCHANGED}
         self._stand_ins: dict[str, Any] = {}
         self._session_was_empty = not has_session(scope)
@@ -82,29 +83,34 @@ class Reads:
     def asked(self, name: bytes, *, found: bool) -> None:
         """Note a header's name that was looked for."""
         if self.active:
+            self._seen = None
             self._names.add(name.lower())
             self._granted += found
 
     def asked_all(self) -> None:
         """Note that the headers were gone through."""
         if self.active:
+            self._seen = None
             self._everything = True
 
     def value_read(self) -> None:
         """Note a look at the first value, which is in order as often as its name was found."""
         if self.active:
+            self._seen = None
             self._granted -= 1
             self._everything |= self._granted < 0
 
     def read(self, what: str) -> None:
         """Note that an identity was read."""
         if self.active:
+            self._seen = None
             self._identity.add(what)
 
     def state_read(self, key: object) -> None:
         """Note that an item of the state was read, or all of them."""
         if not self.active:
             return
+        self._seen = None
         if key is None:  # items that are not there for this request may be there for others
             self._identity.add("state")
         elif not self._is_common(key, self._scope["state"]):
@@ -113,6 +119,7 @@ class Reads:
     def state_written(self, key: object) -> None:
         """Note that an item is now the handler's own."""
         if self.active:
+            self._seen = None
             self._own_state.add(key)
 
     def _is_common(self, key: object, state: dict[Any, Any]) -> bool:
@@ -124,6 +131,11 @@ class Reads:
 
     def seen(self) -> Seen:
         """Tell what was read so far."""
+        if self._seen is None:
+            self._seen = self._sum_up()
+        return self._seen
+
+    def _sum_up(self) -> Seen:
         identity = {_IDENTITY[name] for name in self._names if name in _IDENTITY} | self._identity
         if self._everything:
             identity.add("cookie")
@@ -177,7 +189,7 @@ class Reads:
         headers[:1] = [(self._told(Name(first[0])), self._told(Value(first[1])))]
         self._stand_ins["headers"] = headers
         self._stand_ins["state"] = self._told(State({} if before["state"] is _ABSENT else before["state"]))
-        if before["client"] not in {_ABSENT, None}:
+        if before["client"] is not _ABSENT and before["client"] is not None:
             self._stand_ins["client"] = self._told(Client(before["client"]))
         for key in ("auth", "user"):
             if before[key] is not _ABSENT:

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from asynccache.http.dates import http_date
-from asynccache.http.headers import Pair, joined, lines_of, matches_etag, permissions, restrictions, vary_names
+from asynccache.http.headers import Pair, grouped, joined, matches_etag, permissions, restrictions, vary_names
 from asynccache.http.settings import MAX_NAMES
 
 if TYPE_CHECKING:
@@ -64,18 +64,21 @@ def judge(status: int, headers: Sequence[Pair], settings: CacheSettings) -> Refu
     """Judge the head of a response, with lower-case names."""
     if status not in settings.statuses:
         return _of_status(status)
-    if any(name == b"set-cookie" for name, _ in headers):
+    lines = grouped(headers)
+    if b"set-cookie" in lines:
         return Refusal("it sets a cookie")
-    control = lines_of(b"cache-control", headers)
+    control = lines.get(b"cache-control", [])
     forbidden = restrictions(control) & _FORBIDDING
     if forbidden:
         return Refusal(f"its Cache-Control says {min(forbidden).decode()}")
-    names = vary_names(lines_of(b"vary", headers))
+    names = vary_names(lines.get(b"vary", []))
     if names is None:
         return Refusal("its Vary is *")
-    if (joined(b"content-type", headers) or b"").lower().startswith(b"text/event-stream"):
+    if lines.get(b"content-type", [b""])[0].strip().lower().startswith(b"text/event-stream"):
         return Refusal("it is an event stream")
-    return _of_length(headers, settings) or Allowed(names - {b"host"}, not _SHARING.isdisjoint(permissions(control)))
+    return _of_length(lines.get(b"content-length", []), settings) or Allowed(
+        names - {b"host"}, not _SHARING.isdisjoint(permissions(control))
+    )
 
 
 def _of_status(status: int) -> Refusal:
@@ -84,13 +87,12 @@ def _of_status(status: int) -> Refusal:
     return Refusal(f"its status is {status}", Then.MARK if status < 500 else Then.RUN, telling=False)
 
 
-def _of_length(headers: Sequence[Pair], settings: CacheSettings) -> Refusal | None:
-    length = joined(b"content-length", headers)
-    if length is None:
+def _of_length(lines: Sequence[bytes], settings: CacheSettings) -> Refusal | None:
+    if not lines:
         return None
-    if not length.isdigit():
+    if len(lines) > 1 or not lines[0].isdigit():
         return Refusal("its Content-Length is no number")
-    return too_long(settings) if int(length) > settings.max_body else None
+    return too_long(settings) if int(lines[0]) > settings.max_body else None
 
 
 def too_long(settings: CacheSettings) -> Refusal:

@@ -77,8 +77,10 @@ class Pages:
     async def store(self, ask: Ask, look: Look, record: Record, ttl: float, flight: Flight | None) -> Snapshot | None:
         """Store a page where this request and those like it find it; None where that was not possible."""
         key = ask.key
+        if flight is not None and flight.doomed:
+            return None
         if record.names or not _is_base(ask, look.base):
-            spec = await self._spec_for(ask, look, record, ttl)
+            spec = await self._spec_for(ask, look, record, ttl, flight)
             if spec is None:
                 return None
             values = values_of(ask.headers, spec.names)
@@ -87,7 +89,7 @@ class Pages:
         snapshot = Snapshot(record)
         return snapshot if await self._write(key, snapshot, ttl, flight) else None
 
-    async def _spec_for(self, ask: Ask, look: Look, record: Record, ttl: float) -> Spec | None:
+    async def _spec_for(self, ask: Ask, look: Look, record: Record, ttl: float, flight: Flight | None) -> Spec | None:
         known = look.base if isinstance(look.base, Spec) else None
         if known and set(record.names) <= set(known.names):
             return known if await self._backend.extend(LOOP, ask.key, ttl, self._version) else None
@@ -95,8 +97,7 @@ class Pages:
             return None  # it was removed in the meantime, or somebody learnt more
         names = sorted({*record.names, *(known.names if known else ())})
         spec = Spec(tuple(names), token_bytes(8))
-        fits = len(names) <= MAX_NAMES
-        return spec if fits and await self._backend.write(LOOP, ask.key, spec, ttl, self._version, Kind.PAGE) else None
+        return spec if len(names) <= MAX_NAMES and await self._write(ask.key, spec, ttl, flight) else None
 
     async def _write(self, key: str, found: Found, ttl: float, flight: Flight | None) -> bool:
         if flight is not None and flight.doomed:

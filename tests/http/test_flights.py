@@ -15,7 +15,7 @@ from asynccache import Cache, get_cache_service
 from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.core.entry import Kind
 from asynccache.core.page_keys import page_key
-from asynccache.http import handler as handler_module
+from asynccache.http import visit
 from tests.http.serving import app_of, ask, is_hit
 
 
@@ -280,7 +280,7 @@ async def test_a_stream_releases_those_who_wait_as_soon_as_it_is_known_not_to_be
 
 
 async def test_those_who_wait_for_a_leader_with_a_slow_reader_do_not_wait_for_ever(monkeypatch):
-    monkeypatch.setattr(handler_module, "FOLLOW_SECONDS", 0.05)
+    monkeypatch.setattr(visit, "FOLLOW_SECONDS", 0.05)
 
     def answer(request, number):
         async def chunks():
@@ -367,6 +367,27 @@ async def test_what_landed_while_one_was_looking_is_found_after_all():
     backend.arrives.set()
     assert (await looking).cache == "hit"
     assert slow.calls == 1
+
+
+class Crowded(LocalMemCacheBackend):
+    """A store that is asked while other flights land all the time."""
+
+    peek = None
+    flights = None
+
+    async def read(self, io, key, version=None, kind=Kind.VALUE):
+        entry = await super().read(io, key, version, kind)
+        self.flights.join("another key")[0].settle(None)
+        return entry
+
+
+async def test_landings_of_others_keep_nobody_from_leading():
+    backend = Crowded()
+    slow = Slow(backend=backend)
+    backend.flights = get_cache_service(slow.app).flights
+    slow.go.set()
+    assert (await ask(slow.app)).cache == "fwd=uri-miss; stored"
+    assert (await ask(slow.app)).cache == "hit"
 
 
 def test_sync_handlers_run_in_threads_on_misses_and_hits_never_wait_for_one():

@@ -1,0 +1,172 @@
+"""One request on its way past the store: answered from there, leading, following whoever leads, or alone."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from asynccache.http.mark import Mark, busy, is_busy
+from asynccache.http.reads import Reads
+from asynccache.http.recorder import Recorder
+from asynccache.http.replay import replay
+from asynccache.http.rules import Then
+from asynccache.http.snapshot import Snapshot, Spec
+from asynccache.http.variants import Pages, glance
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from asynccache.http.ask import Ask
+    from asynccache.http.current import Installed
+    from asynccache.http.handler import Handler
+    from asynccache.http.replay import Replay
+    from asynccache.http.variants import Look
+    from asynccache.loading.flights import Flight
+
+FOLLOW_SECONDS = 30.0
+ROUNDS = 3
+BYPASS = b"fwd=bypass"
+
+
+class Call:
+    """One call of a handler: its arguments, the request among them, and how to make it."""
+
+    __slots__ = ("args", "kwargs", "make", "request")
+
+    def __init__(
+        self, make: Callable[..., Awaitable[Any]], request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        self.make = make
+        self.request = request
+        self.args = args
+        self.kwargs = kwargs
+
+    def run(self) -> Awaitable[Any]:
+        """Call the handler."""
+        return self.make(*self.args, **self.kwargs)
+
+
+class Visit:
+    """A request that is to be answered.
+
+    Args:
+        handler: the cached handler that it came to.
+        ask: what it asks for.
+        call: how to run the handler.
+        found: the cache of its app.
+    """
+
+    __slots__ = ("_ask", "_backend", "_call", "_flights", "_found", "_handler", "_pages")
+
+    def __init__(self, handler: Handler, ask: Ask, call: Call, found: Installed) -> None:
+        self._handler = handler
+        self._ask = ask
+        self._call = call
+        self._found = found
+        self._flights = found.service.flights
+        self._backend = found.service.get_backend(handler.settings.backend)
+        self._pages = Pages(self._backend, handler.settings.version)
+
+    async def answer(self) -> Any:
+        """Answer it; a few rounds of waiting for others are enough."""
+        ask = self._ask
+        alone = ask.method == "HEAD" or ask.wants_range or self._backend.lifetime(self._handler.settings.ttl) <= 0
+        for _ in range(ROUNDS):
+            settled = self._flights.settled
+            look = await self._seek()
+            if self._suits(look.found):
+                return self._replay(look.found)
+            if alone or look.found is not None:
+                return await self._run(_forward(look))
+            if ask.is_private:
+                return await self._record(look, None)
+            flight, leads = self._flights.join(self._backend.flight_key(look.key, self._handler.settings.version))
+            if leads:
+                return await self._lead(flight, look, look_again=self._flights.settled != settled)
+            outcome = Then.RUN if is_busy() else await _follow(flight)
+            if self._suits(outcome):
+                return self._replay(outcome, collapsed=True)
+            if outcome is Then.RUN or outcome is Then.MARK:
+                break
+        return await self._run(b"fwd=uri-miss")
+
+    async def _seek(self) -> Look:
+        peek = self._backend.peek
+        if peek is not None:
+            return glance(peek, self._handler.settings.version, self._ask)
+        return await self._pages.look(self._ask)
+
+    def _suits(self, found: object) -> bool:
+        """Tell whether this is a page that answers the request."""
+        if not isinstance(found, Snapshot):
+            return False
+        return self._ask.fits(found.record) and not self._ask.is_barred(found.record)
+
+    def _replay(self, found: Any, *, collapsed: bool = False) -> Replay:
+        return replay(found, self._ask, self._backend.clock(), collapsed=collapsed)
+
+    async def _run(self, label: bytes) -> Recorder:
+        """Run the handler for this request alone."""
+        return Recorder(await self._call.run(), None, label)
+
+    async def _lead(self, flight: Flight, look: Look, *, look_again: bool) -> Any:
+        """Run the handler for all who wait, unless somebody landed while this request looked."""
+        try:
+            look = await self._seek() if look_again else look
+        except BaseException:
+            flight.settle(Then.RETRY)
+            raise
+        if look.found is None:
+            return await self._record(look, flight)
+        suits = self._suits(look.found)
+        flight.settle(look.found if suits else Then.RUN)
+        return self._replay(look.found) if suits else await self._run(_forward(look))
+
+    async def _record(self, look: Look, flight: Flight | None) -> Recorder:
+        """Run the handler and mark its answer; what becomes of that is seen when it is sent."""
+        try:
+            mark = self._mark(look, flight)
+        except BaseException:
+            if flight is not None:
+                flight.settle(Then.RUN)
+            raise
+        try:
+            with busy():
+                response = await self._call.run()
+        except Exception:
+            mark.land(Then.RUN)
+            raise
+        except BaseException:
+            mark.land(Then.RETRY)
+            raise
+        return Recorder(response, mark, _forward(look))
+
+    def _mark(self, look: Look, flight: Flight | None) -> Mark:
+        return Mark(
+            handler=self._handler,
+            ask=self._ask,
+            look=look,
+            pages=self._pages,
+            ttl=self._backend.lifetime(self._handler.settings.ttl),
+            now=self._backend.clock,
+            flight=flight,
+            reads=Reads(self._ask.scope, self._call.request, self._found.lifespan_state),
+            error=sys.exc_info()[1],
+        )
+
+
+async def _follow(flight: Flight) -> Snapshot | Then:
+    """Wait for whoever runs the handler, but not for ever: it may be sending a stream to a slow reader."""
+    with anyio.move_on_after(FOLLOW_SECONDS):
+        outcome: Any = await flight.wait()
+        return outcome if isinstance(outcome, Snapshot | Then) else Then.RETRY
+    return Then.RUN
+
+
+def _forward(look: Look) -> bytes:
+    """Say why the request went to the handler (RFC 9211 2.2)."""
+    if look.found is not None:
+        return BYPASS
+    return b"fwd=vary-miss" if isinstance(look.base, Spec | Snapshot) else b"fwd=uri-miss"
