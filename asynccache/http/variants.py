@@ -77,8 +77,6 @@ class Pages:
     async def store(self, ask: Ask, look: Look, record: Record, ttl: float, flight: Flight | None) -> Snapshot | None:
         """Store a page where this request and those like it find it; None where that was not possible."""
         key = ask.key
-        if flight is not None and flight.doomed:
-            return None
         if record.names or not _is_base(ask, look.base):
             spec = await self._spec_for(ask, look, record, ttl, flight)
             if spec is None:

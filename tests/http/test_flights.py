@@ -210,6 +210,16 @@ async def test_a_page_deleted_while_it_is_made_does_not_land():
     assert (await ask(slow.app)).body == b"call 2"
 
 
+async def test_of_a_page_deleted_while_it_is_made_nothing_is_left():
+    slow = Slow(vary=("accept",))
+    (leader,) = await slow.asked(1)
+    service, key = get_cache_service(slow.app), page_key("GET", "http://h/")
+    await service.delete_async(key)
+    slow.go.set()
+    await leader
+    assert not await service.has_key_async(key)
+
+
 async def test_a_variant_deleted_while_it_is_made_does_not_bring_the_others_back():
     slow = Slow(vary=("accept",))
     slow.go.set()
