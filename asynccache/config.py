@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from asynccache.backends.servers import redacted
 from asynccache.errors import ConfigurationError, MissingDependencyError
 from asynccache.model import BaseCacheBackend
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 BackendLike = BaseCacheBackend | str | Mapping[str, Any]
 
@@ -67,6 +68,8 @@ _COERCED: dict[str, tuple[Callable[[str], Any], str]] = {
 }
 _OBJECTS = frozenset({"clock", "options", "serializer"})
 """Options that no text can name: they need an instance."""
+_CHAIN = re.compile(r"\|\s*\w+(://|$)")
+_HOLDS_NO_SECRET = (int, float, type, type(None))
 _SERVERS = frozenset({"host", "hosts", "port", "servers"})
 
 
@@ -81,18 +84,28 @@ def backend_of(given: BackendLike, name: str = "default") -> BaseCacheBackend:
     with _blaming(f"backend {name!r}"):
         if isinstance(given, Mapping):
             return _from_mapping(given)
-        if not isinstance(given, str):
-            raise _no_backend(given)
-        return _from_url(given) if "://" in given else _from_word(given)
+        if isinstance(given, str) and not _CHAIN.search(given):
+            return _from_url(given) if "://" in given else _from_word(given)
+        if isinstance(given, str | list | tuple):
+            raise ConfigurationError("this version has no chains of backends: give one of them")
+        raise _no_backend(given if isinstance(given, _HOLDS_NO_SECRET) else f"a {type(given).__name__}")
 
 
 def backends_of(config: object) -> dict[str, BackendLike]:
     """Find `CACHES` in a mapping, an object, or whatever a dotted path names, and check that it has a default."""
     if isinstance(config, str):
+        if "://" in config:
+            raise ConfigurationError(
+                f"{redacted(config)!r} is no dotted path: give a URL to CacheModule.setup(default=...)"
+            )
         config = imported(config)
     caches = config.get("CACHES", config) if isinstance(config, Mapping) else getattr(config, "CACHES", None)
     if not isinstance(caches, Mapping):
-        raise ConfigurationError(f"{config!r:.80} has no CACHES: give a mapping of names to backends by that name")
+        raise ConfigurationError(
+            f"this {type(config).__name__} has no mapping CACHES: say e.g. CACHES = {{'default': 'local'}}"
+        )
+    if odd := [name for name in caches if not isinstance(name, str)]:
+        raise ConfigurationError(f"a backend's name is a str, not {odd[0]!r:.80}")
     if "default" not in caches:
         neither = "CACHES has no" if caches is not config else "there is no CACHES, nor a"
         raise ConfigurationError(
@@ -112,17 +125,17 @@ def environment_backends() -> dict[str, BackendLike]:
 
 def imported(path: str) -> Any:
     """Import what a dotted path names: a module, or something in one."""
+    if not all(part.isidentifier() for part in path.split(".")):
+        raise ConfigurationError(f"{path!r} is no dotted path, such as 'shop.settings'")
     module, _, name = path.rpartition(".")
     try:
-        return getattr(import_module(module), name) if module else import_module(path)
-    except AttributeError:
-        pass
-    except ModuleNotFoundError as missing:
-        raise ConfigurationError(f"{path!r} cannot be imported: {missing}") from missing
-    try:
+        found = import_module(module or path)
+        if not module or hasattr(found, name):
+            return getattr(found, name) if module else found
         return import_module(path)
     except ModuleNotFoundError as missing:
-        raise ConfigurationError(f"{path!r} cannot be imported: {module!r} has no {name!r}") from missing
+        why = f"{module!r} has no {name!r}" if missing.name == path and module else str(missing)
+        raise ConfigurationError(f"{path!r} cannot be imported: {why}") from missing
 
 
 def _from_word(word: str) -> BaseCacheBackend:
@@ -145,13 +158,23 @@ def _from_url(url: str) -> BaseCacheBackend:
     if store is None:
         raise _no_backend(source)
     cls = store.backend_class()
-    options = {name: _coerced(name, text) for name, text in parse_qsl(parts.query, keep_blank_values=True)}
-    _check_options(options, _options_of(cls) - _OBJECTS - _SERVERS, f"{source!r}: in a URL {cls.__name__}")
+    known = _options_of(cls) - _OBJECTS - _SERVERS
+    given = dict(parse_qsl(parts.query, keep_blank_values=True))
+    if any("@" in name for name in given):
+        raise ConfigurationError(f"{source!r} is no URL: write / # ? @ in a password as %2F %23 %3F %40")
+    options = {name: _coerced(name, given.pop(name)) for name in known & given.keys()}
+    theirs = {} if not store.default_url or given.keys() & _SERVERS else given
+    _check_options(given.keys() - theirs.keys(), known, f"{source!r}: in a URL {cls.__name__}")
     if store.default_url:
-        options["servers"] = url.partition("?")[0]
+        options["servers"] = url.partition("?")[0] + (f"?{urlencode(theirs)}" if theirs else "")
     elif parts.netloc or parts.path.strip("/"):
         raise ConfigurationError(f"{source!r}: {cls.__name__} has no servers: write '{parts.scheme}://?ttl=60'")
-    return _made(cls, options, source)
+    try:
+        return _made(cls, options, source)
+    except ConfigurationError as wrong:
+        if not theirs:
+            raise
+        raise ConfigurationError(f"{wrong}; {cls.__name__} itself has {sorted(known)}") from wrong.__cause__
 
 
 def _from_mapping(given: Mapping[str, Any]) -> BaseCacheBackend:
@@ -164,7 +187,10 @@ def _from_mapping(given: Mapping[str, Any]) -> BaseCacheBackend:
     cls = _backend_class(given["BACKEND"])
     if "LOCATION" in given and "servers" not in _options_of(cls):
         raise ConfigurationError(f"{cls.__name__} has no servers: leave LOCATION out")
-    options = {named[name]: value for name, value in given.items() if name in named} | dict(given.get("OPTIONS", {}))
+    extra = given.get("OPTIONS") or {}
+    if not isinstance(extra, Mapping):
+        raise ConfigurationError(f"OPTIONS is a mapping of options, not a {type(extra).__name__}")
+    options = {named[name]: value for name, value in given.items() if name in named} | dict(extra)
     _check_options(options, _options_of(cls), cls.__name__)
     return _made(cls, options, cls.__name__)
 
@@ -216,9 +242,8 @@ def _options_of(cls: type[BaseCacheBackend]) -> set[str]:
     return {name for name, parameter in known.items() if parameter.kind not in variadic} - {"self"}
 
 
-def _check_options(options: Mapping[str, Any], known: set[str], who: str) -> None:
-    unknown = sorted(options.keys() - known)
-    if unknown:
+def _check_options(options: Iterable[str], known: set[str], who: str) -> None:
+    if unknown := sorted(set(options) - known):
         raise ConfigurationError(f"{who} has no option {unknown}; it has {sorted(known)}")
 
 

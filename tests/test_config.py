@@ -70,18 +70,26 @@ def test_a_mapping_sets_options():
         ("http://host", "http.*redis"),
         (7, "7.*instance"),
         (None, "None.*instance"),
-        (["redis", "local"], "instance"),
+        (["redis", "redis://:hunter2@host"], "no chains of backends: give one"),
+        ({"redis", "local"}, "a set.*instance"),
+        (b"redis://host", "a bytes.*instance"),
         ("local://?max_entrys=10", "max_entrys.*max_entries"),
         ("localhost:6379", "localhost:6379.*redis://localhost:6379/0"),
         ("redis://[host", "no URL"),
         ("redis://", "names no host"),
-        ("redis://localhost|local", "host"),
+        ("redis://localhost|local", "no chains"),
+        ("redis://localhost | local://", "no chains"),
         ("local://?max_entries=many", "max_entries='many': give a whole number"),
         ("local://?ttl=5m", "ttl='5m': give seconds"),
         ("local://?copy=perhaps", "copy='perhaps': give true or false"),
         ("local://host/0", "no servers"),
         ("local://?serializer=json", "in a URL .* no option .*serializer"),
-        ("redis://host?db=1", r"no option \['db'\]; it has \['deadline', 'key_prefix', 'on_error', 'pool_size'"),
+        ("redis://host?key_prefx=a", r"key_prefx.*RedisCacheBackend itself has .*'key_prefix'"),
+        (
+            "redis://host?host=other",
+            r"no option \['host'\]; it has \['deadline', 'key_prefix', 'on_error', 'pool_size'",
+        ),
+        ("memcached://host?weight=1", "AioMemCacheBackend itself has .*'key_prefix'"),
         ("local://?ttl=nan", "NaN"),
         ("local://?max_entries=0", "max_entries"),
         ({"LOCATION": "host"}, "BACKEND"),
@@ -92,6 +100,7 @@ def test_a_mapping_sets_options():
         ({"BACKEND": "os.path.join"}, "no class of backends"),
         ({"BACKEND": LocalMemCacheBackend}, "dotted path"),
         ({"BACKEND": "local", "LOCATION": "a"}, "leave LOCATION out"),
+        ({"BACKEND": "local", "OPTIONS": "copy"}, "OPTIONS is a mapping"),
         ({"BACKEND": "asynccache.backends.dummy_cache.Nothing"}, "Nothing"),
     ],
 )
@@ -105,7 +114,11 @@ def test_what_cannot_be_a_backend_says_what_would_do(given, said):
     [
         "redis://user:hunter2@host:6379/0?nonsense=1",
         "redis://user:hunter2#@host",
-        "redis://host?password=hunter2",
+        "redis://user:?hunter2@host",
+        "redis://host?password=hunter2&nonsense=1",
+        "redis://user:hunter2@a,redis://user:hunter2@b?nonsense=1",
+        ["redis://user:hunter2@host"],
+        {"BACKEND": "redis", "LOCATION": [("user:hunter2@host", 1, 2)]},
         "rdis://user:/hunter2@host",
         "user:hunter2@host:6379",
         {"BACKEND": "redis://user:hunter2@host"},
@@ -128,8 +141,17 @@ def test_a_message_tells_where_the_wrong_words_are(monkeypatch):
         CacheModule.register_setup()
 
 
-def test_a_backend_shows_its_user_and_no_password():
-    assert "hunter2" not in repr(backend_of("redis://user:hunter2@host:6379/0"))
+@pytest.mark.parametrize("url", ["redis://user:hunter2@host:6379/0", "redis://host?password=hunter2"])
+def test_a_backend_shows_no_password(url):
+    backend = backend_of(url)
+    assert "hunter2" not in f"{backend!r} {backend.servers!r}"
+
+
+def test_a_url_has_options_for_redis_too():
+    backend = backend_of("rediss://:p%40ss%2F%3F@host?ssl_cert_reqs=none&db=3&ttl=60")
+    assert backend.default_ttl == 60
+    assert backend.servers[0].password == "p@ss/?"
+    assert backend.servers[0].query == {"ssl_cert_reqs": "none", "db": "3"}
 
 
 @pytest.mark.parametrize(
@@ -169,6 +191,37 @@ def test_a_configuration_without_caches_is_told_so():
 def test_caches_without_a_default_are_refused(config):
     with pytest.raises(ConfigurationError):
         backends_of(config)
+
+
+class Secretive:
+    def __repr__(self):
+        return "Secretive(password='hunter2')"
+
+
+@pytest.mark.parametrize(
+    ("config", "said"),
+    [
+        ("redis://user:hunter2@host.com/0", r"dotted path: give a URL to CacheModule\.setup"),
+        ("", "no dotted path"),
+        ("..settings", "no dotted path"),
+        ("os:environ", "no dotted path"),
+        ("nowhere.settings", "nowhere"),
+        ("os.nothing", "'os' has no 'nothing'"),
+        (Secretive(), "this Secretive has no mapping CACHES"),
+        ({"default": "local", 3: "local"}, "a backend's name is a str, not 3"),
+    ],
+)
+def test_a_configuration_that_is_none_says_what_would_do(config, said):
+    with pytest.raises(ConfigurationError, match=said) as caught:
+        CacheModule.register_setup(config)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_what_fails_within_the_users_module_is_not_hidden(tmp_path, monkeypatch):
+    (tmp_path / "broken_settings.py").write_text("import os\nos.nothing\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(AttributeError, match="nothing"):
+        CacheModule.register_setup("broken_settings.CACHES")
 
 
 @pytest.mark.parametrize(

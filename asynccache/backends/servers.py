@@ -35,7 +35,7 @@ class Server:
     path: str = ""
     username: str | None = None
     password: str | None = field(default=None, repr=False)
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     @property
     def name(self) -> str:
@@ -74,7 +74,7 @@ def _of_item(item: object, schemes: tuple[str, ...], port: int) -> tuple[Server,
             return _of_text(item, schemes, port)
         case [str(host), int(own_port)]:
             return (Server(schemes[0], host, _checked_port(own_port, f"{host}:{own_port}")),)
-    raise ConfigurationError(f"{item!r:.80} is no server: give 'host:port', a URL or a pair (host, port)")
+    raise ConfigurationError(f"a {type(item).__name__} is no server: give 'host:port', a URL or a pair (host, port)")
 
 
 def _of_text(text: str, schemes: tuple[str, ...], port: int) -> tuple[Server, ...]:
