@@ -2,7 +2,7 @@
 
     python3 noxfile.py demo      serve examples/demo.py and print its address
     python3 noxfile.py tests     run all tests, on real servers
-    python3 noxfile.py           list the sessions   (python3 noxfile.py NAME -- ARGS passes ARGS on)
+    python3 noxfile.py           list the sessions   (python3 noxfile.py NAME ARGS passes ARGS on)
 
 Python 3.11 with pip is enough; where nox is at hand, `nox -s NAME` does the same.
 """
@@ -162,5 +162,7 @@ def bench(session: nox.Session) -> None:
 
 if __name__ == "__main__":
     first, *rest = sys.argv[1:] or ["--list"]
-    sys.argv[1:] = [f"--noxfile={__file__}", *([first] if first.startswith("-") else ["--session", first]), *rest]
+    if not first.startswith("-"):
+        first, rest = f"--session={first}", ["--", *(word for word in rest if word != "--")]
+    sys.argv[1:] = [f"--noxfile={__file__}", first, *rest]
     nox.main()

@@ -1,4 +1,4 @@
-"""A steady load on a cache: 200 requests a second, each get-or-compute, with a heartbeat beside it (RELIABILITY C)."""
+"""A steady load on a cache: 200 requests a second, each get-or-compute, with a heartbeat beside it."""
 
 import asyncio
 import threading

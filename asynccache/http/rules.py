@@ -1,4 +1,4 @@
-"""What may be stored, for whom, and when 304 is the answer. Pure: RFC 9111 as a shared cache, and CONTRACT's own."""
+"""What may be stored, for whom, and when 304 is the answer. Pure: RFC 9111 as a shared cache, and rules of our own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What is in memcached and is not ours, not whole, or too much, hurts nobody (RELIABILITY B1, B2, B3, B7)."""
+"""What is in memcached and is not ours, not whole, or too much, hurts nobody."""
 
 import asyncio
 import marshal

@@ -1,4 +1,4 @@
-"""Nobody gets another's data from memcached: cancelled calls, crowds, threads, loops (RELIABILITY A1, A2, A4, C6)."""
+"""Nobody gets another's data from memcached: cancelled calls, crowds, threads, loops."""
 
 import asyncio
 from itertools import chain

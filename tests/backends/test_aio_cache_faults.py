@@ -1,4 +1,4 @@
-"""memcached that is killed, frozen, slow or confused fails nobody (RELIABILITY A3, C1, C2, C5, C18)."""
+"""memcached that is killed, frozen, slow or confused fails nobody."""
 
 import asyncio
 import time

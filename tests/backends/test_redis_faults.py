@@ -1,4 +1,4 @@
-"""Redis that is killed, frozen, slow or confused fails nobody, and nobody gets another's data (RELIABILITY A, C)."""
+"""Redis that is killed, frozen, slow or confused fails nobody, and nobody gets another's data."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""Keys of pages: one for each request that differs, and the same for those that do not (RELIABILITY A5, A9)."""
+"""Keys of pages: one for each request that differs, and the same for those that do not."""
 
 import itertools
 

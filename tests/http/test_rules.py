@@ -1,4 +1,4 @@
-"""What may be stored: tables, and directives in every dress (RELIABILITY A8)."""
+"""What may be stored: tables, and directives in every dress."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""Answers in parts: stored when they are whole, passed on as they come, never kept when cut (RELIABILITY A7, A10)."""
+"""Answers in parts: stored when they are whole, passed on as they come, never kept when cut."""
 
 import asyncio
 
