@@ -124,6 +124,10 @@ class Ask:
             return False
         return not record.names or values_of(self.headers, record.names) == record.values
 
+    def is_answered_by(self, record: Record) -> bool:
+        """Tell whether this page answers the request."""
+        return self.fits(record) and not self.is_barred(record)
+
     def is_personal(self) -> bool:
         """Tell whether somebody's session or user comes with it."""
         return has_session(self.scope) or carries_user(self.scope)

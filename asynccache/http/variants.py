@@ -33,15 +33,20 @@ PASS_SECONDS = 60.0
 _HINTS = 4096
 _SHORT = 512
 _hints: dict[tuple[int, str], Spec] = {}
+_variants: dict[tuple[object, ...], str] = {}
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What a request found: under its key, and what there is for it."""
+    """What a request found under its key, and of that what concerns it: a page that fits, or a mark."""
 
     base: Found | None
     found: Snapshot | Pass | None
     key: str
+
+    def suits(self, ask: Ask) -> bool:
+        """Tell whether what was found answers the request."""
+        return type(self.found) is Snapshot and not ask.is_barred(self.found.record)
 
 
 class Pages:
@@ -148,8 +153,17 @@ def glance(peek: Callable[[str, Version, Kind], Any], version: Version, ask: Ask
 
 def variant_key(ask: Ask, spec: Spec) -> str:
     """Give the key of the variant for this request."""
-    parts = (*ask.owner, *spec.names, *values_of(ask.headers, spec.names), spec.id)
-    return f"{ask.key}#{blake2b(msgspec.msgpack.encode(parts), digest_size=16).hexdigest()}"
+    values = values_of(ask.headers, spec.names)
+    asked = (ask.key, ask.owner, spec.id, values)
+    key = _variants.get(asked)
+    if key is None:
+        parts = msgspec.msgpack.encode((*ask.owner, *spec.names, *values, spec.id))
+        key = f"{ask.key}#{blake2b(parts, digest_size=16).hexdigest()}"
+        if len(_variants) >= _HINTS:
+            _variants.clear()
+        if len(ask.key) + len(parts) <= 2 * _SHORT:
+            _variants[asked] = key
+    return key
 
 
 def _look(ask: Ask, base: Found | None) -> Look:

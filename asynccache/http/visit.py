@@ -71,22 +71,20 @@ class Visit:
 
     async def answer(self) -> Any:
         """Answer it; a few rounds of waiting for others are enough."""
-        ask = self._ask
-        alone = ask.method == "HEAD" or ask.wants_range or self._backend.lifetime(self._handler.settings.ttl) <= 0
         for _ in range(ROUNDS):
             settled = self._flights.settled
             look = await self._seek()
-            if self._suits(look.found):
+            if look.suits(self._ask):
                 return self._replay(look.found)
-            if alone or look.found is not None:
+            if look.found is not None or self._is_not_for_all():
                 return await self._run(_forward(look))
-            if ask.is_private:
+            if self._ask.is_private:
                 return await self._record(look, None)
             flight, leads = self._flights.join(self._backend.flight_key(look.key, self._handler.settings.version))
             if leads:
                 return await self._lead(flight, look, look_again=self._flights.settled != settled)
             outcome = Then.RUN if is_busy() else await _follow(flight)
-            if self._suits(outcome):
+            if isinstance(outcome, Snapshot) and self._ask.is_answered_by(outcome.record):
                 return self._replay(outcome, collapsed=True)
             if outcome is Then.RUN or outcome is Then.MARK:
                 break
@@ -98,11 +96,10 @@ class Visit:
             return glance(peek, self._handler.settings.version, self._ask)
         return await self._pages.look(self._ask)
 
-    def _suits(self, found: object) -> bool:
-        """Tell whether this is a page that answers the request."""
-        if not isinstance(found, Snapshot):
-            return False
-        return self._ask.fits(found.record) and not self._ask.is_barred(found.record)
+    def _is_not_for_all(self) -> bool:
+        """Tell whether its answer is of no use to others, so that nobody need wait for it."""
+        ask = self._ask
+        return ask.method == "HEAD" or ask.wants_range or self._backend.lifetime(self._handler.settings.ttl) <= 0
 
     def _replay(self, found: Any, *, collapsed: bool = False) -> Replay:
         return replay(found, self._ask, self._backend.clock(), collapsed=collapsed)
@@ -120,7 +117,7 @@ class Visit:
             raise
         if look.found is None:
             return await self._record(look, flight)
-        suits = self._suits(look.found)
+        suits = look.suits(self._ask)
         flight.settle(look.found if suits else Then.RUN)
         return self._replay(look.found) if suits else await self._run(_forward(look))
 
