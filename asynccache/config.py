@@ -84,11 +84,11 @@ def backend_of(given: BackendLike, name: str = "default") -> BaseCacheBackend:
     with _blaming(f"backend {name!r}"):
         if isinstance(given, Mapping):
             return _from_mapping(given)
-        if isinstance(given, str) and not _CHAIN.search(given):
-            return _from_url(given) if "://" in given else _from_word(given)
-        if isinstance(given, str | list | tuple):
+        if not isinstance(given, str):
+            raise _no_backend(given if isinstance(given, _HOLDS_NO_SECRET) else f"a {type(given).__name__}")
+        if _CHAIN.search(given):
             raise ConfigurationError("this version has no chains of backends: give one of them")
-        raise _no_backend(given if isinstance(given, _HOLDS_NO_SECRET) else f"a {type(given).__name__}")
+        return _from_url(given) if "://" in given else _from_word(given)
 
 
 def backends_of(config: object) -> dict[str, BackendLike]:

@@ -70,7 +70,7 @@ def test_a_mapping_sets_options():
         ("http://host", "http.*redis"),
         (7, "7.*instance"),
         (None, "None.*instance"),
-        (["redis", "redis://:hunter2@host"], "no chains of backends: give one"),
+        (["redis", "redis://:hunter2@host"], "a list.*instance"),
         ({"redis", "local"}, "a set.*instance"),
         (b"redis://host", "a bytes.*instance"),
         ("local://?max_entrys=10", "max_entrys.*max_entries"),
