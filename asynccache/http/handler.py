@@ -10,19 +10,20 @@ from asynccache.context import ExecutionContext
 from asynccache.core.entry import Kind
 from asynccache.core.page_keys import SAFE_METHODS, digest, prefixed
 from asynccache.errors import ConfigurationError
-from asynccache.http.ask import NOTED, Ask, Keys
+from asynccache.http.ask import NOTED, Ask, Keys, values_of
 from asynccache.http.current import SCOPE_KEY, installed
 from asynccache.http.disguises import Name
 from asynccache.http.reads import Reads, is_watched
 from asynccache.http.recorder import Recorder
 from asynccache.http.replay import Replay
-from asynccache.http.snapshot import SHARED, Snapshot
+from asynccache.http.snapshot import SHARED, Snapshot, Spec
+from asynccache.http.variants import variant_of
 from asynccache.http.visit import BYPASS, Call, Visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asynccache.http.ask import Scope
+    from asynccache.http.ask import Owner, Scope
     from asynccache.http.current import Installed
     from asynccache.http.settings import CacheSettings, KeyCallback
 
@@ -48,10 +49,30 @@ class Handler:
         self._told: set[str] = set()
 
     def hit(self, scope: Scope) -> Replay | None:
-        """Answer a plain GET from a page in memory that depends on nothing; None: look closer.
+        """Answer a plain GET from a page in memory; None: look closer.
 
         This is all that most hits cost, and written out for that: no awaiting, no object but the answer.
         """
+        known, found = self._known(scope), scope.get(SCOPE_KEY)
+        if known is None or found is None:
+            return None
+        key, owner = known
+        backend, version = found.service.get_backend(self.settings.backend), self.settings.version
+        peek = backend.peek
+        stored = None if peek is None else peek(key, version, Kind.PAGE)
+        values: tuple[bytes | None, ...] = ()
+        if type(stored) is Spec:
+            values = values_of(scope["headers"], stored.names)
+            stored = peek(variant_of(key, owner, stored, values), version, Kind.PAGE)
+        if type(stored) is not Snapshot:
+            return None
+        record = stored.record
+        if record.values != values or record.conditions & ~SHARED or record.owner != owner:
+            return None
+        return Replay(record.status, stored.pairs(backend.clock()), stored.body)
+
+    def _known(self, scope: Scope) -> tuple[str, Owner] | None:
+        """Give the key and the owner of a plain GET that came before."""
         headers = scope["headers"]
         if not self._is_plain or not headers or type(headers[0][0]) is Name:
             return None
@@ -64,19 +85,11 @@ class Handler:
         try:
             if scope["method"] != "GET":
                 return None
-            key, owner = self._keys.known[
+            return self._keys.known[
                 scope["scheme"], host, scope["raw_path"], scope["path"], scope["query_string"], scope.get("root_path")
             ]
-            backend = scope[SCOPE_KEY].service.get_backend(self.settings.backend)
         except KeyError:
             return None
-        stored = None if backend.peek is None else backend.peek(key, self.settings.version, Kind.PAGE)
-        if type(stored) is not Snapshot:
-            return None
-        record = stored.record
-        if record.names or record.conditions & ~SHARED or record.owner != owner:
-            return None
-        return Replay(record.status, stored.pairs(backend.clock()), stored.body)
 
     async def answer(self, call: Call) -> Any:
         """Answer a request: with the stored page, or by the handler."""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from asynccache.core.entry import Entry
+    from asynccache.http.ask import Owner
     from asynccache.loading.flights import Flight
     from asynccache.model import BaseCacheBackend, Version
 
@@ -153,15 +154,19 @@ def glance(peek: Callable[[str, Version, Kind], Any], version: Version, ask: Ask
 
 def variant_key(ask: Ask, spec: Spec) -> str:
     """Give the key of the variant for this request."""
-    values = values_of(ask.headers, spec.names)
-    asked = (ask.key, ask.owner, spec.id, values)
+    return variant_of(ask.key, ask.owner, spec, values_of(ask.headers, spec.names))
+
+
+def variant_of(base_key: str, owner: Owner, spec: Spec, values: tuple[bytes | None, ...]) -> str:
+    """Give the key of a variant; remembered for those that come again and again."""
+    asked = (base_key, owner, spec.id, values)
     key = _variants.get(asked)
     if key is None:
-        parts = msgspec.msgpack.encode((*ask.owner, *spec.names, *values, spec.id))
-        key = f"{ask.key}#{blake2b(parts, digest_size=16).hexdigest()}"
+        parts = msgspec.msgpack.encode((*owner, *spec.names, *values, spec.id))
+        key = f"{base_key}#{blake2b(parts, digest_size=16).hexdigest()}"
         if len(_variants) >= _HINTS:
             _variants.clear()
-        if len(ask.key) + len(parts) <= 2 * _SHORT:
+        if len(base_key) + len(parts) <= 2 * _SHORT:
             _variants[asked] = key
     return key
 

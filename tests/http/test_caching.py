@@ -8,7 +8,7 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainT
 from starlette.routing import Mount, Route, Router
 from starlette.testclient import TestClient
 
-from asynccache import Cache, get_cache_service
+from asynccache import Cache, ConfigurationError, get_cache_service
 from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.core.page_keys import page_key
 from asynccache.testing import FakeClock
@@ -371,6 +371,8 @@ def test_a_controller_answers_each_method_by_its_own_handler():
 
 
 def test_without_install_the_error_says_what_to_call():
-    app = Starlette(routes=[Route("/", counting())])
-    with pytest.raises(ValueError, match="call install"):
+    handler = counting()
+    client_of(Route("/", handler)).get("/")
+    app = Starlette(routes=[Route("/", handler)])
+    with pytest.raises(ConfigurationError, match="call install"):
         TestClient(app).get("/")
