@@ -203,7 +203,8 @@ def _from_url(server: Server) -> dict[str, Any]:
             found.setdefault("db", int(server.path.strip("/")))
     except (TypeError, ValueError):
         raise ConfigurationError(
-            f"{server.name}: {server.path or ''}?{'&'.join(server.query)}: a database is a number, as in /0"
+            f"{server.name}: a database is a number, as in redis://host:6379/0, and so are most options in the URL "
+            f"({', '.join(server.query) or 'there are none'})"
         ) from None
     credentials = {"username": server.username, "password": server.password}
     return found | {name: text for name, text in credentials.items() if text is not None}
