@@ -355,16 +355,17 @@ class Distant(LocalMemCacheBackend):
 
     peek = None
 
-    def __init__(self):
+    def __init__(self, late_reads=1):
         super().__init__()
         self.arrives = asyncio.Event()
-        self.late = False
+        self.late_reads = late_reads
 
     async def read(self, io, key, version=None, kind=Kind.VALUE):
         entry = await super().read(io, key, version, kind)
-        if not self.late:
-            self.late = True
+        if self.late_reads:
+            self.late_reads -= 1
             await self.arrives.wait()
+            self.arrives.clear()
         return entry
 
 
@@ -377,6 +378,19 @@ async def test_what_landed_while_one_was_looking_is_found_after_all():
     backend.arrives.set()
     assert (await looking).cache == "hit"
     assert slow.calls == 1
+
+
+async def test_a_leader_cancelled_while_it_looks_again_keeps_nobody_waiting():
+    backend = Distant(late_reads=2)
+    slow = Slow(backend=backend)
+    (looking,) = await slow.asked(1)
+    get_cache_service(slow.app).flights.join("another key")[0].settle(None)
+    backend.arrives.set()
+    await settle()
+    (follower,) = await slow.asked(1)
+    looking.cancel()
+    slow.go.set()
+    assert (await asyncio.wait_for(follower, 5)).body == b"call 1"
 
 
 class Crowded(LocalMemCacheBackend):

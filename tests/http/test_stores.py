@@ -71,6 +71,34 @@ async def test_variants_hit_after_they_were_learnt(make_backend):
         assert answers[0].body != answers[1].body
 
 
+async def test_names_learnt_later_join_those_that_are_known(make_backend):
+    @Cache(60)
+    async def handler(request):
+        more = request.headers.get("x-b", "-") if "x-a" in request.headers else ""
+        return PlainTextResponse(request.headers.get("x-a", "-") + more)
+
+    asked = [[], [(b"x-a", b"1")], [(b"x-a", b"1"), (b"x-b", b"2")], [(b"x-b", b"2")]]
+    async with running(handler, make_backend()) as app, running(handler, make_backend()) as other:
+        for _ in range(4):
+            for one in (app, other):
+                answers = [await ask(one, headers=headers) for headers in asked]
+                assert [answer.body for answer in answers] == [b"-", b"1-", b"12", b"-"]
+        assert [answer.cache for answer in answers] == ["hit"] * 4
+        await get_cache_service(other).delete_async(KEY)
+        assert "stored" in (await ask(app, headers=asked[2])).cache
+
+
+async def test_a_page_that_depends_on_nothing_any_more_is_found(make_backend):
+    handler = page(vary=("accept",))
+    plain = page()
+    async with running(handler, make_backend()) as app, running(plain, make_backend()) as other:
+        await ask(app)
+        await get_cache_service(app).delete_async(KEY)
+        await ask(other)
+        assert (await ask(other)).cache == "hit"
+        assert (await ask(app)).cache == "hit"
+
+
 async def test_delete_has_key_touch_and_get_work_on_pages(make_backend):
     async with running(page(vary=("accept",)), make_backend()) as app:
         service = get_cache_service(app)
