@@ -125,9 +125,20 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run all tests; redis-server and memcached are found or fetched."""
+    """Run all tests; redis-server and memcached are found or fetched. Without arguments, `floors` comes after."""
     install(session, "-e.[all]", "--group=tests")
     session.run("python", "-m", "pytest", *session.posargs, interrupt_timeout=5, terminate_timeout=10)
+    if not session.posargs:
+        session.notify("floors")
+
+
+@nox.session
+def floors(session: nox.Session) -> None:
+    """Run the tests that meet Starlette and injector on the lowest versions that pyproject.toml admits."""
+    install(session, "--resolution=lowest-direct", "-e.[all]", "--group=tests", "httpx>=0.27")
+    of_the_package = sorted(map(str, ROOT.glob("tests/test_*.py")))
+    chosen = session.posargs or ["tests/http", "tests/integrations", "tests/examples", "tests/testing", *of_the_package]
+    session.run("python", "-m", "pytest", *chosen, interrupt_timeout=5, terminate_timeout=10)
 
 
 @nox.session
