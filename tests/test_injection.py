@@ -1,6 +1,8 @@
 """`@inject`: what it fills in, what it hides, what it refuses."""
 
 import inspect
+from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 
 import pytest
 from starlette.applications import Starlette
@@ -58,6 +60,135 @@ async def test_what_is_given_is_not_injected():
         return cache
 
     assert await handler(None, cache="mine") == "mine"
+
+
+async def test_what_is_given_by_position_is_not_injected_either():
+    @inject
+    async def handler(request, cache: Inject[ICacheService]):
+        return cache
+
+    assert await handler(None, "mine") == "mine"
+
+
+def answer_of(handler):
+    app = Starlette(routes=[Route("/", handler)])
+    install(app, CacheModule.setup(default="local"))
+    return TestClient(app).get("/").json()
+
+
+def test_a_request_reaches_its_parameter_wherever_it_stands():
+    @inject
+    async def handler(cache: Inject[ICacheService], request, *, other: Inject[ICacheService] = None, step: int = 2):
+        return JSONResponse(await cache.incr_async(request.url.path, step) if cache is other else None)
+
+    assert answer_of(handler) == 2
+
+
+def test_static_and_class_methods_in_either_order():
+    class Helpers(HTTPEndpoint):
+        @staticmethod
+        @inject
+        async def inner(request, cache: Inject[ICacheService]):
+            return await cache.incr_async("visits")
+
+        @inject
+        @staticmethod
+        async def outer(request, cache: Inject[ICacheService]):
+            return await cache.incr_async("visits")
+
+        @classmethod
+        @inject
+        async def inner_class(cls, request, cache: Inject[ICacheService]):
+            return await cache.incr_async("visits")
+
+        @inject
+        @classmethod
+        async def outer_class(cls, request, cache: Inject[ICacheService]):
+            return await cache.incr_async("visits")
+
+        async def get(self, request):
+            helpers = (self.inner, self.outer, self.inner_class, self.outer_class)
+            return JSONResponse([await helper(request) for helper in helpers])
+
+    assert answer_of(Helpers) == [1, 2, 3, 4]
+
+
+def test_partial_functions_before_and_after():
+    async def handler(request, step, cache: Inject[ICacheService]):
+        return JSONResponse(await cache.incr_async("visits", step))
+
+    assert answer_of(inject(partial(handler, step=5))) == 5
+    assert answer_of(partial(inject(handler), step=6)) == 6
+    with pytest.raises(ConfigurationError, match="none of whose parameters"):
+        inject(partial(handler, cache="settled"))
+
+
+def test_annotations_for_type_checkers_only_do_not_hinder():
+    @inject
+    async def handler(request: "Unknown", cache: Inject["ICacheService"]) -> "Unknown | None":  # noqa: F821
+        return JSONResponse(await cache.incr_async("visits"))
+
+    assert answer_of(handler) == 1
+    with pytest.raises(ConfigurationError, match=r"Unknown.*type checkers only"):
+
+        @inject
+        async def other(request, cache: "Inject[Unknown]"):  # noqa: F821
+            return None
+
+
+def test_generators_stay_generators():
+    diary = []
+
+    @inject
+    def dependency(request, cache: Inject[ICacheService]):
+        try:
+            yield cache
+        except ValueError:
+            diary.append("rolled back")
+        finally:
+            diary.append("closed")
+
+    assert inspect.isgeneratorfunction(dependency)
+    with contextmanager(dependency)(None, cache="mine") as given:
+        assert given == "mine"
+        raise ValueError
+    assert diary == ["rolled back", "closed"]
+
+
+async def test_asynchronous_generators_stay_asynchronous_generators():
+    diary = []
+
+    @inject
+    async def dependency(request, cache: Inject[ICacheService]):
+        try:
+            yield cache
+        except ValueError:
+            diary.append("rolled back")
+        finally:
+            diary.append("closed")
+
+    assert inspect.isasyncgenfunction(dependency)
+    async with asynccontextmanager(dependency)(None, cache="mine") as given:
+        assert given == "mine"
+        raise ValueError
+    assert diary == ["rolled back", "closed"]
+
+    async def stream(request, cache: Inject[ICacheService]):
+        yield 1
+        yield 2
+
+    assert [item async for item in inject(stream)(None, cache="mine")] == [1, 2]
+
+
+class Callable:
+    async def __call__(self, request, cache: Inject[ICacheService]):
+        return None
+
+
+@pytest.mark.parametrize("handler", [Callable(), Callable, print, 7])
+def test_what_is_no_function_is_refused(handler):
+    with pytest.raises(ConfigurationError, match="for functions and methods"):
+        inject(handler)
 
 
 def test_nothing_to_inject_is_refused():
