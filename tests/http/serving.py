@@ -67,7 +67,7 @@ def scope_of(path="/", *, method="GET", headers=(), **more):
     }  # fmt: skip
 
 
-async def ask(app, path="/", *, gone=None, send=None, **options):
+async def ask(app, path="/", *, gone=None, send=None, body=b"", **options):
     """Ask an app over ASGI; `gone` is an event after which the client has gone."""
     answer = Answer()
     asked = False
@@ -76,7 +76,7 @@ async def ask(app, path="/", *, gone=None, send=None, **options):
         nonlocal asked
         if not asked:
             asked = True
-            return {"type": "http.request", "body": b"", "more_body": False}
+            return {"type": "http.request", "body": body, "more_body": False}
         await (gone or asyncio.Event()).wait()
         return {"type": "http.disconnect"}
 
