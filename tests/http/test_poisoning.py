@@ -4,7 +4,8 @@ import pytest
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from asynccache import Cache
+from asynccache import Cache, get_cache_service
+from asynccache.core.page_keys import page_key
 from tests.http.serving import app_of, ask
 
 CLEAN = {"path": "/a/b?x=1&y=2"}
@@ -86,3 +87,11 @@ async def test_a_request_that_differs_poisons_nothing(asked):
 
 def routes():
     return [Route("/{rest:path}", reflecting(None), methods=["GET", "HEAD", "POST"])]
+
+
+async def test_a_page_that_another_made_after_ours_was_deleted_is_not_ours():
+    app = app_of(*routes())
+    clean = await fetch(app, {})
+    await get_cache_service(app).delete_async(page_key("GET", "http://h/a/b?x=1&y=2"))
+    assert b"evil" in await fetch(app, {"path": "/evil?x=1&y=2", "raw_path": b"/a/b"})
+    assert await fetch(app, {}) == clean
