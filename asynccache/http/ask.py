@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from asynccache.core.page_keys import SAFE_METHODS, scope_location
+from asynccache.http.carried import carries_user, has_session
 from asynccache.http.headers import Pair
-from asynccache.http.reads import carries_user, has_session
 from asynccache.http.snapshot import EMPTY_SESSION, NO_RANGE, NO_USER, SHARED, Record
 
 if TYPE_CHECKING:

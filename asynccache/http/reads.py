@@ -10,6 +10,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from asynccache.http.carried import carries_user, has_session
 from asynccache.http.disguises import Client, Name, State, Value, login_disguise, session_disguise
 from asynccache.http.rules import Seen
 from asynccache.http.snapshot import EMPTY_SESSION, NO_RANGE, NO_USER
@@ -28,22 +29,6 @@ _CACHED_BY_STARLETTE = ("_headers", "_cookies", "_state")
 _EXCHANGED = ("headers", "client", "state", "session", "auth", "user")
 _ABSENT: Any = object()
 CARRIED_USER = "a logged-in user"
-
-
-def carries_user(scope: Scope) -> bool:
-    """Tell whether somebody is logged in; in doubt, yes."""
-    if "user" not in scope:
-        return False
-    try:
-        return bool(scope["user"].is_authenticated)
-    except (AttributeError, NotImplementedError):
-        return True
-
-
-def has_session(scope: Scope) -> bool:
-    """Tell whether the request has a session with something in it."""
-    session = scope.get("session")
-    return dict.__len__(session) > 0 if isinstance(session, dict) else bool(session)
 
 
 def is_watched(scope: Scope) -> bool:
