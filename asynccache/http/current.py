@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from asynccache.errors import ConfigurationError
 
@@ -29,12 +29,14 @@ class Installed:
 
 def installed(scope: MutableMapping[str, Any]) -> Installed:
     """Find what was installed; `ConfigurationError` where nothing was."""
-    try:
-        return cast("Installed", scope[SCOPE_KEY])
-    except KeyError:
-        raise ConfigurationError(
-            "no cache is installed on this app: call install(app, CacheModule.setup(default=...)) where the app is made"
-        ) from None
+    found = scope.get(SCOPE_KEY)
+    if found is None:  # in a middleware around the one of `install`
+        found = getattr(getattr(scope.get("app"), "state", None), SCOPE_KEY, None)
+    if isinstance(found, Installed):
+        return found
+    raise ConfigurationError(
+        "no cache is installed on this app: call install(app, CacheModule.setup(default=...)) where the app is made"
+    )
 
 
 def service_of(scope: MutableMapping[str, Any]) -> CacheService:

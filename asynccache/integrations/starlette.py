@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Host, Mount, Route, WebSocketRoute
 
 from asynccache.decorator import cached_settings
 from asynccache.errors import ConfigurationError, UnknownBackendError
-from asynccache.http.current import SCOPE_KEY, Installed, service_of
+from asynccache.http.current import SCOPE_KEY, Installed, installed, service_of
 from asynccache.module import CacheModule
 from asynccache.service import CacheService
 
@@ -55,18 +55,21 @@ def install(app: Starlette, modules: Injector | Module | Iterable[Module]) -> In
 
 
 def get_cache_service(where: HTTPConnection | Starlette) -> ICacheService:
-    """Return the service of the app that serves this request, or of this app."""
+    """Return the service of the app that serves this request, or of this app.
+
+    Raises `ConfigurationError` where no cache is installed, and for what is neither a request nor an app.
+    """
     if isinstance(where, Starlette):
         return installed_on(where).service
-    return service_of(where.scope)
+    scope = getattr(where, "scope", None)
+    if not isinstance(scope, dict):
+        raise ConfigurationError(f"get_cache_service takes a request, a websocket or an app, not {where!r:.80}")
+    return service_of(scope)
 
 
 def installed_on(app: Starlette) -> Installed:
     """Return what `install` put on an app; `ConfigurationError` where it was not called."""
-    found = getattr(app.state, SCOPE_KEY, None)
-    if not isinstance(found, Installed):
-        raise ConfigurationError("no cache is installed on this app: call install(app, CacheModule.setup(default=...))")
-    return found
+    return installed({"app": app})
 
 
 class _Announce:
@@ -94,8 +97,11 @@ def _injector(modules: Injector | Module | Iterable[Module]) -> Injector:
 
 
 def _service(injector: Injector) -> CacheService:
-    if injector.binder.has_explicit_binding_for(CacheService):
-        return injector.get(CacheService)
+    known: Injector | None = injector
+    while known is not None:
+        if known.binder.has_explicit_binding_for(CacheService):
+            return known.get(CacheService)
+        known = known.parent
     raise ConfigurationError("no CacheModule among the modules: add CacheModule.setup(default=...)")
 
 
@@ -106,6 +112,7 @@ def _wrap_lifespan(app: Starlette, found: Installed) -> None:
     async def lifespan(running: Starlette) -> AsyncIterator[Any]:
         check_routes(app.routes, found.service)
         async with found.service, inner(running) as state:
+            found.lifespan_state.clear()
             found.lifespan_state.update(state or {})
             yield state
 
@@ -114,16 +121,22 @@ def _wrap_lifespan(app: Starlette, found: Installed) -> None:
 
 def check_routes(routes: Iterable[BaseRoute], service: CacheService) -> None:
     """Find what would fail at the first request: unknown backends, and caches on websocket routes."""
-    for route in _all(routes):
-        for settings in _settings(route.endpoint):
-            if isinstance(route, WebSocketRoute):
-                raise ConfigurationError(
-                    f"@Cache on the websocket route {route.path!r}: only HTTP responses can be cached"
-                )
-            try:
-                service.get_backend(settings.backend)
-            except UnknownBackendError as unknown:
-                raise UnknownBackendError(f"@Cache on the route {route.path!r}: {unknown}") from None
+    for route in routes:
+        if isinstance(route, Route | WebSocketRoute):
+            for settings in _settings(route.endpoint):
+                _check(route, settings, service)
+        elif isinstance(route, Mount | Host):
+            own = getattr(getattr(route.app, "state", None), SCOPE_KEY, None)
+            check_routes(route.routes or (), own.service if isinstance(own, Installed) else service)
+
+
+def _check(route: Route | WebSocketRoute, settings: CacheSettings, service: CacheService) -> None:
+    if isinstance(route, WebSocketRoute):
+        raise ConfigurationError(f"@Cache on the websocket route {route.path!r}: only HTTP responses can be cached")
+    try:
+        service.get_backend(settings.backend)
+    except UnknownBackendError as unknown:
+        raise UnknownBackendError(f"@Cache on the route {route.path!r}: {unknown}") from None
 
 
 def _settings(endpoint: Any) -> Iterator[CacheSettings]:
@@ -133,11 +146,3 @@ def _settings(endpoint: Any) -> Iterator[CacheSettings]:
         settings = cached_settings(cached)
         if settings is not None:
             yield settings
-
-
-def _all(routes: Iterable[BaseRoute]) -> Iterator[Route | WebSocketRoute]:
-    for route in routes:
-        if isinstance(route, Route | WebSocketRoute):
-            yield route
-        elif isinstance(route, Mount | Host):
-            yield from _all(route.routes or ())

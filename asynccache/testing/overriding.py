@@ -5,6 +5,7 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from asynccache.errors import ConfigurationError
 from asynccache.service import CacheService
 
 if TYPE_CHECKING:
@@ -28,6 +29,10 @@ def override(target: Starlette | CacheService, **backends: BackendLike) -> Itera
 def _service(target: Starlette | CacheService) -> CacheService:
     if isinstance(target, CacheService):
         return target
+    from starlette.applications import Starlette
+
     from asynccache.integrations.starlette import installed_on
 
+    if not isinstance(target, Starlette):
+        raise ConfigurationError(f"override takes an app or a CacheService, not {target!r:.80}")
     return installed_on(target).service

@@ -7,6 +7,7 @@ import pytest
 from injector import Injector, Module, provider
 from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
+from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.responses import JSONResponse
 from starlette.routing import Host, Mount, Route, WebSocketRoute
 from starlette.testclient import TestClient
@@ -21,6 +22,7 @@ from asynccache import (
     install,
 )
 from asynccache.backends.local_cache import LocalMemCacheBackend
+from asynccache.integrations.starlette import installed_on
 from asynccache.testing import override
 
 
@@ -216,6 +218,106 @@ def test_override_replaces_backends_and_puts_them_back():
 def test_override_of_an_app_without_a_cache_says_so():
     with pytest.raises(ConfigurationError, match="install"), override(Starlette(), default="local"):
         pass
+
+
+def test_a_middleware_that_was_added_later_finds_the_cache_too():
+    class Counting(BaseHTTPMiddleware):
+        async def dispatch(self, request, call_next):
+            await get_cache_service(request).incr_async("visits")
+            return await call_next(request)
+
+    app = Starlette(routes=[Route("/", count)])
+    install(app, CacheModule.setup(default="local"))
+    app.add_middleware(Counting)
+    assert TestClient(app).get("/").json() == 2
+
+
+def test_a_cache_in_a_parent_injector_is_found():
+    parent = Injector([CacheModule.setup(default="local")])
+    app = Starlette()
+    install(app, parent.create_child_injector())
+    assert get_cache_service(app) is parent.get(ICacheService)
+
+
+def test_backends_of_an_app_below_are_looked_for_in_its_own_cache():
+    @Cache(backend="pages")
+    async def handler(request):
+        return JSONResponse(1)
+
+    below = Starlette(routes=[Route("/page", handler)])
+    install(below, CacheModule.setup(default="local", pages="local"))
+    app = Starlette(routes=[Mount("/below", below)])
+    install(app, CacheModule.setup(default="local"))
+    with TestClient(app) as client:
+        assert client.get("/below/page").json() == 1
+
+
+def test_the_state_of_an_earlier_life_is_forgotten():
+    states = iter([{"first": 1}, {"second": 2}])
+
+    @asynccontextmanager
+    async def lifespan(app):
+        yield next(states)
+
+    app = Starlette(lifespan=lifespan)
+    install(app, CacheModule.setup(default="local"))
+    for expected in ({"first": 1}, {"second": 2}):
+        with TestClient(app):
+            assert installed_on(app).lifespan_state == expected
+
+
+def test_it_closes_where_the_apps_own_lifespan_fails():
+    diary = []
+
+    @asynccontextmanager
+    async def lifespan(app):
+        raise RuntimeError("the app's own")
+        yield
+
+    app = Starlette(lifespan=lifespan)
+    install(app, CacheModule.setup(default=Watched(diary)))
+    with pytest.raises(RuntimeError, match="the app's own"), TestClient(app):
+        pass
+    assert diary == ["open", "shut"]
+
+
+def test_a_backend_that_cannot_start_stops_the_start():
+    class Unwilling(LocalMemCacheBackend):
+        async def open(self, io):
+            raise OSError("no such server")
+
+    app = Starlette()
+    install(app, CacheModule.setup(default=Unwilling()))
+    with pytest.raises(OSError, match="no such server"), TestClient(app):
+        pass
+
+
+@pytest.mark.parametrize("odd", [object(), 7, None])
+def test_what_is_neither_a_request_nor_an_app_is_refused(odd):
+    with pytest.raises(ConfigurationError, match="takes a request"):
+        get_cache_service(odd)
+    with pytest.raises(ConfigurationError, match="override takes an app"), override(odd, default="local"):
+        pass
+
+
+async def test_override_in_the_midst_of_a_load():
+    app = Starlette()
+    install(app, CacheModule.setup(default="local"))
+    cache = get_cache_service(app)
+    go = asyncio.Event()
+
+    async def load():
+        await go.wait()
+        return "own"
+
+    loading = asyncio.create_task(cache.get_or_set_async("key", load))
+    await asyncio.sleep(0.01)
+    with override(app, default="local"):
+        assert await cache.get_or_set_async("key", lambda: "overridden") == "overridden"
+        go.set()
+        assert await loading == "own"
+        assert cache.get("key") == "overridden"
+    assert cache.get("key") == "own"
 
 
 async def test_one_service_serves_several_loops_at_once():
