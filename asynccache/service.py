@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from asynccache.core.keys import several
 from asynccache.core.page_keys import page_key
@@ -14,12 +14,13 @@ from asynccache.loading.loader import Load, Loader
 from asynccache.named import NamedBackends
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from asynccache.config import BackendLike
     from asynccache.core.lifetime import Ttl
     from asynccache.model import BaseCacheBackend, Version
 
+T = TypeVar("T")
 _PLAIN_POLICY = CachePolicy()
 
 
@@ -231,14 +232,39 @@ class CacheService(NamedBackends, ICacheService):
     def get_or_set(
         self,
         key: str,
-        factory: Callable[[], Any],
+        factory: Callable[[], T],
         ttl: Ttl = None,
         version: Version = None,
         backend: str | None = None,
         *,
         policy: CachePolicy | None = None,
-    ) -> Any:
-        return self._loader.get(Load(self.get_backend(backend), key, factory, _merged(policy, ttl), version))
+    ) -> T:
+        load = Load(self.get_backend(backend), key, factory, _merged(policy, ttl), version)
+        return self._loader.get(load)  # type: ignore[no-any-return]  # what the factory made, or what equals it
+
+    @overload
+    async def get_or_set_async(
+        self,
+        key: str,
+        factory: Callable[[], Awaitable[T]],
+        ttl: Ttl = None,
+        version: Version = None,
+        backend: str | None = None,
+        *,
+        policy: CachePolicy | None = None,
+    ) -> T: ...
+
+    @overload
+    async def get_or_set_async(
+        self,
+        key: str,
+        factory: Callable[[], T],
+        ttl: Ttl = None,
+        version: Version = None,
+        backend: str | None = None,
+        *,
+        policy: CachePolicy | None = None,
+    ) -> T: ...
 
     async def get_or_set_async(
         self,

@@ -1,0 +1,150 @@
+"""A user's program, which the type checkers read and nobody runs: what they infer is asserted in it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any, assert_type
+
+from injector import Injector
+from starlette.applications import Starlette
+from starlette.endpoints import HTTPEndpoint
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from asynccache import (
+    FOREVER,
+    BaseCacheBackend,
+    Cache,
+    CacheModule,
+    CachePolicy,
+    CacheService,
+    ExecutionContext,
+    ICacheService,
+    Inject,
+    get_cache_service,
+    inject,
+    install,
+)
+from asynccache.backends.local_cache import LocalMemCacheBackend
+from asynccache.core.events import Event
+from asynccache.testing import FakeClock, override, recorded_events
+
+
+class Product:
+    name: str = ""
+
+
+async def load() -> Product:
+    return Product()
+
+
+def load_sync() -> Product:
+    return Product()
+
+
+def load_future() -> asyncio.Future[Product]:
+    return asyncio.get_running_loop().create_future()
+
+
+async def load_none() -> Product | None:
+    return None
+
+
+async def by_id(number: int) -> Product:
+    return Product()
+
+
+async def use(cache: ICacheService) -> None:
+    assert_type(await cache.get_or_set_async("k", load), Product)
+    assert_type(await cache.get_or_set_async("k", load_sync), Product)
+    assert_type(await cache.get_or_set_async("k", load_future), Product)
+    assert_type(await cache.get_or_set_async("k", load_none), Product | None)
+    assert_type(await cache.get_or_set_async("k", lambda: by_id(7)), Product)
+    assert_type(await cache.get_or_set_async("k", partial(by_id, 7)), Product)
+    assert_type(await cache.get_or_set_async("k", lambda: 7), int)
+    assert_type(await cache.get_or_set_async("k", load, 60, policy=CachePolicy(ttl=60)), Product)
+    assert_type(cache.get_or_set("k", load_sync), Product)
+    assert_type(cache.get_or_set("k", lambda: "x", FOREVER), str)
+    assert_type(cache.incr("k"), int)
+    assert_type(await cache.set_many_async({"a": 1}), list[str])
+    assert_type(cache.get_many(["a"]), dict[str, Any])
+    product: Product | None = await cache.get_async("k")
+    print(product)
+
+
+async def use_service(cache: CacheService) -> None:
+    assert_type(await cache.get_or_set_async("k", load), Product)
+    assert_type(await cache.get_or_set_async("k", load_sync), Product)
+    assert_type(cache.get_or_set("k", load_sync), Product)
+    with cache.replaced(default="dummy") as other:
+        assert_type(other, CacheService)
+    async with CacheService(default="local", other=LocalMemCacheBackend(max_entries=7)) as mine:
+        assert_type(mine, CacheService)
+    with CacheService(default="local") as sync:
+        assert_type(sync, CacheService)
+    with recorded_events(cache) as events:
+        assert_type(events, list[Event])
+
+
+@inject
+async def visits(request: Request, cache: Inject[ICacheService]) -> Response:
+    return JSONResponse(await cache.incr_async("visits"))
+
+
+@Cache(ttl=60)
+async def report(request: Request) -> JSONResponse:
+    return JSONResponse({})
+
+
+@Cache()
+def report_sync(request: Request) -> JSONResponse:
+    return JSONResponse({})
+
+
+@Cache(ttl=300)
+class Products(HTTPEndpoint):
+    async def get(self, request: Request) -> Response:
+        return JSONResponse({})
+
+    @inject
+    async def post(self, request: Request, cache: Inject[ICacheService]) -> Response:
+        return JSONResponse(cache.get("x"))
+
+
+def key(ctx: ExecutionContext, key_prefix: str) -> str | None:
+    return f"{key_prefix}{ctx.url}"
+
+
+async def key_async(ctx: ExecutionContext, key_prefix: str) -> str | None:
+    return None
+
+
+@Cache(60, make_key_callback=key, vary=("accept",), statuses={404})
+@inject
+async def keyed(request: Request, cache: Inject[ICacheService]) -> Response:
+    return JSONResponse({})
+
+
+@Cache(60, make_key_callback=key_async)
+async def keyed_async(request: Request) -> Response:
+    return JSONResponse({})
+
+
+report_type: Callable[[Request], Awaitable[JSONResponse]] = report
+controller: type[Products] = Products
+
+app = Starlette(routes=[Route("/", visits), Route("/r", report), Route("/p", Products), Route("/s", report_sync)])
+injector: Injector = install(app, CacheModule.setup(default="local", pages={"BACKEND": "dummy"}))
+service: ICacheService = injector.get(ICacheService)
+concrete: CacheService = injector.get(CacheService)
+assert_type(get_cache_service(app), ICacheService)
+install(Starlette(), [CacheModule.register_setup("shop.settings")])
+install(Starlette(), CacheModule.register_setup({"CACHES": {"default": "local"}}))
+clock = FakeClock()
+with override(app, default=LocalMemCacheBackend(clock=clock)) as overridden:
+    assert_type(overridden, CacheService)
+backend: BaseCacheBackend = service.get_backend()
+backend.set("k", 1, ttl=FOREVER)
