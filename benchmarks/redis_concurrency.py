@@ -58,7 +58,7 @@ def _table(
         count=4_000,
         rounds=5,
     )
-    wanted = {"asynccache get_async": "a 20th with the multiplexed connection" if tasks > 1 else "a 4th with it"}
+    wanted = {"asynccache get_async": f"<= 1/{20 if tasks > 1 else 4} x, once its connection is multiplexed"}
     return Table(f"B. Redis, {tasks} task(s) at once", rows, "redis.asyncio, pool", wanted)
 
 
