@@ -85,9 +85,9 @@ class BaseCacheBackend(ABC):
         namespace = self._namespace if version is None else _namespace(self.key_prefix, version)
         return namespace + keys.checked(key)
 
-    def flight_key(self, key: str, version: Version = None) -> tuple[int, str]:
-        """Give what a load of this key is known by in this process."""
-        return id(self), self.stored_key(key, version)
+    def flight_key(self, key: str, version: Version = None, kind: Kind = Kind.VALUE) -> tuple[int, str, Kind]:
+        """Give what a load of this key and kind is known by in this process."""
+        return id(self), self.stored_key(key, version), kind
 
     def lifetime(self, ttl: Ttl) -> float:
         """Turn the ttl of a call into seconds; `None` is this backend's default."""

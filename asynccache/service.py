@@ -6,6 +6,7 @@ import dataclasses
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from asynccache.core.keys import several
+from asynccache.core.entry import Kind
 from asynccache.core.page_keys import page_key
 from asynccache.core.policy import CachePolicy
 from asynccache.interface import ICacheService
@@ -80,6 +81,7 @@ class CacheService(NamedBackends, ICacheService):
         if self.flights:
             for key in keys:
                 self.flights.detach(backend.flight_key(key, version))
+                self.flights.detach(backend.flight_key(key, version, Kind.PAGE))
 
     def set(self, key: str, value: Any, ttl: Ttl = None, version: Version = None, backend: str | None = None) -> bool:
         store = self.get_backend(backend)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
+from asynccache.core.entry import Kind
 from asynccache.http.mark import Mark, busy, is_busy
 from asynccache.http.reads import Reads
 from asynccache.http.recorder import Recorder
@@ -80,7 +81,8 @@ class Visit:
                 return await self._run(_forward(look))
             if self._ask.is_private:
                 return await self._record(look, None)
-            flight, leads = self._flights.join(self._backend.flight_key(look.key, self._handler.settings.version))
+            version = self._handler.settings.version
+            flight, leads = self._flights.join(self._backend.flight_key(look.key, version, Kind.PAGE))
             if leads:
                 return await self._lead(flight, look, look_again=self._flights.settled != settled)
             outcome = Then.RUN if is_busy() else await _follow(flight)

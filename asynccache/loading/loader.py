@@ -26,7 +26,7 @@ from asynccache.loading.outcomes import GONE, Failed, Gone, Landed
 from asynccache.plan.io import BLOCKING, LOOP, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Hashable, Callable, Coroutine, Iterator
 
     from asynccache.core.entry import Entry
     from asynccache.loading.flights import Flight, Flights
@@ -49,7 +49,7 @@ class Load:
     version: Version = None
 
     @property
-    def flight_key(self) -> tuple[int, str]:
+    def flight_key(self) -> Hashable:
         """Give what this load is known by in this process."""
         return self.backend.flight_key(self.key, self.version)
 

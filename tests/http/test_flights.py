@@ -446,3 +446,14 @@ def test_one_app_serves_several_loops_one_after_the_other():
     for number in range(3):
         with TestClient(app) as client:
             assert is_hit(client.get("/")) is (number > 0)
+
+
+async def test_a_value_under_a_pages_key_is_loaded_apart_from_the_page():
+    slow = Slow()
+    cache = get_cache_service(slow.app)
+    [visitor] = await slow.asked(1)
+    key = page_key("GET", "http://testserver/")
+    async with asyncio.timeout(5):
+        assert await cache.get_or_set_async(key, lambda: "value") == "value"
+    slow.go.set()
+    assert (await visitor).body == b"call 1"
