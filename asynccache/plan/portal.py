@@ -39,10 +39,13 @@ class Portal:
             raise RuntimeError("a sync call on the portal's own loop would wait for ever: use the *_async twin")
         waiting = asyncio.run_coroutine_threadsafe(_awaited(awaitable), loop)
         try:
-            return waiting.result()
+            result, stop = waiting.result()
         except BaseException:
             waiting.cancel()
             raise
+        if stop is not None:
+            raise stop
+        return result
 
     def loop(self) -> asyncio.AbstractEventLoop:
         """Return the portal's running loop; the first call starts it."""
@@ -64,8 +67,12 @@ class Portal:
                 asyncio.run_coroutine_threadsafe(self._loop.shutdown_asyncgens(), self._loop).result(END_SECONDS)
 
 
-async def _awaited(awaitable: Awaitable[Any]) -> Any:
-    return await awaitable
+async def _awaited(awaitable: Awaitable[Any]) -> tuple[Any, BaseException | None]:
+    """Give the result, or what was raised to stop the program: it is for the caller, and would end the portal."""
+    try:
+        return await awaitable, None
+    except (KeyboardInterrupt, SystemExit) as stop:
+        return None, stop
 
 
 portal = Portal()

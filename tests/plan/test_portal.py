@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import CancelledError, ThreadPoolExecutor
 
 import pytest
 
@@ -66,6 +66,17 @@ def test_errors_come_back(portal: Portal) -> None:
 
     with pytest.raises(LookupError, match="gone"):
         portal.finish(fails())
+
+
+@pytest.mark.parametrize("kind", [SystemExit, KeyboardInterrupt, asyncio.CancelledError, GeneratorExit])
+def test_what_would_stop_the_program_stops_the_caller_and_not_the_portal(portal: Portal, kind: type) -> None:
+    async def stop() -> None:
+        raise kind
+
+    expected = CancelledError if kind is asyncio.CancelledError else kind
+    with pytest.raises(expected):
+        portal.finish(stop())
+    assert portal.finish(doubled(21)) == 42
 
 
 def test_interrupted_caller_cancels_what_it_waited_for(portal: Portal) -> None:
