@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from asynccache.core.keys import several
 from asynccache.core.entry import Kind
+from asynccache.core.keys import several
 from asynccache.core.page_keys import page_key
 from asynccache.core.policy import CachePolicy
 from asynccache.interface import ICacheService

@@ -26,7 +26,7 @@ from asynccache.loading.outcomes import GONE, Failed, Gone, Landed
 from asynccache.plan.io import BLOCKING, LOOP, run
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Callable, Coroutine, Iterator
+    from collections.abc import Callable, Coroutine, Hashable, Iterator
 
     from asynccache.core.entry import Entry
     from asynccache.loading.flights import Flight, Flights

@@ -452,7 +452,7 @@ async def test_a_value_under_a_pages_key_is_loaded_apart_from_the_page():
     slow = Slow()
     cache = get_cache_service(slow.app)
     [visitor] = await slow.asked(1)
-    key = page_key("GET", "http://testserver/")
+    key = page_key("GET", "http://h/")
     async with asyncio.timeout(5):
         assert await cache.get_or_set_async(key, lambda: "value") == "value"
     slow.go.set()
