@@ -5,7 +5,7 @@ A plain class and no abstract one, since type checkers refuse an abstract class 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Self, TypeVar, overload
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -217,6 +217,18 @@ class ICacheService:
         `url` is absolute, as the client writes it, query included; `key_prefix` is that of the `@Cache`. Raises
         `ValueError` for a URL without scheme or host.
         """
+        raise NotImplementedError
+
+    async def start(self) -> Self:
+        """Get the backends ready before the first operation does it; as `async with` does."""
+        raise NotImplementedError
+
+    async def aclose(self) -> None:
+        """Cancel the loads of this loop and let go of all connections; the next operation makes new ones."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Let go of all connections, off a loop; the next operation makes new ones."""
         raise NotImplementedError
 
     def stats(self) -> dict[str, dict[str, int]]:

@@ -6,7 +6,7 @@ import logging
 import time
 from abc import ABC, abstractmethod
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from asynccache.core import keys
 from asynccache.core.counters import checked_delta
@@ -251,16 +251,6 @@ class BaseCacheBackend(ABC):
     async def delete_many_async(self, keys: Iterable[str], version: Version = None) -> int:
         """Remove all these entries; return how many there were."""
         return await self.remove_many(LOOP, keys, version)
-
-    def start(self) -> Self:
-        """Get ready before the first operation does it."""
-        run(self.open(BLOCKING))
-        return self
-
-    async def start_async(self) -> Self:
-        """Get ready before the first operation does it."""
-        await self.open(LOOP)
-        return self
 
     def close(self) -> None:
         """Let go of connections."""

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 from asynccache.config import backend_of
 from asynccache.errors import ConfigurationError, UnknownBackendError
 from asynccache.model import announce
+from asynccache.plan.io import BLOCKING, LOOP, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -68,21 +69,11 @@ class NamedBackends:
 
     # Life
 
-    def start(self) -> Self:
-        """Get every backend ready; where one fails, close them all."""
-        try:
-            for backend in self._backends.values():
-                backend.start()
-        except BaseException:
-            self.close()
-            raise
-        return self
-
-    async def start_async(self) -> Self:
+    async def start(self) -> Self:
         """Get every backend ready on this loop; where one fails, close them all."""
         try:
             for backend in self._backends.values():
-                await backend.start_async()
+                await backend.open(LOOP)
         except BaseException:
             await self.aclose()
             raise
@@ -101,13 +92,19 @@ class NamedBackends:
                 closing.push_async_callback(backend.aclose)
 
     def __enter__(self) -> Self:
-        return self.start()
+        try:
+            for backend in self._backends.values():
+                run(backend.open(BLOCKING))
+        except BaseException:
+            self.close()
+            raise
+        return self
 
     def __exit__(self, *failure: object) -> None:
         self.close()
 
     async def __aenter__(self) -> Self:
-        return await self.start_async()
+        return await self.start()
 
     async def __aexit__(self, *failure: object) -> None:
         await self.aclose()

@@ -28,9 +28,9 @@ _PLAIN_POLICY = CachePolicy()
 class CacheService(NamedBackends, ICacheService):
     """Named backends: `CacheService(default="redis://localhost", sessions="local")`.
 
-    Each is an instance, a URL or a bare word. Connections are made by the first operation; `start`/`start_async` make
-    them earlier, `close`/`aclose` let them go, and `with` and `async with` do both. `flights` are the loads under way,
-    `listeners` are told the events of all backends.
+    Each is an instance, a URL or a bare word. Connections are made by the first operation. `await start()` gets
+    backends ready earlier, `close()` and `await aclose()` let connections go, `with` and `async with` do both.
+    `flights` are the loads under way, `listeners` are told the events of all backends.
 
     Raises `ConfigurationError` where `default` is missing or something cannot be made a backend of.
     """

@@ -129,9 +129,9 @@ async def test_where_one_backend_cannot_start_all_are_closed():
     diary = []
     cache = CacheService(default=Fragile(diary), other=Fragile([], {"open"}))
     with pytest.raises(OSError, match="open"):
-        await cache.start_async()
-    with pytest.raises(OSError, match="open"):
-        cache.start()
+        await cache.start()
+    with pytest.raises(OSError, match="open"), cache:
+        pass
     assert diary == ["open", "shut"] * 2
 
 
@@ -267,3 +267,11 @@ async def test_a_bare_key_where_several_are_wanted_is_refused():
 def test_a_wrong_backend_is_named():
     with pytest.raises(ConfigurationError, match=r"^backend 'pages': 'lokal' is no backend"):
         CacheService(default="local", pages="lokal")
+
+
+async def test_it_can_be_started_and_closed_by_hand():
+    cache = await CacheService(default="local").start()
+    assert await cache.set_async("key", 1)
+    await cache.aclose()
+    cache.close()
+    assert cache.get("key") == 1

@@ -153,7 +153,6 @@ class SurroundingsContract(ContractBase):
         await use_async(cache.backend, "k")
 
     async def test_it_can_be_used_after_it_was_closed(self, cache: Flavoured) -> None:
-        await cache.start()
         await cache.set("k", 1)
         await cache.close()
         await cache.close()
