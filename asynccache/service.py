@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from asynccache.core.entry import Kind
 from asynccache.core.keys import several
 from asynccache.core.page_keys import page_key
 from asynccache.core.policy import CachePolicy
 from asynccache.interface import ICacheService
+from asynccache.loading.changes import Change
 from asynccache.loading.flights import Flights
 from asynccache.loading.loader import Load, Loader
 from asynccache.named import NamedBackends
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from asynccache.config import BackendLike
     from asynccache.core.lifetime import Ttl
-    from asynccache.model import BaseCacheBackend, Version
+    from asynccache.model import Version
 
 T = TypeVar("T")
 _PLAIN_POLICY = CachePolicy()
@@ -75,149 +75,95 @@ class CacheService(NamedBackends, ICacheService):
     ) -> dict[str, Any]:
         return await self.get_backend(backend).get_many_async(several(keys), version)
 
-    # Writing: a load of the key that is under way before, or begins meanwhile, must not be stored afterwards
-
-    def _detach(self, backend: BaseCacheBackend, version: Version, *keys: str) -> None:
-        if self.flights:
-            for key in keys:
-                self.flights.detach(backend.flight_key(key, version))
-                self.flights.detach(backend.flight_key(key, version, Kind.PAGE))
+    # Writing
 
     def set(self, key: str, value: Any, ttl: Ttl = None, version: Version = None, backend: str | None = None) -> bool:
         store = self.get_backend(backend)
-        self._detach(store, version, key)
-        try:
+        with Change(self.flights, store, version, key):
             return store.set(key, value, ttl, version)
-        finally:
-            self._detach(store, version, key)
 
     async def set_async(
         self, key: str, value: Any, ttl: Ttl = None, version: Version = None, backend: str | None = None
     ) -> bool:
         store = self.get_backend(backend)
-        self._detach(store, version, key)
-        try:
+        async with Change(self.flights, store, version, key):
             return await store.set_async(key, value, ttl, version)
-        finally:
-            self._detach(store, version, key)
 
     def add(self, key: str, value: Any, ttl: Ttl = None, version: Version = None, backend: str | None = None) -> bool:
         store = self.get_backend(backend)
-        self._detach(store, version, key)
-        try:
+        with Change(self.flights, store, version, key):
             return store.add(key, value, ttl, version)
-        finally:
-            self._detach(store, version, key)
 
     async def add_async(
         self, key: str, value: Any, ttl: Ttl = None, version: Version = None, backend: str | None = None
     ) -> bool:
         store = self.get_backend(backend)
-        self._detach(store, version, key)
-        try:
+        async with Change(self.flights, store, version, key):
             return await store.add_async(key, value, ttl, version)
-        finally:
-            self._detach(store, version, key)
 
     def delete(self, key: str, version: Version = None, backend: str | None = None) -> bool:
         store = self.get_backend(backend)
-        self._detach(store, version, key)
-        try:
+        with Change(self.flights, store, version, key):
             return store.delete(key, version)
-        finally:
-            self._detach(store, version, key)
 
     async def delete_async(self, key: str, version: Version = None, backend: str | None = None) -> bool:
         store = self.get_backend(backend)
-        self._detach(store, version, key)
-        try:
+        async with Change(self.flights, store, version, key):
             return await store.delete_async(key, version)
-        finally:
-            self._detach(store, version, key)
 
     def touch(self, key: str, ttl: Ttl = None, version: Version = None, backend: str | None = None) -> bool:
         store = self.get_backend(backend)
-        self._detach(store, version, key)
-        try:
+        with Change(self.flights, store, version, key):
             return store.touch(key, ttl, version)
-        finally:
-            self._detach(store, version, key)
 
     async def touch_async(self, key: str, ttl: Ttl = None, version: Version = None, backend: str | None = None) -> bool:
         store = self.get_backend(backend)
-        self._detach(store, version, key)
-        try:
+        async with Change(self.flights, store, version, key):
             return await store.touch_async(key, ttl, version)
-        finally:
-            self._detach(store, version, key)
 
     def incr(self, key: str, delta: int = 1, version: Version = None, backend: str | None = None) -> int:
         store = self.get_backend(backend)
-        self._detach(store, version, key)
-        try:
+        with Change(self.flights, store, version, key):
             return store.incr(key, delta, version)
-        finally:
-            self._detach(store, version, key)
 
     async def incr_async(self, key: str, delta: int = 1, version: Version = None, backend: str | None = None) -> int:
         store = self.get_backend(backend)
-        self._detach(store, version, key)
-        try:
+        async with Change(self.flights, store, version, key):
             return await store.incr_async(key, delta, version)
-        finally:
-            self._detach(store, version, key)
 
     def decr(self, key: str, delta: int = 1, version: Version = None, backend: str | None = None) -> int:
         store = self.get_backend(backend)
-        self._detach(store, version, key)
-        try:
+        with Change(self.flights, store, version, key):
             return store.decr(key, delta, version)
-        finally:
-            self._detach(store, version, key)
 
     async def decr_async(self, key: str, delta: int = 1, version: Version = None, backend: str | None = None) -> int:
         store = self.get_backend(backend)
-        self._detach(store, version, key)
-        try:
+        async with Change(self.flights, store, version, key):
             return await store.decr_async(key, delta, version)
-        finally:
-            self._detach(store, version, key)
 
     def set_many(
         self, values: Mapping[str, Any], ttl: Ttl = None, version: Version = None, backend: str | None = None
     ) -> list[str]:
         store = self.get_backend(backend)
-        self._detach(store, version, *values)
-        try:
+        with Change(self.flights, store, version, *values):
             return store.set_many(values, ttl, version)
-        finally:
-            self._detach(store, version, *values)
 
     async def set_many_async(
         self, values: Mapping[str, Any], ttl: Ttl = None, version: Version = None, backend: str | None = None
     ) -> list[str]:
         store = self.get_backend(backend)
-        self._detach(store, version, *values)
-        try:
+        async with Change(self.flights, store, version, *values):
             return await store.set_many_async(values, ttl, version)
-        finally:
-            self._detach(store, version, *values)
 
     def delete_many(self, keys: Iterable[str], version: Version = None, backend: str | None = None) -> int:
         store, keys = self.get_backend(backend), several(keys)
-        self._detach(store, version, *keys)
-        try:
+        with Change(self.flights, store, version, *keys):
             return store.delete_many(keys, version)
-        finally:
-            self._detach(store, version, *keys)
 
     async def delete_many_async(self, keys: Iterable[str], version: Version = None, backend: str | None = None) -> int:
         store, keys = self.get_backend(backend), several(keys)
-        self._detach(store, version, *keys)
-        try:
+        async with Change(self.flights, store, version, *keys):
             return await store.delete_many_async(keys, version)
-        finally:
-            self._detach(store, version, *keys)
 
     def invalidate_url(
         self, url: str, version: Version = None, backend: str | None = None, *, key_prefix: str = ""

@@ -3,12 +3,26 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from asynccache.loading.flights import Flight, Flights
+
+within: ContextVar[tuple[Flight, ...]] = ContextVar("asynccache_within", default=())
+"""The loads that what runs here is part of."""
+
+
+@contextmanager
+def inside(flight: Flight) -> Iterator[None]:
+    """Mark what runs here as part of this load, so that it never waits for itself."""
+    token = within.set((*within.get(), flight))
+    try:
+        yield
+    finally:
+        within.reset(token)
 
 
 @contextmanager

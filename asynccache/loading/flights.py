@@ -36,6 +36,7 @@ class Flight:
         "_outcome",
         "_waiters",
         "doomed",
+        "is_storing",
         "key",
         "thread",
         "waits_for",
@@ -44,6 +45,7 @@ class Flight:
     def __init__(self, flights: Flights, key: Hashable) -> None:
         self.key = key
         self.doomed = False
+        self.is_storing = False
         self.thread = threading.get_ident()
         self.waits_for: list[Flight] = []
         self._loop = _running_loop()
@@ -70,10 +72,18 @@ class Flight:
         self.doomed = True
         self.settle(outcome)
 
-    def when_abandoned(self, abandon: Callable[[], object] | None) -> None:
-        """Call this, in whatever thread, when the last waiter goes away; None: see it through without waiters."""
+    def when_abandoned(self, abandon: Callable[[], object]) -> None:
+        """Call this, in whatever thread, when the last waiter goes away before the value is there."""
         with self._flights.lock:
-            self._abandon = abandon
+            if not self.is_storing:
+                self._abandon = abandon
+
+    def begin_storing(self) -> bool:
+        """Tell whether what was loaded may be stored; from now on it is seen through, even without waiters."""
+        with self._flights.lock:
+            self._abandon = None
+            self.is_storing = not self.doomed
+            return self.is_storing
 
     @property
     def is_stranded(self) -> bool:
@@ -160,7 +170,7 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
 
 
 class Flights:
-    """The loads that are under way in this process, by key; `settled` counts those that were.
+    """The loads that are `under_way` in this process, by key; `settled` counts those that were.
 
     A forked child starts with none.
     """
@@ -168,41 +178,41 @@ class Flights:
     def __init__(self) -> None:
         self.lock = threading.RLock()
         self.settled = 0
-        self._under_way: dict[Hashable, Flight] = {}
+        self.under_way: dict[Hashable, Flight] = {}
         _everyone.add(self)
 
     def __len__(self) -> int:
-        return len(self._under_way)
+        return len(self.under_way)
 
     def join(self, key: Hashable) -> tuple[Flight, bool]:
         """Give the flight of this key, and whether the caller leads it."""
         with self.lock:
-            found = self._under_way.get(key)
+            found = self.under_way.get(key)
             if found is not None and not found.is_stranded:
                 return found, False
-            flight = self._under_way[key] = Flight(self, key)
+            flight = self.under_way[key] = Flight(self, key)
         if found is not None:
             found.break_off(GONE)
         return flight, True
 
-    def detach(self, key: Hashable) -> None:
+    def detach(self, key: Hashable) -> Flight | None:
         """Keep what this flight loads from being stored and let later callers start afresh: its key has changed."""
-        if key in self._under_way:
-            with self.lock:
-                flight = self._under_way.pop(key, None)
-                if flight is not None:
-                    flight.doomed = True
+        with self.lock:
+            flight = self.under_way.pop(key, None)
+            if flight is not None:
+                flight.doomed = True
+            return flight
 
     def forget(self, flight: Flight) -> None:
         """Take a flight off the table, if it is still there."""
-        if self._under_way.get(flight.key) is flight:
-            del self._under_way[flight.key]
+        if self.under_way.get(flight.key) is flight:
+            del self.under_way[flight.key]
 
     def led_here(self) -> tuple[Flight, ...]:
         """Give the flights that were begun in this thread."""
         here = threading.get_ident()
         with self.lock:
-            return tuple(flight for flight in self._under_way.values() if flight.thread == here)
+            return tuple(flight for flight in self.under_way.values() if flight.thread == here)
 
 
 _everyone: WeakSet[Flights] = WeakSet()

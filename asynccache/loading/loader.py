@@ -11,8 +11,7 @@ import asyncio
 import logging
 import random
 import time
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from inspect import isawaitable, iscoroutine, iscoroutinefunction
@@ -21,12 +20,12 @@ from typing import TYPE_CHECKING, Any
 from asynccache.core.events import Hit, Loaded, LoadFailed, Miss
 from asynccache.core.policy import CachePolicy, lifetime
 from asynccache.errors import BackendUnavailableError, SerializationError
-from asynccache.loading.circles import waiting
+from asynccache.loading.circles import inside, waiting, within
 from asynccache.loading.outcomes import GONE, Failed, Gone, Landed
 from asynccache.plan.io import BLOCKING, LOOP, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Hashable, Iterator
+    from collections.abc import Callable, Coroutine, Hashable
 
     from asynccache.core.entry import Entry
     from asynccache.loading.flights import Flight, Flights
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
     from asynccache.plan.io import IO
 
 logger = logging.getLogger(__name__)
-_within: ContextVar[tuple[Flight, ...]] = ContextVar("asynccache_within", default=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +76,7 @@ class Loader:
             flight, leads = self._flights.join(load.flight_key)
             if leads:
                 return self._lead(flight, load, look_again=self._flights.settled != settled)
-            stuck = (*_within.get(), *self._flights.led_here())
+            stuck = (*within.get(), *self._flights.led_here())
             with waiting(self._flights, stuck, flight) as ends:
                 if not ends:
                     return _plain(load.factory())
@@ -97,7 +95,7 @@ class Loader:
             flight, leads = self._flights.join(load.flight_key)
             if leads:
                 self._launch(flight, load, look_again=self._flights.settled != settled)
-            with waiting(self._flights, _within.get(), flight) as ends:
+            with waiting(self._flights, within.get(), flight) as ends:
                 if not ends:
                     return await _awaited(load.factory())
                 outcome = await flight.wait()
@@ -132,14 +130,14 @@ class Loader:
     def _lead(self, flight: Flight, load: Load, *, look_again: bool) -> Any:
         outcome: Outcome = GONE
         try:
-            with _inside(flight):
+            with inside(flight):
                 outcome = run(self._outcome(BLOCKING, flight, load, look_again=look_again))
         finally:
             flight.settle(outcome)
         return outcome.for_leader()
 
     def _launch(self, flight: Flight, load: Load, *, look_again: bool) -> None:
-        with _inside(flight):
+        with inside(flight):
             task = asyncio.create_task(
                 self._outcome(LOOP, flight, load, look_again=look_again), name=f"asynccache load {load.key!r:.80}"
             )
@@ -165,7 +163,6 @@ class Loader:
                 return Landed(entry.value, load.backend.replicas(entry.value))
             made = load.factory()
             value = _plain(made) if io is BLOCKING else await _awaited(made)
-            flight.when_abandoned(None)
             await self._store(io, flight, load, value)
             outcome = Landed(value, _replicas(load, value))
         except Exception as error:  # noqa: BLE001  # it is handed to every caller
@@ -177,7 +174,7 @@ class Loader:
     async def _store(self, io: IO, flight: Flight, load: Load, value: Any) -> None:
         backend = load.backend
         ttl = lifetime(load.policy, value, default=backend.default_ttl, luck=random.random())
-        if ttl is None or flight.doomed:
+        if not flight.begin_storing() or ttl is None:
             return
         await _survived(load, backend.write(io, load.key, value, ttl, load.version))
         if flight.doomed:
@@ -231,13 +228,3 @@ def _plain(made: Any) -> Any:
 
 async def _awaited(made: Any) -> Any:
     return await made if isawaitable(made) else made
-
-
-@contextmanager
-def _inside(flight: Flight) -> Iterator[None]:
-    """Mark what runs here as part of this load, so that it never waits for itself."""
-    token = _within.set((*_within.get(), flight))
-    try:
-        yield
-    finally:
-        _within.reset(token)

@@ -466,8 +466,11 @@ async def test_a_change_while_the_value_is_being_written_wins():
     backend.writing.clear()
     loading = asyncio.create_task(cache.get_or_set_async("key", lambda: "stale"))
     await asyncio.sleep(0.01)
-    await cache.delete_async("key")
+    deleting = asyncio.create_task(cache.delete_async("key"))
+    await asyncio.sleep(0.01)
     backend.writing.set()
+    await deleting
+    assert await cache.get_async("key") is None, "nobody sees it after the change"
     assert await loading == "stale"
     assert not await cache.has_key_async("key")
 
@@ -486,9 +489,27 @@ async def test_a_change_wins_over_a_write_of_which_nobody_knows_whether_it_arriv
     backend.writing.clear()
     loading = asyncio.create_task(cache.get_or_set_async("key", lambda: "stale"))
     await asyncio.sleep(0.01)
-    await cache.delete_async("key")
+    deleting = asyncio.create_task(cache.delete_async("key"))
+    await asyncio.sleep(0.01)
     backend.writing.set()
+    await deleting
+    assert backend.entries == {}
     assert await loading == "stale"
+    assert backend.entries == {}
+
+
+async def test_a_change_by_the_load_itself_does_not_wait_for_itself():
+    class Changing(GatedBackend):
+        async def _store(self, io, key, raw, ttl):
+            await super()._store(io, key, raw, ttl)
+            await io.twin(cache.delete, cache.delete_async, "key")
+            return True
+
+    backend = Changing()
+    cache = CacheService(default=backend)
+    assert cache.get_or_set("key", lambda: "stale") == "stale"
+    async with asyncio.timeout(5):
+        assert await cache.get_or_set_async("key", lambda: "stale") == "stale"
     assert backend.entries == {}
 
 
