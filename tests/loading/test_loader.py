@@ -468,6 +468,7 @@ async def test_a_change_while_the_value_is_being_written_wins():
     await asyncio.sleep(0.01)
     deleting = asyncio.create_task(cache.delete_async("key"))
     await asyncio.sleep(0.01)
+    assert not deleting.done()
     backend.writing.set()
     await deleting
     assert await cache.get_async("key") is None, "nobody sees it after the change"
@@ -491,6 +492,7 @@ async def test_a_change_wins_over_a_write_of_which_nobody_knows_whether_it_arriv
     await asyncio.sleep(0.01)
     deleting = asyncio.create_task(cache.delete_async("key"))
     await asyncio.sleep(0.01)
+    assert not deleting.done()
     backend.writing.set()
     await deleting
     assert backend.entries == {}
