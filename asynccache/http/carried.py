@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from starlette.authentication import AuthCredentials
+
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
 
@@ -11,12 +13,19 @@ if TYPE_CHECKING:
 
 
 def carries_user(scope: Scope) -> bool:
-    """Tell whether somebody is logged in; in doubt, yes."""
-    if "user" not in scope:
-        return False
+    """Tell whether somebody is logged in; in doubt, yes.
+
+    Credentials of Starlette's own class are watched, and so say nothing by being there.
+    """
+    if "user" in scope and _is_somebody(scope["user"]):
+        return True
+    return "auth" in scope and type(scope["auth"]) is not AuthCredentials and _is_somebody(scope["auth"])
+
+
+def _is_somebody(login: Any) -> bool:
     try:
-        return bool(scope["user"].is_authenticated)
-    except (AttributeError, NotImplementedError):
+        return bool(getattr(login, "is_authenticated", login))
+    except (NotImplementedError, TypeError, ValueError):
         return True
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Protocol
 
-from starlette.authentication import AuthCredentials, SimpleUser
-
 
 class Watcher(Protocol):
     """Who is told."""
@@ -16,6 +14,9 @@ class Watcher(Protocol):
 
     def asked_all(self) -> None:
         """Note that the headers were gone through."""
+
+    def iterated(self) -> None:
+        """Note that somebody begins to go through the headers."""
 
     def value_read(self) -> None:
         """Note that the first header's value was looked at."""
@@ -44,6 +45,10 @@ class Name(bytes):
     def __ne__(self, other: object) -> bool:
         return not self == other
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        self.watcher.asked_all()
+        return bytes, (bytes.__bytes__(self),)
+
     __hash__ = bytes.__hash__
 
 
@@ -53,12 +58,45 @@ class Value(bytes):
     watcher: Watcher
     __hash__ = bytes.__hash__
 
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        self.watcher.value_read()
+        return bytes, (bytes.__bytes__(self),)
 
-class Client(tuple[Any, ...]):  # noqa: SLOT001  # a tuple cannot have slots of its own
-    """The client's address."""
+
+class Pairs(list[Any]):
+    """The headers: whoever goes through them and does not look at the first is after others without naming them."""
 
     watcher: Watcher
-    __hash__ = tuple.__hash__
+
+    def __iter__(self) -> Any:
+        self.watcher.iterated()
+        return list.__iter__(self)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        self.watcher.asked_all()
+        return list, (list(list.__iter__(self)),)
+
+
+class Text(str):
+    """A text within the address, which tells when C code formats it: `%` asks a tuple's items, not the tuple."""
+
+    __slots__ = ("watcher",)
+    watcher: Watcher
+
+    def __str__(self) -> str:
+        self.watcher.read("client")
+        return str.__str__(self)
+
+
+class Client(tuple[Any, ...]):  # noqa: SLOT001  # a tuple cannot have slots of its own
+    """The client's address; what it gives away is `plain`."""
+
+    watcher: Watcher
+    plain: tuple[Any, ...]
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        self.watcher.read("client")
+        return tuple, (self.plain,)
 
 
 class State(dict[Any, Any]):
@@ -69,6 +107,10 @@ class State(dict[Any, Any]):
     def __setitem__(self, key: Any, value: Any) -> None:
         self.watcher.state_written(key)
         dict.__setitem__(self, key, value)
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        self.watcher.state_read(None)
+        return dict, (), None, None, iter(list(dict.items(self)))
 
 
 def _telling(base: type, method: str, tell: Callable[[Any], None]) -> Callable[..., Any]:
@@ -91,76 +133,47 @@ def _keyed(base: type, method: str, tell: Callable[[Any, Any], None]) -> Callabl
     return told
 
 
-def _teach(disguise: type, base: type, methods: str, tell: Callable[[Any], None]) -> None:
+def teach(disguise: type, base: type, methods: str, tell: Callable[[Any], None]) -> None:
+    """Let these methods of a disguise tell that they were called, and do what they do in the base."""
     for method in methods.split():
         setattr(disguise, method, _telling(base, method, tell))
 
 
-_BYTES = (
-    "decode lower upper title startswith endswith split rsplit partition rpartition strip lstrip rstrip replace find "
-    "index join hex __getitem__ __iter__ __contains__ __lt__ __le__ __gt__ __ge__ __add__ __hash__ __repr__ __str__"
+def _of_plain(method: str) -> Callable[..., Any]:
+    original = getattr(tuple, method)
+
+    def told(self: Client, *args: Any) -> Any:
+        self.watcher.read("client")
+        return original(self.plain, *args)
+
+    return told
+
+
+_TEXT = frozenset(name for name in vars(bytes) if not name.startswith("_")) - {"fromhex", "maketrans"}
+_BYTES = " ".join(_TEXT) + (
+    " __getitem__ __iter__ __contains__ __lt__ __le__ __gt__ __ge__ __add__ __mul__ __rmul__ __mod__ __hash__ __repr__"
+    " __str__ __bytes__ __len__"
 )
-_teach(Name, bytes, _BYTES, lambda name: name.watcher.asked_all())
-_teach(Value, bytes, f"{_BYTES} __eq__ __ne__ __len__", lambda value: value.watcher.value_read())
-_teach(
-    Client,
-    tuple,
-    "__getitem__ __iter__ __contains__ __eq__ __ne__ __hash__ __repr__ index count __add__",
-    lambda client: client.watcher.read("client"),
+teach(Name, bytes, _BYTES, lambda name: name.watcher.asked_all())
+teach(Value, bytes, f"{_BYTES} __eq__ __ne__", lambda value: value.watcher.value_read())
+teach(
+    Pairs,
+    list,
+    "__getitem__ __reversed__ __contains__ __add__ __mul__ __rmul__ __repr__ copy count index pop sort reverse",
+    lambda pairs: pairs.watcher.asked_all(),
 )
-_teach(
+Pairs.__radd__ = lambda pairs, other: [*other, *pairs.copy()]  # type: ignore[attr-defined]  # a list has none
+_TUPLE = (
+    "__getitem__ __iter__ __contains__ __eq__ __ne__ __lt__ __le__ __gt__ __ge__ __hash__ __repr__ __add__ __mul__ "
+    "__rmul__ index count"
+)
+for _method in _TUPLE.split():
+    setattr(Client, _method, _of_plain(_method))
+teach(
     State,
     dict,
-    "keys values items __iter__ __len__ copy __repr__ __eq__ __or__ popitem",
+    "keys values items __iter__ __reversed__ __len__ copy __repr__ __eq__ __ne__ __or__ __ror__ popitem",
     lambda state: state.watcher.state_read(None),
 )
 for _method in ("__getitem__", "get", "__contains__", "pop", "setdefault"):
     setattr(State, _method, _keyed(dict, _method, lambda state, key: state.watcher.state_read(key)))
-
-_SESSION = (
-    "__getitem__ get __contains__ __iter__ __len__ keys values items pop popitem setdefault copy __eq__ __or__ "
-    "__repr__ __setitem__ __delitem__ update clear __ior__ mark_accessed mark_modified"
-)
-_sessions: dict[type, type] = {}
-
-
-def session_disguise(kind: type) -> type:
-    """Give a subclass of a kind of session whose methods tell that they were called."""
-    try:
-        return _sessions[kind]
-    except KeyError:
-        disguise = type(kind.__name__, (kind,), {"__hash__": None})
-        present = " ".join(method for method in _SESSION.split() if hasattr(kind, method))
-        _teach(disguise, kind, present, lambda session: session.__dict__["_watcher"].read("session"))
-        _sessions[kind] = disguise
-        return disguise
-
-
-class _Credentials(AuthCredentials):
-    def __getattribute__(self, name: str) -> Any:
-        return _looked_at(self, name, "auth")
-
-
-class _User(SimpleUser):
-    def __getattribute__(self, name: str) -> Any:
-        return _looked_at(self, name, "user")
-
-
-_logins: dict[type, type] = {AuthCredentials: _Credentials, SimpleUser: _User}
-
-
-def login_disguise(login: Any, watcher: Watcher) -> Any:
-    """Give a stand-in for Starlette's own credentials and user; classes of others stay themselves."""
-    disguise = _logins.get(type(login))
-    if disguise is None:
-        return login
-    stand_in: Any = object.__new__(disguise)
-    stand_in.__dict__.update(login.__dict__, _watcher=watcher)
-    return stand_in
-
-
-def _looked_at(login: Any, name: str, what: str) -> Any:
-    own = object.__getattribute__(login, "__dict__")
-    if not name.startswith("__"):
-        own["_watcher"].read(what)
-    return object.__getattribute__(login, name)

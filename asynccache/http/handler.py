@@ -12,11 +12,11 @@ from asynccache.core.page_keys import SAFE_METHODS, digest, prefixed
 from asynccache.errors import ConfigurationError
 from asynccache.http.ask import NOTED, Ask, Keys, values_of
 from asynccache.http.current import SCOPE_KEY, installed
-from asynccache.http.disguises import Name
+from asynccache.http.disguises import Name, Pairs
 from asynccache.http.reads import Reads, is_watched
 from asynccache.http.recorder import Recorder
 from asynccache.http.replay import Replay
-from asynccache.http.snapshot import SHARED, Snapshot, Spec
+from asynccache.http.snapshot import NOBODY, SHARED, Snapshot, Spec
 from asynccache.http.variants import variant_of
 from asynccache.http.visit import BYPASS, Call, Visit
 
@@ -67,14 +67,17 @@ class Handler:
         if type(stored) is not Snapshot:
             return None
         record = stored.record
-        if record.values != values or record.conditions & ~SHARED or record.owner != owner:
+        if record.values != values or record.owner != owner:
+            return None
+        conditions = record.conditions & ~SHARED
+        if conditions and (conditions & ~NOBODY or "user" in scope or "auth" in scope or "session" in scope):
             return None
         return Replay(record.status, stored.pairs(backend.clock()), stored.body)
 
     def _known(self, scope: Scope) -> tuple[str, Owner] | None:
         """Give the key and the owner of a plain GET that came before."""
         headers = scope["headers"]
-        if not self._is_plain or not headers or type(headers[0][0]) is Name:
+        if not self._is_plain or not headers or type(headers) is Pairs or type(headers[0][0]) is Name:
             return None
         host = None
         for name, value in headers:

@@ -1,8 +1,9 @@
 """Seeing what a handler reads of its request, from the scope it is given: header names, and whose identity.
 
 Only what is in the scope is exchanged, in place and for the time of one call, so that all who hold the scope see the
-same. Two reads cannot be seen, so that carrying is reading: who the user is, and sessions of a kind that cannot be
-disguised. While messages go outwards nothing counts: middleware reads, too.
+same. Where reading cannot be seen, carrying is reading: who the user is, credentials that are not Starlette's, and
+sessions that are not told when somebody asks for them. While messages go outwards nothing counts: middleware reads,
+too.
 """
 
 from __future__ import annotations
@@ -10,8 +11,11 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from starlette.datastructures import Headers
+
 from asynccache.http.carried import carries_user, has_session
-from asynccache.http.disguises import Client, Name, State, Value, login_disguise, session_disguise
+from asynccache.http.disguises import Client, Name, Pairs, State, Text, Value
+from asynccache.http.personal import disguise_session, login_disguise, undisguise_session
 from asynccache.http.rules import Seen
 from asynccache.http.snapshot import EMPTY_SESSION, NO_RANGE, NO_USER
 
@@ -33,7 +37,8 @@ CARRIED_USER = "a logged-in user"
 
 def is_watched(scope: Scope) -> bool:
     """Tell whether somebody sees already what is read of this scope."""
-    return bool(scope["headers"]) and type(scope["headers"][0][0]) is Name
+    headers = scope["headers"]
+    return type(headers) is Pairs or (bool(headers) and type(headers[0][0]) is Name)
 
 
 class Reads:
@@ -54,10 +59,12 @@ class Reads:
         self._identity: set[str] = set()
         self._own_state: set[object] = set()
         self._granted = 0
+        self._unlooked = 0
+        self._session_is_seen = True
         self._seen: Seen | None = None
         self._before = {key: scope.get(key, _ABSENT) for key in _EXCHANGED}
         self._stand_ins: dict[str, Any] = {}
-        self._session_was_empty = not has_session(scope)
+        self._had_session = has_session(scope)
         self._carries_user = carries_user(scope)
         self.active = True
         self._forget_cached()
@@ -71,12 +78,19 @@ class Reads:
             self._seen = None
             self._names.add(name.lower())
             self._granted += found
+            self._unlooked -= self._unlooked > 0
 
     def asked_all(self) -> None:
         """Note that the headers were gone through."""
         if self.active:
             self._seen = None
             self._everything = True
+
+    def iterated(self) -> None:
+        """Note that somebody begins to go through the headers, who will look at the first or means to pass it by."""
+        if self.active:
+            self._seen = None
+            self._unlooked += 1
 
     def value_read(self) -> None:
         """Note a look at the first value, which is in order as often as its name was found."""
@@ -122,12 +136,13 @@ class Reads:
 
     def _sum_up(self) -> Seen:
         identity = {_IDENTITY[name] for name in self._names if name in _IDENTITY} | self._identity
-        if self._everything:
+        everything = self._everything or self._unlooked > 0
+        if everything:
             identity.add("cookie")
-        if self._scope.get("session", _ABSENT) is not self._stand_ins.get("session", self._before["session"]):
-            identity.add("session")
-        if self._session_was_empty and not self._has_session():
+        if not self._had_session and not self._has_session():
             identity.discard("session")
+        elif not self._session_is_seen or self._scope.get("session") is not self._stand_ins.get("session"):
+            identity.add("session")
         if self._carries_user:
             identity.add(CARRIED_USER)
         plain = self._names - _KEYED - _CONDITIONAL - _IDENTITY.keys()
@@ -135,7 +150,7 @@ class Reads:
         conditional = self._names & carried & _CONDITIONAL
         if self._scope["method"] == "GET" and getattr(self._request, "__dict__", {}).get("_body"):
             conditional.add(b"content-length")
-        return Seen(frozenset(plain), self._everything, frozenset(identity), frozenset(conditional))
+        return Seen(frozenset(plain), everything, frozenset(identity), frozenset(conditional))
 
     def spoken(self) -> frozenset[str]:
         """Tell whose identity was read, whatever came of it: what a key callback thereby speaks for."""
@@ -143,9 +158,12 @@ class Reads:
         return frozenset(found | {CARRIED_USER} if "user" in found else found)
 
     def conditions(self) -> int:
-        """Tell what must hold of other requests that the same response answers, as far as nothing speaks for it."""
-        found = EMPTY_SESSION if "session" in self._identity else 0
-        found |= NO_USER if "user" in self._scope else 0
+        """Tell what must hold of other requests that the same response answers, as far as nothing speaks for it.
+
+        That nobody was logged in may have been read as well, and where no session was, that there was none.
+        """
+        unseen = "session" not in self._scope or not self._session_is_seen
+        found = NO_USER | (EMPTY_SESSION if unseen or "session" in self._identity else 0)
         return found | (NO_RANGE if b"range" in self._names else 0)
 
     def _has_session(self) -> bool:
@@ -169,32 +187,28 @@ class Reads:
 
     def _disguise(self) -> None:
         before = self._before
-        headers = list(before["headers"])
-        first = headers[0] if headers else (b"", b"")
-        headers[:1] = [(self._told(Name(first[0])), self._told(Value(first[1])))]
-        self._stand_ins["headers"] = headers
+        self._stand_ins["headers"] = self._disguised_headers(list(before["headers"]))
         self._stand_ins["state"] = self._told(State({} if before["state"] is _ABSENT else before["state"]))
         if before["client"] is not _ABSENT and before["client"] is not None:
-            self._stand_ins["client"] = self._told(Client(before["client"]))
+            self._stand_ins["client"] = self._disguised_client(tuple(before["client"]))
         for key in ("auth", "user"):
             if before[key] is not _ABSENT:
                 self._stand_ins[key] = login_disguise(before[key], self)
         if before["session"] is not _ABSENT:
-            self._stand_ins["session"] = self._disguised_session(before["session"])
+            self._stand_ins["session"], self._session_is_seen = disguise_session(before["session"], self)
         self._scope.update(self._stand_ins)
 
-    def _disguised_session(self, session: Any) -> Any:
-        try:
-            disguise = session_disguise(type(session))
-            if type(session) is dict:
-                session = disguise(session)
-                session.__dict__["_watcher"] = self
-            else:
-                session.__dict__["_watcher"] = self
-                session.__class__ = disguise
-        except (TypeError, AttributeError):
-            self._identity.add("session")  # it cannot be seen: carrying is reading
-        return session
+    def _disguised_headers(self, headers: list[Any]) -> Pairs:
+        first = headers[0] if headers else (b"", b"")
+        pairs: Pairs = self._told(Pairs([(self._told(Name(first[0])), self._told(Value(first[1]))), *headers[1:]]))
+        if hasattr(self._request, "__dict__"):
+            self._request.__dict__["_headers"] = Headers(raw=pairs)  # made by Starlette it would hold a plain list
+        return pairs
+
+    def _disguised_client(self, client: tuple[Any, ...]) -> Client:
+        stand_in = Client([self._told(Text(item)) if type(item) is str else item for item in client])
+        stand_in.plain = client
+        return self._told(stand_in)  # type: ignore[no-any-return]
 
     def _told(self, stand_in: Any) -> Any:
         stand_in.watcher = self
@@ -207,7 +221,7 @@ class Reads:
         self.active = False
         self._publish()
         before, self._before = self._before, {}
-        _undisguise(before["session"])
+        undisguise_session(before["session"])
         for key, stand_in in self._stand_ins.items():
             if key == "headers" or self._scope.get(key) is stand_in:
                 self._put_back(key, before[key])
@@ -232,9 +246,3 @@ class Reads:
         kept = getattr(self._request, "__dict__", {})
         for name in _CACHED_BY_STARLETTE:
             kept.pop(name, None)
-
-
-def _undisguise(session: Any) -> None:
-    if "_watcher" in getattr(session, "__dict__", ()):
-        session.__class__ = type(session).__mro__[1]
-        del session.__dict__["_watcher"]
