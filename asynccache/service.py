@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from asynccache.core.keys import several
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from asynccache.model import Version
 
 T = TypeVar("T")
-_PLAIN_POLICY = CachePolicy()
 
 
 class CacheService(NamedBackends, ICacheService):
@@ -187,7 +185,7 @@ class CacheService(NamedBackends, ICacheService):
         *,
         policy: CachePolicy | None = None,
     ) -> T:
-        load = Load(self.get_backend(backend), key, factory, _merged(policy, ttl), version)
+        load = Load(self.get_backend(backend), key, factory, ttl, policy, version)
         return self._loader.get(load)  # type: ignore[no-any-return]  # what the factory made, or what equals it
 
     @overload
@@ -224,11 +222,5 @@ class CacheService(NamedBackends, ICacheService):
         *,
         policy: CachePolicy | None = None,
     ) -> Any:
-        load = Load(self.get_backend(backend), key, factory, _merged(policy, ttl), version)
+        load = Load(self.get_backend(backend), key, factory, ttl, policy, version)
         return await self._loader.get_async(load)
-
-
-def _merged(policy: CachePolicy | None, ttl: Ttl) -> CachePolicy:
-    if ttl is None:
-        return policy or _PLAIN_POLICY
-    return dataclasses.replace(policy or _PLAIN_POLICY, ttl=ttl)

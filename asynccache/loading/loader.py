@@ -12,7 +12,7 @@ import logging
 import random
 import time
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from inspect import isawaitable, iscoroutine, iscoroutinefunction
 from typing import TYPE_CHECKING, Any
@@ -28,12 +28,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Hashable
 
     from asynccache.core.entry import Entry
+    from asynccache.core.lifetime import Ttl
     from asynccache.loading.flights import Flight, Flights
     from asynccache.loading.outcomes import Outcome
     from asynccache.model import BaseCacheBackend, Version
     from asynccache.plan.io import IO
 
 logger = logging.getLogger(__name__)
+_PLAIN_POLICY = CachePolicy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +45,19 @@ class Load:
     backend: BaseCacheBackend
     key: str
     factory: Callable[[], Any]
-    policy: CachePolicy
-    version: Version = None
+    ttl: Ttl
+    policy: CachePolicy | None
+    version: Version
 
     @property
     def flight_key(self) -> Hashable:
         """Give what this load is known by in this process."""
         return self.backend.flight_key(self.key, self.version)
+
+    def merged_policy(self) -> CachePolicy:
+        """Give the policy, in which an explicit ttl beats its own; wrong ones raise."""
+        policy = self.policy or _PLAIN_POLICY
+        return policy if self.ttl is None else replace(policy, ttl=self.ttl)
 
 
 class Loader:
@@ -161,9 +169,10 @@ class Loader:
             entry = await self._look(io, load) if look_again else None
             if entry is not None:
                 return Landed(entry.value, load.backend.replicas(entry.value))
+            policy = load.merged_policy()
             made = load.factory()
             value = _plain(made) if io is BLOCKING else await _awaited(made)
-            await self._store(io, flight, load, value)
+            await self._store(io, flight, load, policy, value)
             outcome = Landed(value, _replicas(load, value))
         except Exception as error:  # noqa: BLE001  # it is handed to every caller
             load.backend.tell(LoadFailed(load.backend.name, load.key, error))
@@ -171,9 +180,9 @@ class Loader:
         load.backend.tell(Loaded(load.backend.name, load.key, time.monotonic() - started))
         return outcome
 
-    async def _store(self, io: IO, flight: Flight, load: Load, value: Any) -> None:
+    async def _store(self, io: IO, flight: Flight, load: Load, policy: CachePolicy, value: Any) -> None:
         backend = load.backend
-        ttl = lifetime(load.policy, value, default=backend.default_ttl, luck=random.random())
+        ttl = lifetime(policy, value, default=backend.default_ttl, luck=random.random())
         if not flight.begin_storing() or ttl is None:
             return
         await _survived(load, backend.write(io, load.key, value, ttl, load.version))

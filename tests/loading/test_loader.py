@@ -332,6 +332,15 @@ async def test_a_factory_is_a_function_and_not_what_it_returns(cache):
         await cache.get_or_set_async("key", Source().load_async())
 
 
+async def test_a_ttl_that_is_none_raises_before_the_factory_is_called(cache):
+    source = Source(seconds=0)
+    with pytest.raises(TypeError, match="a ttl is"):
+        cache.get_or_set("key", source.load, "60")
+    with pytest.raises(ValueError, match="NaN"):
+        await cache.get_or_set_async("key", source.load_async, float("nan"))
+    assert source.calls == 0
+
+
 async def test_a_load_whose_loop_ends_is_taken_over(cache):
     started = threading.Event()
 
