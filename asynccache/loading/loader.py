@@ -117,11 +117,14 @@ class Loader:
     async def aclose(self) -> None:
         """Cancel the loads that run on this loop, and the callers on it that wait for them."""
         loop = asyncio.get_running_loop()
-        self._tasks = {task: flight for task, flight in self._tasks.items() if not task.get_loop().is_closed()}
-        mine = {task: flight for task, flight in self._tasks.items() if task.get_loop() is loop}
-        for task, flight in mine.items():
-            flight.break_off(Gone(closed_on=loop))
-            task.cancel()
+        mine = []
+        for task, flight in list(self._tasks.items()):  # a copy: other loops go on
+            if task.get_loop() is loop:
+                flight.break_off(Gone(closed_on=loop))
+                task.cancel()
+                mine.append(task)
+            elif task.get_loop().is_closed():
+                self._tasks.pop(task, None)
         await asyncio.gather(*mine, return_exceptions=True)
 
     async def _look(self, io: IO, load: Load) -> Entry | None:
@@ -168,7 +171,7 @@ class Loader:
         try:
             entry = await self._look(io, load) if look_again else None
             if entry is not None:
-                return Landed(entry.value, load.backend.replicas(entry.value))
+                return Landed(entry.value, _replicas(load, entry.value))
             policy = load.merged_policy()
             made = load.factory()
             value = _plain(made) if io is BLOCKING else await _awaited(made)
@@ -217,7 +220,7 @@ def _replicas(load: Load, value: Any) -> Callable[[], Any]:
     try:
         return load.backend.replicas(value)
     except SerializationError:
-        return lambda: value  # the policy's condition kept it from being stored: there is only this one
+        return lambda: value  # it was not stored, as the policy wanted it, so there is only this one
 
 
 def _check(factory: object) -> None:
