@@ -12,9 +12,9 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from asynccache.http.ask import values_of
-from asynccache.http.headers import Pair, end_to_end, joined, lowered, split_list, weak_etag
+from asynccache.http.headers import Pair, age_of, end_to_end, joined, lowered, split_list, weak_etag
 from asynccache.http.mark import busy
-from asynccache.http.rules import Allowed, Refusal, Then, judge, too_long
+from asynccache.http.rules import CONDITIONAL_STATUSES, Allowed, Refusal, Then, judge, too_long
 from asynccache.http.snapshot import Record
 
 if TYPE_CHECKING:
@@ -130,8 +130,9 @@ class Tee:
             self._label += b"; stored"
 
     def _record(self, mark: Mark, body: bytes) -> Record:
-        headers = with_vary(end_to_end(self._pairs), self._names)
-        own = self._status != 200 or any(name == b"etag" for name, _ in headers)
+        kept = tuple(pair for pair in end_to_end(self._pairs) if pair[0] != b"age")
+        headers = with_vary(kept, self._names)
+        own = self._status not in CONDITIONAL_STATUSES or any(name == b"etag" for name, _ in headers)
         return Record(
             status=self._status,
             headers=headers,
@@ -141,7 +142,7 @@ class Tee:
             values=values_of(mark.ask.headers, self._names),
             conditions=mark.conditions(self._allowed),
             etag=b"" if own else weak_etag(body),
-            stored_at=mark.now(),
+            stored_at=mark.now() - age_of(self._pairs),
             received=time.time(),
         )
 

@@ -14,6 +14,7 @@ Pair = tuple[bytes, bytes]
 _QUOTED = re.compile(rb'=\s*"(?:[^"\\]|\\.)*"(?=\s*(?:,|$))', re.DOTALL)
 _DIRECTIVE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9a-z]+)(?:\s*=\s*[^\s,;]*)?")
 _ENTITY_TAG = re.compile(rb'(?:W/)?("[^"]*")')
+_OLDEST = 2**31
 _HOP_BY_HOP = frozenset({
     b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade",
     b"proxy-authenticate", b"proxy-authentication-info", b"proxy-authorization",
@@ -88,6 +89,16 @@ def end_to_end(headers: Iterable[Pair]) -> tuple[Pair, ...]:
 def lowered(headers: Iterable[Iterable[bytes]]) -> list[Pair]:
     """Give the pairs of an ASGI message with lower-case names, whatever the application sent."""
     return [(bytes(name).lower(), bytes(value)) for name, value in headers]
+
+
+def age_of(headers: Iterable[Pair]) -> int:
+    """Give the seconds that a response was old when it came: the first member of its Age; 0 for none that is valid."""
+    line = next((value for name, value in headers if name == b"age"), b"")
+    first = line.partition(b",")[0].strip()
+    if not first.isdigit():
+        return 0
+    digits = first.lstrip(b"0")
+    return min(int(digits or b"0"), _OLDEST) if len(digits) <= 10 else _OLDEST  # RFC 9111 1.2.2
 
 
 def weak_etag(body: bytes) -> bytes:

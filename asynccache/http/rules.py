@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _FORBIDDING = frozenset({b"no-store", b"private", b"no-cache"})
 _SHARING = frozenset({b"public", b"s-maxage", b"must-revalidate"})  # RFC 9111 3.5
 _PASSING_STATUSES = frozenset({206, 304, 412, 416})
+CONDITIONAL_STATUSES = frozenset({200, 203})  # of the 2xx that RFC 9110 13.2.1 means, those with a representation
 GUARDS = frozenset({"auth", "user", "authorization"})
 NOT_MODIFIED_FIELDS = frozenset({
     b"etag", b"date", b"cache-control", b"content-location", b"expires", b"vary",
@@ -132,9 +133,9 @@ def _advice(private: frozenset[str], settings: CacheSettings) -> str:
 
 
 def not_modified(snapshot: Snapshot, if_none_match: bytes | None, if_modified_since: bytes | None) -> bool:
-    """Tell whether a stored 200 answers a conditional GET or HEAD by 304 (RFC 9110 13.2.2)."""
+    """Tell whether a stored page answers a conditional GET or HEAD by 304 (RFC 9110 13.2.2)."""
     record = snapshot.record
-    if record.status != 200:
+    if record.status not in CONDITIONAL_STATUSES:
         return False
     if if_none_match is not None:
         return matches_etag(if_none_match, joined(b"etag", snapshot.fields) or b"")

@@ -26,8 +26,8 @@ SHARED = 8  # the response allows answering requests that carry Authorization (R
 class Record(msgspec.Struct, frozen=True, array_like=True, tag="page"):
     """A response as it is stored, with all that a request must share to be answered by it.
 
-    `etag` is one that we made, where the response had none. `stored_at` is by the backend's clock, `received` by the
-    world's, for conditional requests.
+    `etag` is one that we made, where the response had none. `stored_at` is by the backend's clock, and as much earlier
+    as the response's own Age says; `received` is by the world's, for conditional requests.
     """
 
     status: Annotated[int, Meta(ge=200, lt=500)]

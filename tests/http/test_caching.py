@@ -63,6 +63,30 @@ def test_a_hit_has_a_weak_etag_and_an_age_by_the_backends_clock():
     assert not is_hit(client.get("/"))
 
 
+@pytest.mark.parametrize(
+    ("lines", "at_first"), [(["100"], 100), (["100, 7"], 100), (["100", "7"], 100), (["x"], 0), (["-1"], 0)]
+)
+def test_the_age_that_a_response_came_with_counts(lines, at_first):
+    def make(request):
+        response = PlainTextResponse("x")
+        response.raw_headers += [(b"age", line.encode()) for line in lines]
+        return response
+
+    clock = FakeClock()
+    client = client_of(counting(make), backend=LocalMemCacheBackend(clock=clock))
+    client.get("/")
+    clock.advance(5)
+    assert client.get("/").headers.get_list("age") == [str(at_first + 5)]
+
+
+@pytest.mark.parametrize("status", [200, 203])
+def test_pages_have_an_etag_of_ours_and_answer_conditions(status):
+    client = client_of(counting(lambda request: PlainTextResponse("x", status)))
+    client.get("/")
+    etag = client.get("/").headers["etag"]
+    assert client.get("/", headers={"If-None-Match": etag}).status_code == 304
+
+
 def test_an_etag_of_the_handlers_own_stays():
     client = client_of(counting(lambda request: PlainTextResponse("x", headers={"ETag": '"mine"'})))
     client.get("/")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from asynccache.http.headers import end_to_end, matches_etag, permissions, restrictions, vary_names, weak_etag
+from asynccache.http.headers import age_of, end_to_end, matches_etag, permissions, restrictions, vary_names, weak_etag
 
 
 @pytest.mark.parametrize(
@@ -93,3 +93,23 @@ def test_entity_tags_are_compared_weakly(asked, etag, matches):
 def test_the_tag_we_make_is_weak_and_depends_on_the_body():
     assert weak_etag(b"a").startswith(b'W/"')
     assert weak_etag(b"a") == weak_etag(b"a") != weak_etag(b"b")
+
+
+@pytest.mark.parametrize(
+    ("line", "seconds"),
+    [
+        (b"5", 5),
+        (b" 005 , 9", 5),
+        (b"", 0),
+        (b"5.5", 0),
+        (b"'5'", 0),
+        (b"+5", 0),
+        (b"-5", 0),
+        (b"x, 5", 0),
+        (b"99999999999999", 2**31),
+        (b"9" * 5000, 2**31),
+        (b"0" * 5000, 0),
+    ],
+)
+def test_age_is_the_first_member_where_that_is_a_number(line, seconds):
+    assert age_of([(b"x", b"1"), (b"age", line), (b"age", b"7")]) == seconds

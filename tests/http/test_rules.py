@@ -161,6 +161,8 @@ LAST = (b"last-modified", b"Sun, 06 Nov 1994 08:49:37 GMT")
         (snapshot(200, (b"date", LAST[1])), None, LAST[1], True),
         (snapshot(), None, b"Sun, 09 Sep 2001 01:46:40 GMT", True),
         (snapshot(), None, b"Sun, 09 Sep 2001 01:46:39 GMT", False),
+        (snapshot(203), weak_etag(b"body"), None, True),
+        (snapshot(204), b"*", None, False),
         (snapshot(301), b"*", None, False),
         (snapshot(), None, None, False),
     ],
