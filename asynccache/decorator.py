@@ -68,6 +68,8 @@ class Cache:
         max_body: int = MAX_BODY,
         enabled: bool = True,
     ) -> None:
+        if not isinstance(enabled, bool):
+            raise TypeError(f"enabled={enabled!r}: give True or False")
         self._enabled = enabled
         self._settings = CacheSettings(
             ttl=ttl,

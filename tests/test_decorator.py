@@ -74,6 +74,7 @@ class Talking(WebSocketEndpoint):
         ({"public": 1}, TypeError, "public=1"),
         ({"methods": "GET"}, TypeError, "methods='GET'"),
         ({"methods": ()}, ConfigurationError, "enabled=False"),
+        ({"enabled": "no"}, TypeError, "True or False"),
         ({"methods": ("HEAD",)}, ConfigurationError, "add 'GET'"),
         ({"methods": ("GE T",)}, ConfigurationError, "no name in HTTP"),
         ({"statuses": 200}, TypeError, "statuses=200"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import asynccontextmanager
+from functools import partial
 from inspect import getmembers_static, isclass
 from typing import TYPE_CHECKING, Any
 
@@ -141,6 +142,8 @@ def _check(route: Route | WebSocketRoute, settings: CacheSettings, service: Cach
 
 def _settings(endpoint: Any) -> Iterator[CacheSettings]:
     """Give what `@Cache` was told on an endpoint, and on the methods of a class."""
+    while isinstance(endpoint, partial):
+        endpoint = endpoint.func
     members = [member for _, member in getmembers_static(endpoint)] if isclass(endpoint) else []
     for cached in (endpoint, *members):
         settings = cached_settings(cached)

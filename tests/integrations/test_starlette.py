@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 from injector import Injector, Module, provider
@@ -187,6 +188,17 @@ def test_an_unknown_backend_of_a_controllers_method_is_found_at_start_up():
             return JSONResponse(1)
 
     app = Starlette(routes=[Route("/deep", Controller)])
+    install(app, CacheModule.setup(default="local"))
+    with pytest.raises(UnknownBackendError, match=r"'/deep'.*nowhere"), TestClient(app):
+        pass
+
+
+def test_an_unknown_backend_of_a_partial_function_is_found_at_start_up():
+    @Cache(ttl=5, backend="nowhere")
+    async def handler(request, number):
+        return JSONResponse(number)
+
+    app = Starlette(routes=[Route("/deep", partial(partial(handler), number=1))])
     install(app, CacheModule.setup(default="local"))
     with pytest.raises(UnknownBackendError, match=r"'/deep'.*nowhere"), TestClient(app):
         pass
