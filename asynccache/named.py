@@ -6,6 +6,7 @@ from collections import ChainMap
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Self
 
+from asynccache.backends.servers import redacted
 from asynccache.config import backend_of
 from asynccache.errors import ConfigurationError, UnknownBackendError
 from asynccache.model import announce
@@ -43,7 +44,8 @@ class NamedBackends:
         try:
             return self._backends[backend]
         except (KeyError, TypeError):
-            raise UnknownBackendError(f"no backend is called {backend!r}; there are {sorted(self._backends)}") from None
+            shown = redacted(backend) if isinstance(backend, str) else backend
+            raise UnknownBackendError(f"no backend is called {shown!r:.80}; there are {sorted(self._backends)}") from None
 
     def stats(self) -> dict[str, dict[str, int]]:
         """Return each backend's counters, by its name."""

@@ -65,6 +65,11 @@ async def test_an_unknown_backend_is_named_with_those_that_exist(name):
         await cache.get_or_set_async("key", lambda: 1, backend=name)
 
 
+def test_a_url_in_the_place_of_a_name_shows_no_password():
+    with pytest.raises(UnknownBackendError, match=r"no backend is called 'redis://user:\*\*\*@host'"):
+        CacheService(default="local").get("key", backend="redis://user:hunter2@host")
+
+
 def test_a_default_is_compulsory():
     with pytest.raises(ConfigurationError, match="default"):
         CacheService(sessions="local")
