@@ -44,8 +44,8 @@ class NamedBackends:
         try:
             return self._backends[backend]
         except (KeyError, TypeError):
-            shown = redacted(backend) if isinstance(backend, str) else backend
-            raise UnknownBackendError(f"no backend is called {shown!r:.80}; there are {sorted(self._backends)}") from None
+            shown = redacted(str(backend))
+            raise UnknownBackendError(f"no backend is called {shown!r}; there are {sorted(self._backends)}") from None
 
     def stats(self) -> dict[str, dict[str, int]]:
         """Return each backend's counters, by its name."""

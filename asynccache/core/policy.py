@@ -31,6 +31,8 @@ class CachePolicy:
     def __post_init__(self) -> None:
         seconds(self.ttl, 0.0)
         seconds(self.negative_ttl, 0.0)
+        if isinstance(self.jitter, bool) or not isinstance(self.jitter, int | float):
+            raise TypeError(f"jitter={self.jitter!r}: give a fraction from 0 to 1")
         if not 0 <= self.jitter <= 1:
             raise ValueError(f"jitter={self.jitter!r}: give a fraction from 0 to 1")
         condition: object = self.condition

@@ -56,7 +56,9 @@ class Load:
 
     def merged_policy(self) -> CachePolicy:
         """Give the policy, in which an explicit ttl beats its own; wrong ones raise."""
-        policy = self.policy or _PLAIN_POLICY
+        policy: object = _PLAIN_POLICY if self.policy is None else self.policy
+        if not isinstance(policy, CachePolicy):
+            raise TypeError(f"policy is a CachePolicy, not {type(policy).__name__}")
         return policy if self.ttl is None else replace(policy, ttl=self.ttl)
 
 

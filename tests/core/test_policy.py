@@ -59,6 +59,12 @@ def test_policies_pickle_and_compare() -> None:
     assert pickle.loads(pickle.dumps(policy)) == policy
 
 
+@pytest.mark.parametrize("jitter", ["a", None, True])
+def test_a_jitter_is_a_number(jitter):
+    with pytest.raises(TypeError, match="fraction"):
+        CachePolicy(jitter=jitter)
+
+
 async def _awaited_condition(value):
     return True
 

@@ -332,12 +332,14 @@ async def test_a_factory_is_a_function_and_not_what_it_returns(cache):
         await cache.get_or_set_async("key", Source().load_async())
 
 
-async def test_a_ttl_that_is_none_raises_before_the_factory_is_called(cache):
+async def test_a_wrong_ttl_or_policy_raises_before_the_factory_is_called(cache):
     source = Source(seconds=0)
     with pytest.raises(TypeError, match="a ttl is"):
         cache.get_or_set("key", source.load, "60")
     with pytest.raises(ValueError, match="NaN"):
         await cache.get_or_set_async("key", source.load_async, float("nan"))
+    with pytest.raises(TypeError, match="a CachePolicy, not dict"):
+        cache.get_or_set("key", source.load, policy={"ttl": 60})
     assert source.calls == 0
 
 
