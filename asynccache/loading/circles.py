@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 within: ContextVar[tuple[Flight, ...]] = ContextVar("asynccache_within", default=())
 """The loads that what runs here is part of."""
+_FREE = nullcontext(True)
 
 
 @contextmanager
@@ -25,9 +26,13 @@ def inside(flight: Flight) -> Iterator[None]:
         within.reset(token)
 
 
-@contextmanager
-def waiting(flights: Flights, stuck: tuple[Flight, ...], flight: Flight) -> Iterator[bool]:
+def waiting(flights: Flights, stuck: tuple[Flight, ...], flight: Flight) -> AbstractContextManager[bool]:
     """Note that the loads which are stuck wait for this flight; False where it waits for one of them: do not wait."""
+    return _waiting(flights, stuck, flight) if stuck else _FREE
+
+
+@contextmanager
+def _waiting(flights: Flights, stuck: tuple[Flight, ...], flight: Flight) -> Iterator[bool]:
     with flights.lock:
         ends = not _reaches(flight, stuck)
         if ends:
