@@ -150,10 +150,14 @@ class Loader:
         return outcome.for_leader()
 
     def _launch(self, flight: Flight, load: Load, *, look_again: bool) -> None:
-        with inside(flight):
-            task = asyncio.create_task(
-                self._outcome(LOOP, flight, load, look_again=look_again), name=f"asynccache load {load.key!r:.80}"
-            )
+        running = self._outcome(LOOP, flight, load, look_again=look_again)
+        try:
+            with inside(flight):
+                task = asyncio.create_task(running, name=f"asynccache load {load.key!r:.80}")
+        except BaseException:  # trio, or a task factory that fails
+            running.close()
+            flight.settle(GONE)
+            raise
         self._tasks[task] = flight
 
         def land(task: asyncio.Task[Outcome]) -> None:

@@ -6,6 +6,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+import trio
 
 from asynccache import BackendUnavailableError, CachePolicy, CacheService, SerializationError
 from asynccache.backends.base import StoreBackend
@@ -323,6 +324,12 @@ def test_a_sync_call_refuses_an_async_factory(cache):
     with pytest.raises(TypeError, match="get_or_set_async"):
         cache.get_or_set("key", lambda: source.load_async())
     assert source.calls == 0
+
+
+def test_where_no_task_can_be_made_no_flight_stays_behind(cache):
+    with pytest.raises(RuntimeError, match="no running event loop"):
+        trio.run(cache.get_or_set_async, "key", lambda: 1)
+    assert len(cache.flights) == 0
 
 
 async def test_a_factory_is_a_function_and_not_what_it_returns(cache):
