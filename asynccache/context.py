@@ -75,8 +75,10 @@ class ExecutionContext:
     @property
     def user(self) -> Any:
         """The user, as the app's AuthenticationMiddleware found it; None where there is no such middleware."""
+        if "user" not in self.request.scope:
+            return None
         self._reads.read("user")
-        return self.request.scope.get("user")
+        return self.request.scope["user"]
 
     @property
     def controller(self) -> type | None:

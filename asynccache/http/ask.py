@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from asynccache.core.page_keys import SAFE_METHODS, scope_location
-from asynccache.http.carried import carries_user, has_session
+from asynccache.http.carried import carried_login, has_session
 from asynccache.http.headers import Pair
 from asynccache.http.snapshot import EMPTY_SESSION, NO_RANGE, NO_USER, SHARED, Record
 
@@ -130,7 +130,7 @@ class Ask:
 
     def is_personal(self) -> bool:
         """Tell whether somebody's session or user comes with it."""
-        return has_session(self.scope) or carries_user(self.scope)
+        return has_session(self.scope) or carried_login(self.scope) is not None
 
     def is_barred(self, record: Record) -> bool:
         """Tell whether this page, though it fits, was made for requests that carry less."""
@@ -141,15 +141,18 @@ class Ask:
             return False
         return bool(
             (conditions & EMPTY_SESSION and has_session(self.scope))
-            or (conditions & NO_USER and carries_user(self.scope))
+            or (conditions & NO_USER and carried_login(self.scope))
             or (conditions & NO_RANGE and self.wants_range)
         )
 
 
 def values_of(headers: Iterable[Pair], names: tuple[bytes, ...]) -> tuple[bytes | None, ...]:
-    """Give the values of these fields, the lines of each joined; None for an absent one."""
+    """Give the values of these fields, the lines of each joined; None for an absent one.
+
+    Lines are not joined by a comma: a handler that takes the first line is answered otherwise by `a, b` in one.
+    """
     found: dict[bytes, bytes] = {}
     for name, value in headers:
         if name in names:
-            found[name] = found[name] + b"," + value.strip() if name in found else value.strip()
+            found[name] = found[name] + b"\n" + value if name in found else value
     return tuple(map(found.get, names))

@@ -11,18 +11,21 @@ if TYPE_CHECKING:
 
     Scope = MutableMapping[str, Any]
 
+CARRIED_USER = "a logged-in user"
+CARRIED_CREDENTIALS = "the request's credentials"
 
-def carries_user(scope: Scope) -> bool:
-    """Tell whether somebody is logged in; in doubt, yes.
 
-    Credentials of Starlette's own class are watched, and so say nothing by being there.
-    """
+def carried_login(scope: Scope) -> str | None:
+    """Tell who is logged in, by a user or else by credentials that are not Starlette's own, which are watched."""
     if "user" in scope and _is_somebody(scope["user"]):
-        return True
-    return "auth" in scope and type(scope["auth"]) is not AuthCredentials and _is_somebody(scope["auth"])
+        return CARRIED_USER
+    if "auth" in scope and type(scope["auth"]) is not AuthCredentials and _is_somebody(scope["auth"]):
+        return CARRIED_CREDENTIALS
+    return None
 
 
 def _is_somebody(login: Any) -> bool:
+    """Tell whether this stands for somebody; in doubt, yes."""
     try:
         return bool(getattr(login, "is_authenticated", login))
     except (NotImplementedError, TypeError, ValueError):

@@ -8,9 +8,9 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from asynccache.http.reads import CARRIED_USER
+from asynccache.http.carried import CARRIED_USER
 from asynccache.http.rules import Allowed, Refusal, Then, judge_reads
-from asynccache.http.snapshot import EMPTY_SESSION, NO_USER, SHARED, Record, Snapshot, Spec
+from asynccache.http.snapshot import EMPTY_SESSION, NO_USER, SHARED, Pass, Record, Snapshot, Spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -71,12 +71,18 @@ class Mark:
 
     async def refuse(self, refusal: Refusal) -> None:
         """Let those who wait go on, and later ones not wait at all where that would be in vain."""
-        self.land(refusal.then)
+        seen, settings = self.reads.seen(), self.handler.settings
+        then = refusal.then
+        if then is Then.MARK and settings.public and not refusal.of_reads and (seen.identity or seen.everything):
+            then = Then.RUN  # it may be for this client alone, who is not to keep others from the cache
+        self.land(then)
         if refusal.telling:
             self.handler.tell_once(refusal.why)
-        if refusal.then is Then.MARK and self.flight is not None:
+        if then is Then.MARK and self.flight is not None:
+            found = Pass(refusal.why, self.ask.is_personal())
+            names = tuple(sorted(seen.names | settings.vary))
             try:
-                await self.pages.mark(self.ask, self.look, refusal.why, self.flight)
+                await self.pages.mark(self.ask, self.look, found, names, self.flight)
             except Exception:  # whatever a store raises, the answer goes out
                 logger.debug("a page could not be marked", exc_info=True)
 

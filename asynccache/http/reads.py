@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import Headers
 
-from asynccache.http.carried import carries_user, has_session
+from asynccache.http.carried import CARRIED_USER, carried_login, has_session
 from asynccache.http.disguises import Client, Name, Pairs, State, Text, Value
 from asynccache.http.personal import disguise_session, login_disguise, undisguise_session
 from asynccache.http.rules import Seen
@@ -32,7 +32,6 @@ _CONDITIONAL = frozenset({
 _CACHED_BY_STARLETTE = ("_headers", "_cookies", "_state")
 _EXCHANGED = ("headers", "client", "state", "session", "auth", "user")
 _ABSENT: Any = object()
-CARRIED_USER = "a logged-in user"
 
 
 def is_watched(scope: Scope) -> bool:
@@ -65,7 +64,7 @@ class Reads:
         self._before = {key: scope.get(key, _ABSENT) for key in _EXCHANGED}
         self._stand_ins: dict[str, Any] = {}
         self._had_session = has_session(scope)
-        self._carries_user = carries_user(scope)
+        self._login = carried_login(scope)
         self.active = True
         self._forget_cached()
         self._disguise()
@@ -143,8 +142,8 @@ class Reads:
             identity.discard("session")
         elif not self._session_is_seen or self._scope.get("session") is not self._stand_ins.get("session"):
             identity.add("session")
-        if self._carries_user:
-            identity.add(CARRIED_USER)
+        if self._login is not None:
+            identity.add(self._login)
         plain = self._names - _KEYED - _CONDITIONAL - _IDENTITY.keys()
         carried = {name for name, _ in self._before["headers"]}
         conditional = self._names & carried & _CONDITIONAL

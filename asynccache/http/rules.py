@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 _FORBIDDING = frozenset({b"no-store", b"private", b"no-cache"})
 _SHARING = frozenset({b"public", b"s-maxage", b"must-revalidate"})  # RFC 9111 3.5
 _PASSING_STATUSES = frozenset({206, 304, 412, 416})
+_MOMENTARY_STATUSES = frozenset({408, 421, 425, 429})  # the same request may fare better at once, or from another
 CONDITIONAL_STATUSES = frozenset({200, 203})  # of the 2xx that RFC 9110 13.2.1 means, those with a representation
 GUARDS = frozenset({"auth", "user", "authorization"})
 NOT_MODIFIED_FIELDS = frozenset({
@@ -36,11 +37,12 @@ class Then(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why an answer is not stored; `telling` where a line in the log would help."""
+    """Why an answer is not stored; `telling` where a line in the log would help; `of_reads`: for what was read."""
 
     why: str
     then: Then = Then.MARK
     telling: bool = True
+    of_reads: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,8 @@ def judge(status: int, headers: Sequence[Pair], settings: CacheSettings) -> Refu
 def _of_status(status: int) -> Refusal:
     if status in _PASSING_STATUSES:
         return Refusal(f"its status is {status}", Then.RETRY, telling=False)
-    return Refusal(f"its status is {status}", Then.MARK if status < 500 else Then.RUN, telling=False)
+    passing = status >= 500 or status in _MOMENTARY_STATUSES
+    return Refusal(f"its status is {status}", Then.RUN if passing else Then.MARK, telling=False)
 
 
 def _of_length(lines: Sequence[bytes], settings: CacheSettings) -> Refusal | None:
@@ -108,7 +111,8 @@ def judge_reads(seen: Seen, allowed: Allowed, settings: CacheSettings, spoken: f
     if seen.everything and not settings.vary:
         return Refusal(
             "the handler read all headers, and so the cookies: read by name those that matter; "
-            "or, if the answer is nobody's own, name them in vary=(...) and say public=True"
+            "or, if the answer is nobody's own, name them in vary=(...) and say public=True",
+            of_reads=True,
         )
     private = seen.identity - spoken
     if allowed.shared:
@@ -116,9 +120,11 @@ def judge_reads(seen: Seen, allowed: Allowed, settings: CacheSettings, spoken: f
     if settings.public:
         private &= GUARDS
     if private:
-        return Refusal(_advice(private, settings))
+        return Refusal(_advice(private, settings), of_reads=True)
     names = len(seen.names | allowed.vary | settings.vary)
-    return Refusal(f"it depends on {names} headers; {MAX_NAMES} is the most") if names > MAX_NAMES else None
+    if names > MAX_NAMES:
+        return Refusal(f"it depends on {names} headers; {MAX_NAMES} is the most", of_reads=True)
+    return None
 
 
 def _advice(private: frozenset[str], settings: CacheSettings) -> str:

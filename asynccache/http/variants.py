@@ -112,10 +112,20 @@ class Pages:
             return False
         return written
 
-    async def mark(self, ask: Ask, look: Look, why: str, flight: Flight | None) -> None:
-        """Let requests like this one run their own for a while; other pages stay."""
-        if look.base is None or isinstance(look.base, Pass) or look.key != ask.key:
-            await self._write(look.key, Pass(why, ask.is_personal()), PASS_SECONDS, flight)
+    async def mark(self, ask: Ask, look: Look, found: Pass, names: tuple[bytes, ...], flight: Flight | None) -> None:
+        """Let requests with the same values of these headers run their own for a while; pages stay."""
+        spec, key = look.base, look.key
+        if isinstance(spec, Spec):
+            if not set(names) <= set(spec.names):
+                return  # one odd request is not to take all variants with it
+        elif spec is not None and not isinstance(spec, Pass):
+            return
+        elif 0 < len(names) <= MAX_NAMES:
+            spec = Spec(names, token_bytes(8))
+            if not await self._write(ask.key, spec, PASS_SECONDS, flight):
+                return
+            key = variant_key(ask, spec)
+        await self._write(key, found, PASS_SECONDS, flight)
 
     async def _read(self, key: str) -> Found | None:
         try:

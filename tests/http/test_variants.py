@@ -60,6 +60,17 @@ def test_a_header_of_several_lines_counts_as_a_whole():
     assert texts == ["call 1", "call 2", "call 3", "call 1"]
 
 
+def test_two_lines_are_not_one_line_with_a_comma():
+    @Cache(60)
+    async def first(request):
+        return PlainTextResponse(request.headers["x-a"])
+
+    client = client_of(first)
+    assert client.get("/", headers=[("x-a", "1"), ("x-a", "2")]).text == "1"
+    for line in ("1,2", "1, 2"):
+        assert client.get("/", headers={"x-a": line}).text == line
+
+
 def test_names_learnt_later_join_those_that_are_known():
     handler = speaking()
     handler.text = lambda request: (
