@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from abc import abstractmethod
 from collections import Counter
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -99,7 +100,7 @@ class StoreBackend(FramedBackend):
         try:
             raw = await self._fetch(io, stored_key)
         except BackendUnavailableError as error:
-            self._tolerated(error)
+            self._tolerated(error, misses=1)
             return None
         return self._counted(None if raw is None else await self._opened(io, stored_key, raw, kind))
 
@@ -110,7 +111,7 @@ class StoreBackend(FramedBackend):
         try:
             raws = await self._fetch_many(io, list(by_stored)) if by_stored else {}
         except BackendUnavailableError as error:
-            self._tolerated(error)
+            self._tolerated(error, misses=len(by_stored))
             return {}
         entries = {}
         for stored_key, key in by_stored.items():
@@ -187,7 +188,8 @@ class StoreBackend(FramedBackend):
         try:
             return self._encoded(stored_key, value, ttl, kind)
         except SerializationError:
-            await self._drop(io, stored_key)
+            with suppress(BackendUnavailableError):  # the caller's mistake is what to tell
+                await self._drop(io, stored_key)
             raise
 
     async def _closed_many(self, io: IO, values: Mapping[str, Any], ttl: float) -> dict[str, bytes]:
@@ -195,7 +197,8 @@ class StoreBackend(FramedBackend):
         try:
             return {stored: self._encoded(stored, value, ttl, Kind.VALUE) for stored, value in values.items()}
         except SerializationError:
-            await self._drop_many(io, list(values))
+            with suppress(BackendUnavailableError):
+                await self._drop_many(io, list(values))
             raise
 
     async def _framed(self, io: IO, stored_key: str, raw: bytes) -> Frame | None:
@@ -241,11 +244,11 @@ class StoreBackend(FramedBackend):
         except BackendUnavailableError:
             logger.debug("%s: and it could not be removed", self.name)
 
-    def _tolerated(self, error: BackendUnavailableError) -> None:
-        """Raise, or count the miss that a store which is away amounts to, as `on_error` says."""
+    def _tolerated(self, error: BackendUnavailableError, misses: int = 0) -> None:
+        """Raise, or count the misses that a store which is away amounts to, as `on_error` says."""
         if self.on_error == "raise":
             raise error
-        self._counts["misses"] += 1
+        self._counts["misses"] += misses
 
     def _counted(self, entry: Entry | None) -> Entry | None:
         self._counts["misses" if entry is None else "hits"] += 1

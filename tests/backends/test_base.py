@@ -242,3 +242,24 @@ def test_reads_are_counted(cache: DictBackend) -> None:
     cache.get_many(["a", "b", "missing"])
     cache.has_key("a")
     assert cache.stats() == {"hits": 3, "misses": 2, "errors": 0, "damaged": 0}
+
+
+def test_only_reads_that_were_not_answered_are_counted_as_misses(cache: DictBackend) -> None:
+    cache.away = True
+    assert not cache.set("key", 1)
+    assert cache.set_many({"a": 1}) == ["a"]
+    assert not cache.has_key("key")
+    assert cache.stats()["misses"] == 0
+    assert cache.get("key") is None
+    assert cache.get_many(["a", "b"]) == {}
+    assert cache.stats()["misses"] == 3
+
+
+@pytest.mark.parametrize("on_error", ["miss", "raise"])
+def test_what_cannot_be_stored_is_said_while_the_store_is_away_too(on_error: Literal["miss", "raise"]) -> None:
+    cache = DictBackend(on_error=on_error)
+    cache.away = True
+    with pytest.raises(SerializationError):
+        cache.set("key", object())
+    with pytest.raises(SerializationError):
+        cache.set_many({"key": object()})
