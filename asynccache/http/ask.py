@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from asynccache.core.page_keys import SAFE_METHODS, scope_location
-from asynccache.http.carried import carried_login, has_session
+from asynccache.http.carried import carried_login, has_own_state, has_session
+from asynccache.http.current import installed
 from asynccache.http.headers import Pair
-from asynccache.http.snapshot import EMPTY_SESSION, NO_RANGE, NO_USER, SHARED, Record
+from asynccache.http.snapshot import EMPTY_SESSION, NO_RANGE, NO_USER, SHARED, SHARED_STATE, Record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, MutableMapping
@@ -143,6 +144,7 @@ class Ask:
             (conditions & EMPTY_SESSION and has_session(self.scope))
             or (conditions & NO_USER and carried_login(self.scope))
             or (conditions & NO_RANGE and self.wants_range)
+            or (conditions & SHARED_STATE and has_own_state(self.scope, installed(self.scope).lifespan_state))
         )
 
 

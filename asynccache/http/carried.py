@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.authentication import AuthCredentials
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import Mapping, MutableMapping
 
     Scope = MutableMapping[str, Any]
 
@@ -36,3 +36,17 @@ def has_session(scope: Scope) -> bool:
     """Tell whether the request has a session with something in it."""
     session = scope.get("session")
     return dict.__len__(session) > 0 if isinstance(session, dict) else bool(session)
+
+
+def has_own_state(scope: Scope, shared: Mapping[str, object]) -> bool:
+    """Tell whether somebody has exchanged for this request what the app's lifespan put into the state."""
+    state = scope.get("state", {})
+    return any(state.get(key, shared) is not value for key, value in shared.items())
+
+
+def has_read_body(scope: Scope, request: Any) -> bool:
+    """Tell whether a body was read that no header announced, as HTTP/2 allows."""
+    kept = getattr(request, "__dict__", {})
+    if "_body" in kept:
+        return bool(kept["_body"])
+    return bool(kept.get("_stream_consumed")) and not str(scope.get("http_version", "1.1")).startswith("1")

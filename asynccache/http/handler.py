@@ -11,12 +11,13 @@ from asynccache.core.entry import Kind
 from asynccache.core.page_keys import SAFE_METHODS, digest, prefixed
 from asynccache.errors import ConfigurationError
 from asynccache.http.ask import NOTED, Ask, Keys, values_of
+from asynccache.http.carried import has_own_state
 from asynccache.http.current import SCOPE_KEY, installed
 from asynccache.http.disguises import Name, Pairs
 from asynccache.http.reads import Reads, is_watched
 from asynccache.http.recorder import Recorder
 from asynccache.http.replay import Replay
-from asynccache.http.snapshot import NOBODY, SHARED, Snapshot, Spec
+from asynccache.http.snapshot import NOBODY, SHARED, SHARED_STATE, Snapshot, Spec
 from asynccache.http.variants import variant_of
 from asynccache.http.visit import BYPASS, Call, Visit
 
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from asynccache.http.settings import CacheSettings, KeyCallback
 
 logger = logging.getLogger(__name__)
+_USUAL = NOBODY | SHARED_STATE
 _SPEAKS = {b"cookie": "cookie", b"authorization": "authorization"}
 
 
@@ -70,7 +72,9 @@ class Handler:
         if record.values != values or record.owner != owner:
             return None
         conditions = record.conditions & ~SHARED
-        if conditions and (conditions & ~NOBODY or "user" in scope or "auth" in scope or "session" in scope):
+        if conditions and (conditions & ~_USUAL or "user" in scope or "auth" in scope or "session" in scope):
+            return None
+        if conditions & SHARED_STATE and has_own_state(scope, found.lifespan_state):
             return None
         return Replay(record.status, stored.pairs(backend.clock()), stored.body)
 

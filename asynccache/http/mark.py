@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from asynccache.http.carried import CARRIED_USER
 from asynccache.http.rules import Allowed, Refusal, Then, judge_reads
-from asynccache.http.snapshot import EMPTY_SESSION, NO_USER, SHARED, Pass, Record, Snapshot, Spec
+from asynccache.http.snapshot import EMPTY_SESSION, NO_USER, SHARED, SHARED_STATE, Pass, Record, Snapshot, Spec
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -121,4 +121,6 @@ class Mark:
             found &= ~EMPTY_SESSION
         if public or CARRIED_USER in spoken:
             found &= ~NO_USER
+        if public:
+            found &= ~SHARED_STATE
         return found | (SHARED if allowed.shared else 0)

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import Headers
 
-from asynccache.http.carried import CARRIED_USER, carried_login, has_session
+from asynccache.http.carried import CARRIED_USER, carried_login, has_read_body, has_session
 from asynccache.http.disguises import Client, Name, Pairs, State, Text, Value
 from asynccache.http.personal import disguise_session, login_disguise, undisguise_session
 from asynccache.http.rules import Seen
-from asynccache.http.snapshot import EMPTY_SESSION, NO_RANGE, NO_USER
+from asynccache.http.snapshot import EMPTY_SESSION, NO_RANGE, NO_USER, SHARED_STATE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, MutableMapping
@@ -57,6 +57,7 @@ class Reads:
         self._everything = False
         self._identity: set[str] = set()
         self._own_state: set[object] = set()
+        self._read_shared = False
         self._granted = 0
         self._unlooked = 0
         self._session_is_seen = True
@@ -111,7 +112,11 @@ class Reads:
         self._seen = None
         if key is None:  # items that are not there for this request may be there for others
             self._identity.add("state")
-        elif not self._is_common(key, self._scope["state"]):
+        elif key in self._own_state:
+            pass
+        elif key in self._shared and dict.get(self._scope["state"], key, _ABSENT) is self._shared[key]:  # type: ignore[index]
+            self._read_shared = True
+        else:
             self._identity.add(f"state.{key}")
 
     def state_written(self, key: object) -> None:
@@ -119,11 +124,6 @@ class Reads:
         if self.active:
             self._seen = None
             self._own_state.add(key)
-
-    def _is_common(self, key: object, state: dict[Any, Any]) -> bool:
-        if key in self._own_state:
-            return True
-        return key in self._shared and dict.get(state, key, _ABSENT) is self._shared[key]  # type: ignore[index]
 
     # What came of it
 
@@ -147,7 +147,7 @@ class Reads:
         plain = self._names - _KEYED - _CONDITIONAL - _IDENTITY.keys()
         carried = {name for name, _ in self._before["headers"]}
         conditional = self._names & carried & _CONDITIONAL
-        if self._scope["method"] == "GET" and getattr(self._request, "__dict__", {}).get("_body"):
+        if self._scope["method"] == "GET" and has_read_body(self._scope, self._request):
             conditional.add(b"content-length")
         return Seen(frozenset(plain), everything, frozenset(identity), frozenset(conditional))
 
@@ -163,6 +163,7 @@ class Reads:
         """
         unseen = "session" not in self._scope or not self._session_is_seen
         found = NO_USER | (EMPTY_SESSION if unseen or "session" in self._identity else 0)
+        found |= SHARED_STATE if self._read_shared else 0
         return found | (NO_RANGE if b"range" in self._names else 0)
 
     def _has_session(self) -> bool:

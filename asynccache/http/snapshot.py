@@ -18,6 +18,7 @@ Values = Annotated[tuple[bytes | None, ...], Meta(max_length=MAX_NAMES)]
 # What else must hold of a request that a page answers
 EMPTY_SESSION = 1  # the handler read the session, or might have, and it was empty
 NO_USER = 2  # nobody was logged in
+SHARED_STATE = 16  # the handler read what the app's lifespan put into the state
 NOBODY = EMPTY_SESSION | NO_USER
 NO_RANGE = 4  # the handler would have answered a Range
 SHARED = 8  # the response allows answering requests that carry Authorization (RFC 9111 3.5)

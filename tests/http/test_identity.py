@@ -439,6 +439,26 @@ def test_what_the_apps_lifespan_put_into_the_state_is_the_same_for_all():
         assert stored(client)
 
 
+def test_what_a_middleware_exchanged_in_the_lifespans_state_is_not_the_same_for_all():
+    @asynccontextmanager
+    async def lifespan(app):
+        yield {"tenant": None}
+
+    class Some(BaseHTTPMiddleware):
+        async def dispatch(self, request, call_next):
+            if "x-tenant" in request.headers:
+                request.state.tenant = request.headers["x-tenant"]
+            return await call_next(request)
+
+    routes = [Route("/", cached(lambda request: request.state.tenant))]
+    app = Starlette(routes=routes, middleware=[Middleware(Some)], lifespan=lifespan)
+    install(app, CacheModule.setup(default="local"))
+    with TestClient(app) as client:
+        assert stored(client)
+        assert client.get("/", headers={"x-tenant": "one"}).text == "one"
+        assert is_hit(client.get("/"))
+
+
 class Reading:
     """Middleware that reads headers and the session when the answer goes out, as many do."""
 

@@ -145,6 +145,17 @@ async def test_the_body_of_a_get_that_was_not_announced_is_seen_when_it_is_read(
     assert (await ask(app)).body == b"b''"
 
 
+async def test_the_body_of_a_get_that_was_not_announced_is_seen_when_it_is_streamed():
+    @Cache(60)
+    async def handler(request):
+        return PlainTextResponse(b"".join([chunk async for chunk in request.stream()]))
+
+    app = app_of(handler)
+    assert (await ask(app, body=b"evil", http_version="2")).body == b"evil"
+    assert (await ask(app)).body == b""
+    assert (await ask(app)).cache == "hit"
+
+
 @pytest.mark.parametrize("length", [b"abc", b"-1"])
 async def test_a_length_that_is_none_is_left_to_the_handler(length):
     app = app_of(cached(lambda request: "page"))
