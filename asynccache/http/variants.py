@@ -104,7 +104,7 @@ class Pages:
         return spec if len(names) <= MAX_NAMES and await self._write(ask.key, spec, ttl, flight) else None
 
     async def _write(self, key: str, found: Found, ttl: float, flight: Flight | None) -> bool:
-        if flight is not None and flight.doomed:
+        if flight is not None and not flight.begin_storing():
             return False
         written = await self._backend.write(LOOP, key, found, ttl, self._version, Kind.PAGE)
         if flight is not None and flight.doomed:

@@ -12,6 +12,7 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from asynccache import Cache, get_cache_service
+from asynccache.backends.base import StoreBackend
 from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.core.entry import Kind
 from asynccache.core.page_keys import page_key
@@ -457,3 +458,40 @@ async def test_a_value_under_a_pages_key_is_loaded_apart_from_the_page():
         assert await cache.get_or_set_async(key, lambda: "value") == "value"
     slow.go.set()
     assert (await visitor).body == b"call 1"
+
+
+class SlowlyWriting(StoreBackend):
+    """A dict that takes what it is given when it is let go."""
+
+    def __init__(self):
+        super().__init__()
+        self.entries = {}
+        self.writing, self.go = asyncio.Event(), asyncio.Event()
+
+    async def _fetch(self, io, key):
+        return self.entries.get(key)
+
+    async def _store(self, io, key, raw, ttl):
+        self.writing.set()
+        await self.go.wait()
+        self.entries[key] = raw
+        return True
+
+    async def _drop(self, io, key):
+        return self.entries.pop(key, None) is not None
+
+
+async def test_nobody_sees_a_page_after_its_delete_returned_though_it_was_just_being_written():
+    backend = SlowlyWriting()
+    slow = Slow(backend=backend)
+    slow.go.set()
+    [leader] = await slow.asked(1)
+    await backend.writing.wait()
+    deleting = asyncio.create_task(get_cache_service(slow.app).delete_async(page_key("GET", "http://h/")))
+    await settle()
+    assert not deleting.done()
+    backend.go.set()
+    await deleting
+    assert backend.entries == {}
+    assert (await leader).body == b"call 1"
+    assert (await ask(slow.app)).body == b"call 2"
