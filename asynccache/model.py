@@ -238,11 +238,11 @@ class BaseCacheBackend(ABC):
 
     def set_many(self, values: Mapping[str, Any], ttl: Ttl = None, version: Version = None) -> list[str]:
         """Store all values; return the keys that could not be stored."""
-        return run(self.write_many(BLOCKING, values, self.lifetime(ttl), version))
+        return run(self.write_many(BLOCKING, keys.mapped(values), self.lifetime(ttl), version))
 
     async def set_many_async(self, values: Mapping[str, Any], ttl: Ttl = None, version: Version = None) -> list[str]:
         """Store all values; return the keys that could not be stored."""
-        return await self.write_many(LOOP, values, self.lifetime(ttl), version)
+        return await self.write_many(LOOP, keys.mapped(values), self.lifetime(ttl), version)
 
     def delete_many(self, keys: Iterable[str], version: Version = None) -> int:
         """Remove all these entries; return how many there were."""

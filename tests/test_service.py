@@ -280,3 +280,12 @@ async def test_it_can_be_started_and_closed_by_hand():
     await cache.aclose()
     cache.close()
     assert cache.get("key") == 1
+
+
+@pytest.mark.parametrize("values", [["key"], "key", {"key"}, 7])
+async def test_set_many_takes_a_mapping(values):
+    cache = CacheService(default="local")
+    with pytest.raises(TypeError, match=r"mapping|iterable"):
+        cache.set_many(values)
+    with pytest.raises(TypeError, match=r"mapping|iterable"):
+        await cache.set_many_async(values)

@@ -164,11 +164,15 @@ class OutageGuard:
             logger.warning("%s: down, asked again every %.2f s: %s", self.owner.name, self.breaker.pause, reason)
             self.owner.tell(BackendDown(self.owner.name, reason))
 
-    def _refused(self, tried: str, refusal: RefusedError) -> BackendUnavailableError:
-        word = str(refusal).partition(" ")[0]
+    def note_refusal(self, tried: str, said: str) -> None:
+        """Log what the server refused, once for each first word of what it said."""
+        word = said.partition(" ")[0]
         if word not in self._refusals:
             self._refusals.add(word)
-            logger.warning("%s: %s refused %s (said once): %s", self.owner.name, self.server, tried, refusal)
+            logger.warning("%s: %s refused %s (said once): %s", self.owner.name, self.server, tried, said)
+
+    def _refused(self, tried: str, refusal: RefusedError) -> BackendUnavailableError:
+        self.note_refusal(tried, str(refusal))
         return self._unavailable(f"{tried} was refused: {refusal}")
 
     def _unavailable(self, what: str) -> BackendUnavailableError:

@@ -111,7 +111,10 @@ class RedisCacheBackend(Near):
         for batch in _batches([key for key in raws if key not in refused], raws):
             puts = [ask.put(keys.to_bytes(key), raws[key], ttl) for key in batch]
             replies = await self._told(io, "set", puts, batch)
-            refused += [key for key, reply in zip(batch, replies, strict=True) if isinstance(reply, Refusal)]
+            for key, reply in zip(batch, replies, strict=True):
+                if isinstance(reply, Refusal):
+                    self._leader.guard.note_refusal("set", reply.said)
+                    refused.append(key)
         if refused:
             await self._drop_many(io, refused)
         return refused

@@ -1,7 +1,8 @@
 """How a user's key becomes a stored one: `prefix:version:key`, so that no two triples ever meet."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from hashlib import blake2b
+from typing import Any
 
 ESCAPES = {ord(char): f"%{ord(char):02X}" for char in ":%~{}"}
 MEMCACHED_LIMIT = 250
@@ -31,6 +32,13 @@ def several(keys: Iterable[str]) -> tuple[str, ...]:
     if isinstance(keys, str):
         raise TypeError(f"keys={keys!r:.80} is one key: give a list of keys")
     return tuple(keys)
+
+
+def mapped(values: object) -> Mapping[str, Any]:
+    """Return values by their keys; what is no mapping is a `TypeError`."""
+    if isinstance(values, Mapping):
+        return values
+    raise TypeError(f"values are a mapping of keys to values, not {type(values).__name__}: {values!r:.80}")
 
 
 def to_bytes(stored_key: str) -> bytes:

@@ -267,12 +267,13 @@ class TestFullServer:
         with redis.Redis.from_url(server.url) as raw:
             raw.config_set("maxmemory", 1 if full else 0)
 
-    def test_what_does_not_fit_takes_the_old_value_with_it(self, full, make):
+    def test_what_does_not_fit_takes_the_old_value_with_it_and_is_told_once(self, full, make, caplog):
         backend = make(full.url)
         assert backend.set_many({"a": "old", "b": "old"}) == []
         self.fill(full, full=True)
         assert backend.set("a", "new") is False
         assert backend.set_many({"b": 1, "c": 2}) == ["b", "c"]
+        assert [record.getMessage().count("OOM") for record in caplog.records] == [1]
         self.fill(full, full=False)
         assert backend.get_many(["a", "b", "c"]) == {}
         assert backend.set("a", "new") is True
