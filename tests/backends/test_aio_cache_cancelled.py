@@ -9,6 +9,7 @@ from asynccache.backends.aio_cache import AioMemCacheBackend
 from asynccache.errors import NotAnIntegerError
 from tests.backends.wire import stat
 from tests.conftest import LONG
+from tests.outages import survive_crowds
 from tests.servers import Memcached
 from tests.storms import Storm, follow_models, share_one_service
 
@@ -54,15 +55,7 @@ async def test_two_thousand_concurrent_operations_wait_for_their_turn(fresh_memc
 
 async def test_crowd_that_is_cancelled_leaves_every_connection_free(fresh_memcached):
     cache = AioMemCacheBackend(servers=fresh_memcached.url, pool_size=3, deadline=PATIENT)
-    await cache.set_async("k", "v")
-    for ticks in range(20):
-        crowd = [asyncio.create_task(cache.get_async("k")) for _ in range(200)]
-        for _ in range(ticks):
-            await asyncio.sleep(0)
-        for task in crowd:
-            task.cancel()
-        await asyncio.wait(crowd)
-    assert await asyncio.gather(*[cache.get_async("k") for _ in range(6)]) == ["v"] * 6
+    await survive_crowds(cache)
     assert stat(fresh_memcached, "curr_connections") <= 3 + OWN_CONNECTION + 1
     await cache.aclose()
 

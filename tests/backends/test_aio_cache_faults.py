@@ -6,14 +6,12 @@ import time
 import pytest
 
 from asynccache.backends.aio_cache import AioMemCacheBackend
-from asynccache.core.events import BackendDown, BackendUp
 from asynccache.errors import BackendUnavailableError
 from tests.backends.wire import stat
-from tests.load import healthy, under_load
+from tests.outages import DEADLINE, NETWORK_FAULTS, survive_a_frost, survive_a_kill, survive_the_network
 from tests.servers import Memcached
-from tests.storms import expect_bounds, seconds_until_hit, work_on_a_lying_wire
+from tests.storms import seconds_until_hit, work_on_a_lying_wire
 
-DEADLINE = 0.15
 STRAYS = {
     "another's value": b"VALUE another 0 5\r\nSTRAY\r\nEND\r\n",
     "a miss": b"END\r\n",
@@ -26,60 +24,18 @@ STRAYS = {
 
 
 async def test_server_that_is_killed_and_restarted(fresh_memcached):
-    cache = AioMemCacheBackend(servers=fresh_memcached.url, deadline=DEADLINE)
-    events = []
-    cache.listeners.append(events.append)
-    before = await healthy(cache)
-    await asyncio.to_thread(fresh_memcached.kill)
-    report = await under_load(cache, 4)
-    expect_bounds(report, DEADLINE + 0.05)
-    assert report.p99 <= before.p99 + 0.02 + report.heart.lag
-    await asyncio.to_thread(fresh_memcached.restart)
-    assert await seconds_until_hit(cache) <= 1
-    report = await under_load(cache, 1)
-    expect_bounds(report, DEADLINE + 0.05)
-    assert len(report.hits) > 0.5 * len(report.seconds)
-    assert [type(event) for event in events] == [BackendDown, BackendUp]
-    await cache.aclose()
+    await survive_a_kill(AioMemCacheBackend(servers=fresh_memcached.url, deadline=DEADLINE), fresh_memcached)
 
 
 async def test_server_that_is_frozen_and_thawed(fresh_memcached):
-    cache = AioMemCacheBackend(servers=fresh_memcached.url, deadline=DEADLINE)
-    await healthy(cache)
-    fresh_memcached.freeze()
-    report = await under_load(cache, 2)
-    expect_bounds(report, 2 * DEADLINE + 0.05)
-    fresh_memcached.thaw()
-    assert await seconds_until_hit(cache) <= 1
-    assert (await under_load(cache, 0.5)).faultless()
-    await cache.aclose()
+    await survive_a_frost(AioMemCacheBackend(servers=fresh_memcached.url, deadline=DEADLINE), fresh_memcached)
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [
-        {"latency": 0.25},
-        {"garbage_p": 0.5},
-        {"reset_p": 0.1},
-        {"half_close_p": 0.1},
-        {"truncate_p": 0.1},
-        {"drop_p": 0.02},
-        {"slice": 1},
-    ],
-    ids=lambda fault: next(iter(fault)),
-)
+@pytest.mark.parametrize("fault", NETWORK_FAULTS, ids=lambda fault: next(iter(fault)))
 async def test_network_that_goes_wrong(memcached_server, fault_proxy, unique_prefix, fault):
     proxy = fault_proxy(memcached_server.host, memcached_server.port)
     cache = AioMemCacheBackend(servers=proxy.address, key_prefix=unique_prefix, deadline=DEADLINE)
-    await healthy(cache)
-    proxy.set(**fault)
-    expect_bounds(await under_load(cache, 1), 2 * DEADLINE + 0.05)
-    proxy.heal()
-    assert await seconds_until_hit(cache) <= 1
-    report = await under_load(cache, 0.5)
-    assert report.faultless()
-    assert report.hits
-    await cache.aclose()
+    await survive_the_network(cache, proxy, fault)
 
 
 async def test_connections_closed_by_the_server_are_replaced(memcached_server, fault_proxy, unique_prefix):

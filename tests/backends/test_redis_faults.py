@@ -9,15 +9,20 @@ import pytest
 import redis
 
 from asynccache.backends.redis import RedisCacheBackend
-from asynccache.core.events import BackendDown, BackendUp
 from asynccache.errors import BackendUnavailableError
 from tests.conftest import LONG
-from tests.load import healthy, under_load
+from tests.outages import (
+    DEADLINE,
+    NETWORK_FAULTS,
+    survive_a_frost,
+    survive_a_kill,
+    survive_crowds,
+    survive_the_network,
+)
 from tests.servers import Redis
 from tests.servers.process import wait_until
 from tests.storms import (
     Storm,
-    expect_bounds,
     follow_models,
     in_threads,
     seconds_until_hit,
@@ -25,7 +30,6 @@ from tests.storms import (
     work_on_a_lying_wire,
 )
 
-DEADLINE = 0.15
 PATIENT = 5.0
 STRAYS = {
     "a value": b"$5\r\nSTRAY\r\n",
@@ -104,58 +108,16 @@ class TestNobodyGetsAnothersData:
 
 class TestItKeepsWorking:
     async def test_server_that_is_killed_and_restarted(self, fresh_redis):
-        cache = RedisCacheBackend(fresh_redis.url, deadline=DEADLINE)
-        events = []
-        cache.listeners.append(events.append)
-        before = await healthy(cache)
-        await asyncio.to_thread(fresh_redis.kill)
-        report = await under_load(cache, 4)
-        expect_bounds(report, DEADLINE + 0.05)
-        assert report.p99 <= before.p99 + 0.02 + report.heart.lag
-        await asyncio.to_thread(fresh_redis.restart)
-        assert await seconds_until_hit(cache) <= 1
-        report = await under_load(cache, 1)
-        expect_bounds(report, DEADLINE + 0.05)
-        assert len(report.hits) > 0.5 * len(report.seconds)
-        assert [type(event) for event in events] == [BackendDown, BackendUp]
-        await cache.aclose()
+        await survive_a_kill(RedisCacheBackend(fresh_redis.url, deadline=DEADLINE), fresh_redis)
 
     async def test_server_that_is_frozen_and_thawed(self, fresh_redis):
-        cache = RedisCacheBackend(fresh_redis.url, deadline=DEADLINE)
-        await healthy(cache)
-        fresh_redis.freeze()
-        expect_bounds(await under_load(cache, 2), 2 * DEADLINE + 0.05)
-        fresh_redis.thaw()
-        assert await seconds_until_hit(cache) <= 1
-        assert (await under_load(cache, 0.5)).faultless()
-        await cache.aclose()
+        await survive_a_frost(RedisCacheBackend(fresh_redis.url, deadline=DEADLINE), fresh_redis)
 
-    @pytest.mark.parametrize(
-        "fault",
-        [
-            {"latency": 0.25},
-            {"garbage_p": 0.5},
-            {"reset_p": 0.1},
-            {"half_close_p": 0.1},
-            {"truncate_p": 0.1},
-            {"drop_p": 0.02},
-            {"slice": 1},
-            {"blackhole": True},
-        ],
-        ids=lambda fault: next(iter(fault)),
-    )
+    @pytest.mark.parametrize("fault", [*NETWORK_FAULTS, {"blackhole": True}], ids=lambda fault: next(iter(fault)))
     async def test_network_that_goes_wrong(self, redis_server, fault_proxy, unique_prefix, fault):
         proxy = fault_proxy(redis_server.host, redis_server.port)
         cache = RedisCacheBackend(proxy.address, key_prefix=unique_prefix, deadline=DEADLINE)
-        await healthy(cache)
-        proxy.set(**fault)
-        expect_bounds(await under_load(cache, 1), 2 * DEADLINE + 0.05)
-        proxy.heal()
-        assert await seconds_until_hit(cache) <= 1
-        report = await under_load(cache, 0.5)
-        assert report.faultless()
-        assert report.hits
-        await cache.aclose()
+        await survive_the_network(cache, proxy, fault)
 
     @pytest.mark.parametrize("fault", [{"blackhole": True}, {"drop_p": 1.0}, {"garbage_p": 1.0}], ids=str)
     def test_sync_calls_keep_the_deadline_too(self, redis_server, fault_proxy, unique_prefix, fault):
@@ -242,15 +204,7 @@ class TestConnections:
 
     async def test_crowd_that_is_cancelled_leaves_every_connection_free(self, fresh_redis):
         cache = RedisCacheBackend(fresh_redis.url, pool_size=3, deadline=PATIENT)
-        await cache.set_async("k", "v")
-        for ticks in range(20):
-            crowd = [asyncio.create_task(cache.get_async("k")) for _ in range(2_000)]
-            for _ in range(ticks):
-                await asyncio.sleep(0)
-            for task in crowd:
-                task.cancel()
-            await asyncio.wait(crowd)
-        assert await asyncio.gather(*[cache.get_async("k") for _ in range(6)]) == ["v"] * 6
+        await survive_crowds(cache)
         nobody_is_left(fresh_redis, before=3)
         await cache.aclose()
         nobody_is_left(fresh_redis)
