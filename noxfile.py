@@ -126,7 +126,7 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run all tests; redis-server and memcached are found or fetched. Without arguments, `floors` comes after."""
-    install(session, "-e.[all]", "--group=tests")
+    install(session, "-e.[all]", "--group=tests", "--group=frameworks")
     session.run("python", "-m", "pytest", *session.posargs, interrupt_timeout=5, terminate_timeout=10)
     if not session.posargs:
         session.notify("floors")
