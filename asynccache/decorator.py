@@ -13,6 +13,7 @@ from starlette.websockets import WebSocket
 
 from asynccache.core.lifetime import Ttl
 from asynccache.errors import ConfigurationError
+from asynccache.http.call import Call
 from asynccache.http.handler import Handler
 from asynccache.http.settings import (
     MAX_BODY,
@@ -24,7 +25,6 @@ from asynccache.http.settings import (
     method_names,
     status_codes,
 )
-from asynccache.http.visit import Call
 
 T = TypeVar("T", bound=Callable[..., Any])
 _SETTINGS = "__asynccache_settings__"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from inspect import isawaitable
 from typing import TYPE_CHECKING, Any
 
 from asynccache.context import ExecutionContext
@@ -15,16 +14,16 @@ from asynccache.http.carried import has_own_state
 from asynccache.http.current import SCOPE_KEY, installed
 from asynccache.http.disguises import Name, Pairs
 from asynccache.http.reads import Reads, is_watched
-from asynccache.http.recorder import Recorder
 from asynccache.http.replay import Replay
 from asynccache.http.snapshot import NOBODY, SHARED, SHARED_STATE, Snapshot, Spec
 from asynccache.http.variants import variant_of
-from asynccache.http.visit import BYPASS, Call, Visit
+from asynccache.http.visit import BYPASS, Visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from asynccache.http.ask import Owner, Scope
+    from asynccache.http.call import Call
     from asynccache.http.current import Installed
     from asynccache.http.settings import CacheSettings, KeyCallback
 
@@ -100,7 +99,7 @@ class Handler:
 
     async def answer(self, call: Call) -> Any:
         """Answer a request: with the stored page, or by the handler."""
-        scope, settings = call.request.scope, self.settings
+        scope, settings = call.scope, self.settings
         if scope["type"] != "http":
             raise ConfigurationError(f"@Cache on {self.name}: only HTTP responses can be cached, not a {scope['type']}")
         if scope["method"] not in settings.methods or is_watched(scope):
@@ -110,9 +109,9 @@ class Handler:
         ask.spoken = self._spoken
         callback = settings.make_key_callback
         if callback is not None and not await self._rekey(callback, ask, call, found):
-            return Recorder(await call.run(), None, BYPASS)
+            return call.recorded(await call.run(), None, BYPASS)
         if (ask.method not in SAFE_METHODS or ask.carries_body()) and not await self._with_body(ask, call):
-            return Recorder(await call.run(), None, BYPASS)
+            return call.recorded(await call.run(), None, BYPASS)
         if ask.is_private and (settings.public or "authorization" in ask.spoken):
             ask.is_private = False
         return await Visit(self, ask, call, found).answer()
@@ -122,9 +121,7 @@ class Handler:
         reads = Reads(ask.scope, call.request, found.lifespan_state)
         try:
             context = ExecutionContext(call.request, self.function, call.args, call.kwargs, reads)
-            key = callback(context, self.settings.key_prefix)
-            if isawaitable(key):
-                key = await key
+            key = await call.io.call(callback, context, self.settings.key_prefix)
             ask.spoken |= reads.spoken()
         finally:
             reads.stop()
@@ -141,7 +138,7 @@ class Handler:
         length = ask.body_length()
         if ask.method in SAFE_METHODS or length is None or length > self.settings.max_body:
             return False
-        ask.key = f"{ask.key}#{digest(await call.request.body() if length else b'')}"
+        ask.key = f"{ask.key}#{digest(await call.body() if length else b'')}"
         return True
 
     def tell_once(self, why: str, about: str = "answer") -> None:

@@ -19,7 +19,6 @@ from asynccache.core.entry import Kind
 from asynccache.http.ask import Ask, values_of
 from asynccache.http.settings import MAX_NAMES
 from asynccache.http.snapshot import Found, Pass, Record, Snapshot, Spec, restored
-from asynccache.plan.io import LOOP
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +27,7 @@ if TYPE_CHECKING:
     from asynccache.http.ask import Owner
     from asynccache.loading.flights import Flight
     from asynccache.model import BaseCacheBackend, Version
+    from asynccache.plan.io import IO
 
 logger = logging.getLogger(__name__)
 PASS_SECONDS = 60.0
@@ -53,11 +53,12 @@ class Look:
 class Pages:
     """Reads and writes the pages of one backend."""
 
-    __slots__ = ("_backend", "_version")
+    __slots__ = ("_backend", "_io", "_version")
 
-    def __init__(self, backend: BaseCacheBackend, version: Version) -> None:
+    def __init__(self, backend: BaseCacheBackend, version: Version, io: IO) -> None:
         self._backend = backend
         self._version = version
+        self._io = io
 
     async def look(self, ask: Ask) -> Look:
         """Look a page up; a store that is away or talks nonsense has none."""
@@ -96,7 +97,7 @@ class Pages:
     async def _spec_for(self, ask: Ask, look: Look, record: Record, ttl: float, flight: Flight | None) -> Spec | None:
         known = look.base if isinstance(look.base, Spec) else None
         if known and set(record.names) <= set(known.names):
-            return known if await self._backend.extend(LOOP, ask.key, ttl, self._version) else None
+            return known if await self._backend.extend(self._io, ask.key, ttl, self._version) else None
         if known and await self._read(ask.key) != known:
             return None  # it was removed in the meantime, or somebody learnt more
         names = sorted({*record.names, *(known.names if known else ())})
@@ -106,9 +107,9 @@ class Pages:
     async def _write(self, key: str, found: Found, ttl: float, flight: Flight | None) -> bool:
         if flight is not None and not flight.begin_storing():
             return False
-        written = await self._backend.write(LOOP, key, found, ttl, self._version, Kind.PAGE)
+        written = await self._backend.write(self._io, key, found, ttl, self._version, Kind.PAGE)
         if flight is not None and flight.doomed:
-            await self._backend.remove(LOOP, key, self._version)
+            await self._backend.remove(self._io, key, self._version)
             return False
         return written
 
@@ -129,14 +130,14 @@ class Pages:
 
     async def _read(self, key: str) -> Found | None:
         try:
-            return await self._opened(key, await self._backend.read(LOOP, key, self._version, Kind.PAGE))
+            return await self._opened(key, await self._backend.read(self._io, key, self._version, Kind.PAGE))
         except Exception:  # whatever a store raises, the handler answers
             logger.debug("a page could not be read", exc_info=True)
             return None
 
     async def _read_both(self, key: str, variant: str) -> tuple[Found | None, Found | None]:
         try:
-            entries = await self._backend.read_many(LOOP, (key, variant), self._version, Kind.PAGE)
+            entries = await self._backend.read_many(self._io, (key, variant), self._version, Kind.PAGE)
             return await self._opened(key, entries.get(key)), await self._opened(variant, entries.get(variant))
         except Exception:  # whatever a store raises, the handler answers
             logger.debug("a page could not be read", exc_info=True)
@@ -149,7 +150,7 @@ class Pages:
             return restored(entry.value)
         except DamagedEntryError as damage:
             logger.warning("a stored page was not usable and is removed: %s", damage)
-            await self._backend.remove(LOOP, key, self._version)
+            await self._backend.remove(self._io, key, self._version)
             return None
 
 

@@ -9,44 +9,22 @@ import anyio
 
 from asynccache.core.entry import Kind
 from asynccache.http.mark import Mark, busy, is_busy
-from asynccache.http.reads import Reads
-from asynccache.http.recorder import Recorder
 from asynccache.http.replay import replay
 from asynccache.http.rules import Then
 from asynccache.http.snapshot import Snapshot, Spec
 from asynccache.http.variants import Pages, glance
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
-
     from asynccache.http.ask import Ask
+    from asynccache.http.call import Call
     from asynccache.http.current import Installed
     from asynccache.http.handler import Handler
-    from asynccache.http.replay import Replay
     from asynccache.http.variants import Look
     from asynccache.loading.flights import Flight
 
 FOLLOW_SECONDS = 30.0
 ROUNDS = 3
 BYPASS = b"fwd=bypass"
-
-
-class Call:
-    """One call of a handler: its arguments, the request among them, and how to make it."""
-
-    __slots__ = ("args", "kwargs", "make", "request")
-
-    def __init__(
-        self, make: Callable[..., Awaitable[Any]], request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
-        self.make = make
-        self.request = request
-        self.args = args
-        self.kwargs = kwargs
-
-    def run(self) -> Awaitable[Any]:
-        """Call the handler."""
-        return self.make(*self.args, **self.kwargs)
 
 
 class Visit:
@@ -68,7 +46,7 @@ class Visit:
         self._found = found
         self._flights = found.service.flights
         self._backend = found.service.get_backend(handler.settings.backend)
-        self._pages = Pages(self._backend, handler.settings.version)
+        self._pages = Pages(self._backend, handler.settings.version, call.io)
 
     async def answer(self) -> Any:
         """Answer it; a few rounds of waiting for others are enough."""
@@ -85,7 +63,7 @@ class Visit:
             flight, leads = self._flights.join(self._backend.flight_key(look.key, version, Kind.PAGE))
             if leads:
                 return await self._lead(flight, look, look_again=self._flights.settled != settled)
-            outcome = Then.RUN if is_busy() else await _follow(flight)
+            outcome = Then.RUN if is_busy() else await self._call.io.twin(_follow_in_thread, _follow, flight)
             if isinstance(outcome, Snapshot) and self._ask.is_answered_by(outcome.record):
                 return self._replay(outcome, collapsed=True)
             if outcome is Then.RUN or outcome is Then.MARK:
@@ -103,12 +81,12 @@ class Visit:
         ask = self._ask
         return ask.method == "HEAD" or ask.wants_range or self._backend.lifetime(self._handler.settings.ttl) <= 0
 
-    def _replay(self, found: Any, *, collapsed: bool = False) -> Replay:
-        return replay(found, self._ask, self._backend.clock(), collapsed=collapsed)
+    def _replay(self, found: Any, *, collapsed: bool = False) -> Any:
+        return self._call.replayed(replay(found, self._ask, self._backend.clock(), collapsed=collapsed))
 
-    async def _run(self, label: bytes) -> Recorder:
+    async def _run(self, label: bytes) -> Any:
         """Run the handler for this request alone."""
-        return Recorder(await self._call.run(), None, label)
+        return self._call.recorded(await self._call.run(), None, label)
 
     async def _lead(self, flight: Flight, look: Look, *, look_again: bool) -> Any:
         """Run the handler for all who wait, unless somebody landed while this request looked."""
@@ -123,7 +101,7 @@ class Visit:
         flight.settle(look.found if suits else Then.RUN)
         return self._replay(look.found) if suits else await self._run(_forward(look))
 
-    async def _record(self, look: Look, flight: Flight | None) -> Recorder:
+    async def _record(self, look: Look, flight: Flight | None) -> Any:
         """Run the handler and mark its answer; what becomes of that is seen when it is sent."""
         try:
             mark = self._mark(look, flight)
@@ -140,7 +118,7 @@ class Visit:
         except BaseException:
             mark.land(Then.RETRY)
             raise
-        return Recorder(response, mark, _forward(look))
+        return self._call.recorded(response, mark, _forward(look))
 
     def _mark(self, look: Look, flight: Flight | None) -> Mark:
         return Mark(
@@ -151,7 +129,7 @@ class Visit:
             ttl=self._backend.lifetime(self._handler.settings.ttl),
             now=self._backend.clock,
             flight=flight,
-            reads=Reads(self._ask.scope, self._call.request, self._found.lifespan_state),
+            reads=self._call.watch(self._found.lifespan_state),
             error=sys.exc_info()[1],
         )
 
@@ -159,9 +137,19 @@ class Visit:
 async def _follow(flight: Flight) -> Snapshot | Then:
     """Wait for whoever runs the handler, but not for ever: it may be sending a stream to a slow reader."""
     with anyio.move_on_after(FOLLOW_SECONDS):
-        outcome: Any = await flight.wait()
-        return outcome if isinstance(outcome, Snapshot | Then) else Then.RETRY
+        return _landed(await flight.wait())
     return Then.RUN
+
+
+def _follow_in_thread(flight: Flight) -> Snapshot | Then:
+    try:
+        return _landed(flight.wait_in_thread(FOLLOW_SECONDS))
+    except TimeoutError:
+        return Then.RUN
+
+
+def _landed(outcome: Any) -> Snapshot | Then:
+    return outcome if isinstance(outcome, Snapshot | Then) else Then.RETRY
 
 
 def _forward(look: Look) -> bytes:

@@ -12,6 +12,8 @@ import os
 import threading
 from concurrent.futures import Future as ThreadFuture
 from contextlib import suppress
+from math import inf
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
@@ -117,17 +119,20 @@ class Flight:
         finally:
             self._leave(tell)
 
-    def wait_in_thread(self) -> Any:
-        """Block this thread until the outcome is there."""
+    def wait_in_thread(self, seconds: float = inf) -> Any:
+        """Block this thread until the outcome is there; `TimeoutError` after so many seconds."""
         future: ThreadFuture[Any] = ThreadFuture()
         if not self._enter(future.set_result):
             return self._outcome
+        give_up_at = monotonic() + seconds
         try:
             while not future.done():
                 with suppress(TimeoutError):
-                    future.result(LOOK_SECONDS)
+                    future.result(min(LOOK_SECONDS, max(0.0, give_up_at - monotonic())))
                 self._rescue()
-            return future.result()
+                if monotonic() >= give_up_at:
+                    break
+            return future.result(0)
         finally:
             self._leave(future.set_result)
 

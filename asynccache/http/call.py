@@ -1,0 +1,64 @@
+"""One call of a cached handler: its request, how to make it, and how answers leave the framework it runs in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from asynccache.http.reads import Reads
+from asynccache.http.recorder import Recorder
+from asynccache.plan.io import LOOP
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+
+    from asynccache.http.mark import Mark
+    from asynccache.http.replay import Replay
+    from asynccache.plan.io import IO
+
+
+class Call:
+    """A call in Starlette; other frameworks have a class of their own, which says what is different there.
+
+    Args:
+        make: calls the handler.
+        request: what the handler is given, and key callbacks: it bears the ASGI `scope`.
+        args: of the call.
+        kwargs: of the call.
+    """
+
+    __slots__ = ("args", "kwargs", "make", "request")
+    io: ClassVar[IO] = LOOP
+    """How its plans wait."""
+
+    def __init__(
+        self, make: Callable[..., Awaitable[Any]], request: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        self.make = make
+        self.request = request
+        self.args = args
+        self.kwargs = kwargs
+
+    @property
+    def scope(self) -> MutableMapping[str, Any]:
+        """The ASGI scope of its request, in which nothing is watched."""
+        return self.request.scope  # type: ignore[no-any-return]
+
+    def run(self) -> Awaitable[Any]:
+        """Call the handler."""
+        return self.make(*self.args, **self.kwargs)
+
+    async def body(self) -> bytes:
+        """Give the body of the request."""
+        return await self.request.body()  # type: ignore[no-any-return]
+
+    def watch(self, shared_state: Mapping[str, Any]) -> Reads:
+        """Give what is read of the request from now on, or from before its dependencies were called."""
+        return Reads(self.request.scope, self.request, shared_state)
+
+    def replayed(self, found: Replay) -> Any:
+        """Give what the wrapper returns for an answer from the store."""
+        return found
+
+    def recorded(self, answer: Any, mark: Mark | None, label: bytes) -> Any:
+        """Give what the wrapper returns for the handler's own answer, which is to be recorded where there is a mark."""
+        return Recorder(answer, mark, label)
