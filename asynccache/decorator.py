@@ -15,6 +15,7 @@ from asynccache.core.lifetime import Ttl
 from asynccache.errors import ConfigurationError
 from asynccache.http.call import Call
 from asynccache.http.handler import Handler
+from asynccache.http.passage import passing
 from asynccache.http.settings import (
     MAX_BODY,
     METHODS,
@@ -138,8 +139,15 @@ def _wrap(function: Callable[..., Any], settings: CacheSettings) -> Callable[...
 
     @functools.wraps(function)
     async def cached(*args: Any, **kwargs: Any) -> Any:
-        request = args[0] if args and isinstance(args[0], Request) else _request(handler, args, kwargs)
-        return handler.hit(request.scope) or await handler.answer(Call(make, request, args, kwargs))
+        passage = passing.get()
+        if passage is None:
+            request = args[0] if args and isinstance(args[0], Request) else _request(handler, args, kwargs)
+            return handler.hit(request.scope) or await handler.answer(Call(make, request, args, kwargs))
+        if passage.is_taken:
+            return await make(*args, **kwargs)
+        call = passage.call(make, args, kwargs)
+        found = handler.hit(call.scope)
+        return await handler.answer(call) if found is None else call.replayed(found)
 
     hints = _hints(function)
     signature = inspect.signature(function)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 _START = "http.response.start"
 _BODY = "http.response.body"
 _PASSING = frozenset({"http.response.early_hint", "http.response.push", "http.response.debug"})
-_FILES = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
+FILES = frozenset({"http.response.pathsend", "http.response.zerocopysend"})
 
 
 class Tee:
@@ -179,8 +179,8 @@ async def record(mark: Mark | None, label: bytes, app: App, scope: Any, receive:
         await app(scope, receive, tee)
         return
     extensions = scope.get("extensions")
-    if extensions and not _FILES.isdisjoint(extensions):
-        scope["extensions"] = {name: value for name, value in extensions.items() if name not in _FILES}
+    if extensions and not FILES.isdisjoint(extensions):
+        scope["extensions"] = {name: value for name, value in extensions.items() if name not in FILES}
     try:
         with busy():
             await app(scope, receive, tee)

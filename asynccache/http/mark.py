@@ -40,6 +40,11 @@ def busy() -> Iterator[None]:
         _busy.reset(token)
 
 
+def enter_busy() -> None:
+    """Mark the rest of this context likewise."""
+    _busy.set(True)
+
+
 @dataclass(slots=True, eq=False)
 class Mark:
     """An answer that is to be recorded, and the flight of those who wait for it.

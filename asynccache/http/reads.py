@@ -173,6 +173,15 @@ class Reads:
         finally:
             self.active = before
 
+    def originals(self) -> dict[str, Any]:
+        """Give what the stand-ins stand for, where nobody has put something else in their place."""
+        scope, before = self._scope, self._before
+        return {
+            key: before[key]
+            for key, stand_in in self._stand_ins.items()
+            if before[key] is not _ABSENT and (key == "headers" or scope.get(key) is stand_in)
+        }
+
     @contextmanager
     def paused(self) -> Iterator[None]:
         """Let others read meanwhile, and see what was written."""

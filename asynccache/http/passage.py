@@ -1,0 +1,124 @@
+"""Where a framework makes the answer after the handler has returned, and calls dependencies before it.
+
+Such a framework's integration lets every request through a `Passage`, as far in as it can: what is read of the request
+is watched from there on, the wrapper of `@Cache` finds the passage by a context variable, and marks it; what is sent
+from then on goes through the tee. The nearest passage counts.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+from starlette.requests import Request
+
+from asynccache.http.call import Call
+from asynccache.http.capture import FILES, Tee
+from asynccache.http.mark import enter_busy
+from asynccache.http.reads import Reads, is_watched
+from asynccache.http.rules import Then
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from asynccache.http.current import Installed
+    from asynccache.http.mark import Mark
+
+passing: ContextVar[Passage | None] = ContextVar("asynccache_passage", default=None)
+
+
+class Passage:
+    """One request on its way through a framework.
+
+    Args:
+        scope: its ASGI scope, which is watched until the passage ends.
+        receive: where its body comes from.
+        send: where the answer goes.
+        found: the cache of its app.
+    """
+
+    __slots__ = ("_extensions", "_is_inner", "_send", "_tee", "mark", "reads", "receive", "scope")
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, found: Installed) -> None:
+        self.scope = scope
+        self.receive = receive
+        self.mark: Mark | None = None
+        self._send = send
+        self._tee: Tee | None = None
+        self._extensions: Any = None
+        outer = passing.get()
+        self._is_inner = outer is not None and is_watched(scope)
+        self.reads: Reads = outer.reads if outer and self._is_inner else Reads(scope, None, found.lifespan_state)
+
+    async def run(self, app: ASGIApp) -> None:
+        """Let the request through to what answers it."""
+        token = passing.set(self)
+        try:
+            await app(self.scope, self.receive, self._pass_on)
+        except Exception:
+            if self.mark is not None:
+                self.mark.land(Then.RETRY if self._tee is not None and self._tee.broken else Then.RUN)
+            raise
+        finally:
+            self._end()
+            passing.reset(token)
+
+    def call(self, make: Callable[..., Awaitable[Any]], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+        """Give the call of a cached handler that this request came to."""
+        return LateCall(self, make, args, kwargs)
+
+    @property
+    def is_taken(self) -> bool:
+        """Whether a cached handler has its answer recorded already: one that it calls is called plainly."""
+        return self._tee is not None
+
+    def plain_scope(self) -> Scope:
+        """Give a copy of the scope in which nothing is watched."""
+        with self.reads.paused():
+            return {**self.scope, **self.reads.originals()}
+
+    def record(self, mark: Mark | None, label: bytes) -> None:
+        """Record what is sent from now on."""
+        self.mark = mark
+        self._tee = Tee(mark, label, self._send)
+        if mark is not None:
+            enter_busy()
+            extensions = self.scope.get("extensions")
+            if extensions and not FILES.isdisjoint(extensions):
+                self._extensions = extensions
+                self.scope["extensions"] = {name: value for name, value in extensions.items() if name not in FILES}
+
+    def _pass_on(self, message: Message) -> Awaitable[None]:
+        return (self._send if self._tee is None else self._tee)(message)
+
+    def _end(self) -> None:
+        if self.mark is not None:
+            self.mark.land(Then.RETRY)
+        if self._extensions is not None:
+            self.scope["extensions"] = self._extensions
+        if not self._is_inner:
+            self.reads.stop()
+
+
+class LateCall(Call):
+    """A call whose answer is recorded by its passage."""
+
+    __slots__ = ("passage",)
+
+    def __init__(
+        self, passage: Passage, make: Callable[..., Awaitable[Any]], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        super().__init__(make, Request(passage.plain_scope(), passage.receive), args, kwargs)
+        self.passage = passage
+
+    def watch(self, shared_state: Mapping[str, Any]) -> Reads:
+        """Give what was read since the request passed."""
+        del shared_state
+        return self.passage.reads
+
+    def recorded(self, answer: Any, mark: Mark | None, label: bytes) -> Any:
+        """Let the passage record what the framework makes of the answer."""
+        self.passage.record(mark, label)
+        return answer
