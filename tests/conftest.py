@@ -1,7 +1,8 @@
 """Fixtures for all tests: real servers, and a prefix that keeps tests apart on them.
 
 The servers of session scope are shared: a test on them keeps to its `unique_prefix` and leaves them running.
-A test that kills, freezes or configures a server starts its own: `fresh_redis`, `fresh_memcached`, `launch`.
+A test that kills, freezes or configures a server starts its own: `launch`, `fresh_redis`, `fresh_memcached`,
+`fresh_postgresql`, `fresh_mariadb`.
 """
 
 import os
@@ -15,8 +16,10 @@ from hypothesis import settings
 
 from tests.servers import (
     FaultProxy,
+    MariaDB,
     Memcached,
     Missing,
+    PostgreSQL,
     Redis,
     RedisReplicaSet,
     Running,
@@ -35,6 +38,12 @@ class Launch(Protocol):
 
 
 LONG = os.environ.get("ASYNCCACHE_LONG") == "1"
+PROGRAMS = {  # what to fetch for fixtures that have this word in their names
+    "redis-server": "redis",
+    "memcached": "memcached",
+    "postgres": "postgresql",
+    "mariadbd": "mariadb",
+}
 
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True, database=None)
 settings.register_profile("long", deadline=None, print_blob=True, max_examples=2_000)
@@ -55,7 +64,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     if session.config.option.collectonly:
         return
     fixtures = {name for item in session.items for name in getattr(item, "fixturenames", ())}
-    for program, word in (("redis-server", "redis"), ("memcached", "memcached")):
+    for program, word in PROGRAMS.items():
         if any(word in name for name in fixtures) and not named_by_environment(word):
             with suppress(Missing):  # whoever starts it will hear
                 find(program)
@@ -120,6 +129,26 @@ def memcached_unix() -> Iterator[Memcached]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def postgresql_server() -> Iterator[PostgreSQL | Running]:
+    """Give the PostgreSQL for all tests; `.url` (with user, password, database), `.host`, `.port`, `.address`."""
+    if running := named_by_environment("postgresql"):
+        yield running
+        return
+    with PostgreSQL() as server:
+        yield server
+
+
+@pytest.fixture(scope="session")
+def mariadb_server() -> Iterator[MariaDB | Running]:
+    """Give the MariaDB that all tests share; `.url` (with user, password, database), `.host`, `.port`, `.address`."""
+    if running := named_by_environment("mariadb"):
+        yield running
+        return
+    with MariaDB() as server:
+        yield server
+
+
 @pytest.fixture
 def fresh_redis(launch: Launch) -> Redis:
     """Give a Redis of this test's own, to kill and freeze."""
@@ -130,6 +159,18 @@ def fresh_redis(launch: Launch) -> Redis:
 def fresh_memcached(launch: Launch) -> Memcached:
     """Give a memcached of this test's own, to kill and freeze."""
     return launch(Memcached())
+
+
+@pytest.fixture
+def fresh_postgresql(launch: Launch) -> PostgreSQL:
+    """Give a PostgreSQL of this test's own, to kill and freeze."""
+    return launch(PostgreSQL())
+
+
+@pytest.fixture
+def fresh_mariadb(launch: Launch) -> MariaDB:
+    """Give a MariaDB of this test's own, to kill and freeze."""
+    return launch(MariaDB())
 
 
 @pytest.fixture

@@ -2,15 +2,19 @@
 
 from tests.servers.faultproxy import FaultProxy
 from tests.servers.finding import Missing, find
+from tests.servers.mariadb import MariaDB
 from tests.servers.memcached import Memcached
+from tests.servers.postgresql import PostgreSQL
 from tests.servers.process import Server, StartError
 from tests.servers.redis import Redis, RedisReplicaSet
 from tests.servers.running import Running, named_by_environment
 
 __all__ = [
     "FaultProxy",
+    "MariaDB",
     "Memcached",
     "Missing",
+    "PostgreSQL",
     "Redis",
     "RedisReplicaSet",
     "Running",

@@ -8,13 +8,14 @@ import os
 import platform
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 MINUTES = 60
 # Never to be mixed with the system's own, or of no use to a server that runs in the foreground.
 SYSTEM = ("libc6", "libc-", "libgcc", "gcc-", "perl", "dpkg", "systemd", "init-system", "adduser", "passwd", "debconf")
+BULKY = ("libllvm", "libz3-", "libperl", "locales", "openssl", "ssl-cert")  # of PostgreSQL: its compiler, its scripts
 
 
 class FetchError(RuntimeError):
@@ -25,13 +26,22 @@ def unpacked(packages: tuple[str, ...]) -> Path:
     """Give the folder that holds these packages and all that they need and this machine lacks."""
     release = platform.freedesktop_os_release()
     name = "+".join([release["ID"], release.get("VERSION_CODENAME", "rolling"), platform.machine(), *packages])
+
+    def unpack(work: Path) -> None:
+        _unpack(_download(work, packages), work / "root")
+
+    return made_once(name, unpack)
+
+
+def made_once(name: str, make: Callable[[Path], None]) -> Path:
+    """Give the folder of this name in the cache folder; if there is none, `make(work)` makes it as `work / "root"`."""
     folder = cache_folder()
     root = folder / name
     if root.exists():
         return root
-    with _locked(folder), tempfile.TemporaryDirectory(dir=folder, prefix="apt-") as work:
+    with _locked(folder), tempfile.TemporaryDirectory(dir=folder, prefix="new-") as work:
         if not root.exists():
-            _unpack(_download(Path(work), packages), Path(work, "root"))
+            make(Path(work))
             Path(work, "root").rename(root)  # at once: an interrupted run leaves nothing by this name
     return root
 
@@ -67,7 +77,7 @@ def _download(work: Path, packages: tuple[str, ...]) -> Iterable[Path]:
     _apt(work, "update", check=False)  # one unreachable source is no reason to give up
     plan = _apt(work, "--simulate", "install", *packages)
     needed = {line.split()[1] for line in plan.splitlines() if line.startswith("Inst ")}
-    wanted = {*packages, *(name for name in needed if not name.startswith(SYSTEM))}
+    wanted = {*packages, *(name for name in needed if not name.startswith(SYSTEM + BULKY))}
     _apt(work, "download", *sorted(wanted))
     return sorted(debs.glob("*.deb"))
 

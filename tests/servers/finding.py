@@ -1,4 +1,4 @@
-"""Find a server's program: on PATH, or fetched from Debian without root; else say what to type."""
+"""Find a server's program: on the machine, or fetched from Debian without root; else say what to type."""
 
 import os
 import shutil
@@ -10,7 +10,11 @@ from tests.servers.fetching import FetchError, unpacked
 PACKAGES = {  # program: the Debian packages that hold it
     "redis-server": ("redis-server", "redis-tools"),  # the first is a link into the second
     "memcached": ("memcached",),
+    "postgres": ("postgresql",),
+    "mariadbd": ("mariadb-server-core",),
 }
+FOLDERS = {"postgres": "usr/lib/postgresql/*/bin", "mariadbd": "usr/sbin"}  # not on everybody's PATH
+SYSTEM = Path("/")
 
 
 class Missing(RuntimeError):
@@ -29,9 +33,9 @@ _found: dict[str, Program | Missing] = {}  # failures too: each test says so at 
 
 
 def find(name: str) -> Program:
-    """Find `redis-server` or `memcached`; raise `Missing` with the line to type.
+    """Find one of `PACKAGES`; raise `Missing` with the line to type.
 
-    Where PATH has it, that is it.  Else Debian's package is unpacked into a cache folder, which takes no root,
+    Where the machine has it, that is it.  Else Debian's package is unpacked into a cache folder, which takes no root,
     starts no daemon and changes nothing of the system.
     """
     if name not in _found:
@@ -48,8 +52,8 @@ def forget() -> None:
 
 
 def _look_for(name: str) -> Program | Missing:
-    if path := shutil.which(name):
-        return Program(path)
+    if path := shutil.which(name) or _within(SYSTEM, name):
+        return Program(str(path))
     try:
         return fetched(name)
     except (FetchError, OSError) as reason:
@@ -60,10 +64,16 @@ def _look_for(name: str) -> Program | Missing:
 def fetched(name: str) -> Program:
     """Unpack `name` from Debian's packages, once, whatever is on PATH."""
     root = unpacked(PACKAGES[name])
-    path = root / "usr/bin" / name
-    if not path.exists():
+    path = _within(root, name)
+    if not path:
         raise FetchError(f"{' '.join(PACKAGES[name])} hold no {name}")
     return Program(str(path), {"LD_LIBRARY_PATH": _library_path(root)})
+
+
+def _within(root: Path, name: str) -> Path | None:
+    """The program below `root`, the highest version of it."""
+    found = sorted(root.glob(f"{FOLDERS.get(name, 'usr/bin')}/{name}"), key=lambda path: (len(str(path)), path))
+    return found[-1] if found else None
 
 
 def _library_path(root: Path) -> str:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Self
+from typing import Any, Self
 
 from tests.servers.finding import Program, find
 
@@ -64,6 +64,7 @@ class Server(ABC):
 
     program: str
     host = HOST
+    orphaned = "KILL"  # the signal it gets when the tests are killed
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -131,7 +132,7 @@ class Server(ABC):
     def freeze(self) -> None:
         """Stop it from running; its connections stay open and nothing answers (SIGSTOP)."""
         os.kill(self.pid, signal.SIGSTOP)
-        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WNOWAIT)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def thaw(self) -> None:
         """Let it run on (SIGCONT)."""
@@ -157,7 +158,7 @@ class Server(ABC):
 
     def _fork(self, program: Program) -> subprocess.Popen[bytes]:
         setpriv = shutil.which("setpriv")
-        leash = [setpriv, "--pdeathsig", "KILL"] if setpriv else []
+        leash = [setpriv, "--pdeathsig", self.orphaned] if setpriv else []
         with (self.folder / "log").open("ab") as log:
             self._log_start = log.tell()
             return subprocess.Popen(
@@ -168,4 +169,9 @@ class Server(ABC):
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C is for the tests
+                **self.identity(),
             )
+
+    def identity(self) -> dict[str, Any]:
+        """Give `subprocess`'s arguments that tell as whom it runs: as who tests."""
+        return {}

@@ -4,7 +4,14 @@ import os
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-DEFAULT_PORTS = {"redis": 6379, "rediss": 6379, "memcached": 11211}
+DEFAULT_PORTS = {
+    "redis": 6379,
+    "rediss": 6379,
+    "memcached": 11211,
+    "postgresql": 5432,
+    "mariadb": 3306,
+    "mysql": 3306,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +29,7 @@ class Running:
 
 
 def named_by_environment(name: str) -> Running | None:
-    """The server that ASYNCCACHE_TEST_REDIS or ASYNCCACHE_TEST_MEMCACHED names by its URL, if it is set."""
+    """The server that ASYNCCACHE_TEST_REDIS (..._MEMCACHED, ..._POSTGRESQL, ..._MARIADB) names by its URL, if any."""
     variable = f"ASYNCCACHE_TEST_{name.upper()}"
     url = os.environ.get(variable)
     if not url:

@@ -27,10 +27,21 @@ def test_program_on_path_is_taken_as_it_is(name, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", PACKAGES)
 def test_missing_program_says_what_to_type(name, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))  # no apt-get either
+    monkeypatch.setattr("tests.servers.finding.SYSTEM", tmp_path)
     monkeypatch.setattr("tests.servers.fetching.cache_folder", lambda: tmp_path)
     for _ in range(2):
-        with pytest.raises(Missing, match=f"Type: sudo apt-get install -y {name}$"):
+        with pytest.raises(Missing, match=f"Type: sudo apt-get install -y {PACKAGES[name][0]}$"):
             find(name)
+
+
+def test_program_is_found_where_debian_puts_it_and_the_highest_version_of_it(tmp_path, monkeypatch):
+    for version in ("9", "17", "15"):
+        program = tmp_path / f"usr/lib/postgresql/{version}/bin/postgres"
+        program.parent.mkdir(parents=True)
+        program.touch()
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr("tests.servers.finding.SYSTEM", tmp_path)
+    assert find("postgres").path == str(tmp_path / "usr/lib/postgresql/17/bin/postgres")
 
 
 @pytest.mark.parametrize(
