@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Self
 
 from asynccache.backends.servers import redacted
 from asynccache.config import backend_of
+from asynccache.current import entered, left
 from asynccache.errors import ConfigurationError, UnknownBackendError
 from asynccache.model import announce
 from asynccache.plan.io import BLOCKING, LOOP, run
@@ -100,15 +101,20 @@ class NamedBackends:
         except BaseException:
             self.close()
             raise
+        entered(self)
         return self
 
     def __exit__(self, *failure: object) -> None:
+        left(self)
         self.close()
 
     async def __aenter__(self) -> Self:
-        return await self.start()
+        await self.start()
+        entered(self)
+        return self
 
     async def __aexit__(self, *failure: object) -> None:
+        left(self)
         await self.aclose()
 
     def _choose(self) -> None:

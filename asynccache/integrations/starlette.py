@@ -12,6 +12,7 @@ from injector import Injector, Module
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Host, Mount, Route, WebSocketRoute
 
+from asynccache.current import Serving
 from asynccache.decorator import cached_settings
 from asynccache.errors import ConfigurationError, UnknownBackendError
 from asynccache.http.current import SCOPE_KEY, Installed, installed, service_of
@@ -80,9 +81,10 @@ class _Announce:
         self.app = app
         self.found = found
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Any:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope[SCOPE_KEY] = self.found
-        return self.app(scope, receive, send)
+        with Serving(self.found.service):
+            await self.app(scope, receive, send)
 
 
 def _injector(modules: Injector | Module | Iterable[Module]) -> Injector:

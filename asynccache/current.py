@@ -1,0 +1,94 @@
+"""Which service a function uses that was not given one: that of the request, else the innermost that is open.
+
+Services are looked for when a function is called, never when it is imported, so that applications may be made by
+factories. A thread or a task that knows neither (threads do not inherit contexts) uses the one service that is open in
+this process, where there is just one.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from threading import Lock
+from typing import TYPE_CHECKING
+
+from asynccache.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from contextvars import Token
+
+    from asynccache.named import NamedBackends
+    from asynccache.service import CacheService
+
+_of_request: ContextVar[CacheService | None] = ContextVar("asynccache_of_request", default=None)
+_entered: ContextVar[tuple[NamedBackends, ...]] = ContextVar("asynccache_entered", default=())
+_open: list[NamedBackends] = []
+"""Each service as often as it was entered and not left, in order, over all threads and contexts."""
+_lock = Lock()
+
+
+class Serving:
+    """Around the handling of one request: functions that are called there use the service of its app.
+
+    Made for each request, and entered and left in the same task or thread.
+    """
+
+    __slots__ = ("_service", "_token")
+
+    def __init__(self, service: CacheService) -> None:
+        self._service = service
+
+    def __enter__(self) -> None:
+        self._token: Token[CacheService | None] = _of_request.set(self._service)
+
+    def __exit__(self, *failure: object) -> None:
+        try:
+            _of_request.reset(self._token)
+        except ValueError:  # an abandoned request that is cleared away in a foreign context, which stays as it is
+            return
+
+
+def current_service() -> CacheService:
+    """Find the service to use here; `ConfigurationError` where there is none, or no telling which."""
+    service = _of_request.get()
+    return _innermost() if service is None else service
+
+
+def entered(service: NamedBackends) -> None:
+    """Note that a `with` begins."""
+    with _lock:
+        _open.append(service)
+    _entered.set((*_entered.get(), service))
+
+
+def left(service: NamedBackends) -> None:
+    """Note that a `with` ends, in whatever context: the context of its beginning may be another one."""
+    with _lock:
+        _remove_last(_open, service)
+    inner = list(_entered.get())
+    _remove_last(inner, service)
+    _entered.set(tuple(inner))
+
+
+def _remove_last(services: list[NamedBackends], service: NamedBackends) -> None:
+    for place in range(len(services) - 1, -1, -1):
+        if services[place] is service:
+            del services[place]
+            return
+
+
+def _innermost() -> CacheService:
+    for service in reversed(_entered.get()):
+        if service in _open:  # a task may outlive the `with` that it was made in
+            return service  # type: ignore[return-value]  # only services are entered
+    several = set(_open)
+    if len(several) == 1:
+        return several.pop()  # type: ignore[return-value]  # likewise
+    if several:
+        raise ConfigurationError(
+            f"{len(several)} caches are open and this thread or task was started outside of them: "
+            "start it with contextvars.copy_context().run, or enter `with CacheService(...)` in it"
+        )
+    raise ConfigurationError(
+        "no cache is at hand: call this within a request of an app that a cache is installed on, or within "
+        "`with CacheService(default=...)` or `async with CacheService(default=...)`"
+    )
