@@ -77,12 +77,19 @@ def _download(work: Path, packages: tuple[str, ...]) -> Iterable[Path]:
     _apt(work, "update", check=False)  # one unreachable source is no reason to give up
     plan = _apt(work, "--simulate", "install", *packages)
     needed = {line.split()[1] for line in plan.splitlines() if line.startswith("Inst ")}
-    wanted = {*packages, *(name for name in needed if not name.startswith(SYSTEM + BULKY))}
+    parts = {part for package in packages for part in _parts(work, package)}
+    wanted = {*packages, *parts, *(name for name in needed if not name.startswith(SYSTEM + BULKY))}
     _apt(work, "download", *sorted(wanted))
     return sorted(debs.glob("*.deb"))
 
 
-def _apt(work: Path, *words: str, check: bool = True) -> str:
+def _parts(work: Path, package: str) -> Iterable[str]:
+    """Give what a package without files stands for: `postgresql` for `postgresql-15`, be that installed or not."""
+    told = _apt(work, "depends", package, program="apt-cache")
+    return [name for name in told.split() if name.removeprefix(f"{package}-").isdecimal()]
+
+
+def _apt(work: Path, *words: str, program: str = "apt-get", check: bool = True) -> str:
     """Run apt-get on lists and a cache of our own; the system's are root's, and may be old."""
     settings = {
         "Dir::State::Lists": f"{work}/lists",
@@ -94,7 +101,7 @@ def _apt(work: Path, *words: str, check: bool = True) -> str:
         "Acquire::Retries": "3",
     }
     options = [f"-o{name}={value}" for name, value in settings.items()]
-    return _run(["apt-get", "-q", *options, *words], work / "debs", check=check)
+    return _run([program, "-q", *options, *words], work / "debs", check=check)
 
 
 def _unpack(debs: Iterable[Path], root: Path) -> None:
