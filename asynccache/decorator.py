@@ -6,6 +6,7 @@ import functools
 import inspect
 from collections.abc import Callable, Collection
 from typing import Any, TypeVar, cast, get_type_hints
+from weakref import ref
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection, Request
@@ -30,6 +31,7 @@ from asynccache.http.settings import (
 T = TypeVar("T", bound=Callable[..., Any])
 _SETTINGS = "__asynccache_settings__"
 _BY_CLASS = "__asynccache_by_class__"
+_WRAPPER = "__asynccache_wrapper__"
 
 
 class Cache:
@@ -100,6 +102,12 @@ def cached_settings(endpoint: Any) -> CacheSettings | None:
     return getattr(endpoint, _SETTINGS, None)
 
 
+def wrapper_of(function: Any) -> Any:
+    """Return what `@Cache` made of a function; None where it was not used on it."""
+    made = getattr(function, "__dict__", {}).get(_WRAPPER)
+    return made() if made is not None else None
+
+
 def _wrap_class(controller: type, settings: CacheSettings) -> type:
     names = [method.lower() for method in settings.methods if hasattr(controller, method.lower())]
     if not names:
@@ -157,6 +165,8 @@ def _wrap(function: Callable[..., Any], settings: CacheSettings) -> Callable[...
     cached.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]
     cached.__annotations__ = hints
     setattr(cached, _SETTINGS, settings)
+    if inspect.isfunction(function):
+        setattr(function, _WRAPPER, ref(cached))
     return cached
 
 

@@ -15,6 +15,7 @@ from asynccache.http.current import SCOPE_KEY, installed
 from asynccache.http.disguises import Name, Pairs
 from asynccache.http.reads import Reads, is_watched
 from asynccache.http.replay import Replay
+from asynccache.http.settings import keyed_by_body
 from asynccache.http.snapshot import NOBODY, SHARED, SHARED_STATE, Snapshot, Spec
 from asynccache.http.variants import variant_of
 from asynccache.http.visit import BYPASS, Visit
@@ -48,6 +49,8 @@ class Handler:
         self._is_plain = settings.make_key_callback is None and "GET" in settings.methods
         self._spoken = frozenset(_SPEAKS[name] for name in settings.vary if name in _SPEAKS)
         self._told: set[str] = set()
+        for method in settings.methods - SAFE_METHODS:
+            keyed_by_body[method] = max(settings.max_body, keyed_by_body.get(method, 0))
 
     def hit(self, scope: Scope) -> Replay | None:
         """Answer a plain GET from a page in memory; None: look closer.

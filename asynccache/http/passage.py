@@ -10,13 +10,14 @@ from __future__ import annotations
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from asynccache.http.call import Call
 from asynccache.http.capture import FILES, Tee
 from asynccache.http.mark import enter_busy
 from asynccache.http.reads import Reads, is_watched
 from asynccache.http.rules import Then
+from asynccache.http.settings import keyed_by_body
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
@@ -39,24 +40,24 @@ class Passage:
         found: the cache of its app.
     """
 
-    __slots__ = ("_extensions", "_is_inner", "_send", "_tee", "mark", "reads", "receive", "scope")
+    __slots__ = ("_extensions", "_is_inner", "_send", "_tee", "body", "mark", "reads", "scope")
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, found: Installed) -> None:
         self.scope = scope
-        self.receive = receive
         self.mark: Mark | None = None
+        self.body = NotedBody(receive, keyed_by_body.get(scope["method"], 0))
         self._send = send
         self._tee: Tee | None = None
         self._extensions: Any = None
         outer = passing.get()
         self._is_inner = outer is not None and is_watched(scope)
-        self.reads: Reads = outer.reads if outer and self._is_inner else Reads(scope, None, found.lifespan_state)
+        self.reads: Reads = outer.reads if outer and self._is_inner else _Reads(self.body, scope, found)
 
     async def run(self, app: ASGIApp) -> None:
         """Let the request through to what answers it."""
         token = passing.set(self)
         try:
-            await app(self.scope, self.receive, self._pass_on)
+            await app(self.scope, self.body.receive, self._pass_on)
         except Exception:
             if self.mark is not None:
                 self.mark.land(Then.RETRY if self._tee is not None and self._tee.broken else Then.RUN)
@@ -102,6 +103,59 @@ class Passage:
             self.reads.stop()
 
 
+class NotedBody:
+    """What comes of a request's body, whoever receives it.
+
+    Args:
+        receive: where it comes from.
+        limit: bytes of the longest one that is kept; 0: it is only measured.
+    """
+
+    __slots__ = ("_ended", "_kept", "_limit", "_receive", "_unread", "size")
+
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive = receive
+        self._limit = limit
+        self._kept = bytearray()
+        self._unread: list[Message] = []
+        self._ended = False
+        self.size = 0
+
+    async def receive(self) -> Message:
+        """Receive the next message."""
+        return self._unread.pop(0) if self._unread else await self._next()
+
+    async def whole(self) -> bytes:
+        """Give all of it; whoever receives later gets it, too."""
+        while not self._ended:
+            message = await self._next()
+            self._unread.append(message)
+            if message["type"] == "http.disconnect":
+                raise ClientDisconnect
+        if self.size != len(self._kept):
+            raise RuntimeError(f"a body of {self.size} bytes is longer than what its Content-Length allowed")
+        return bytes(self._kept)
+
+    async def _next(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            chunk = message.get("body", b"")
+            self.size += len(chunk)
+            if self.size <= self._limit:
+                self._kept += chunk
+            self._ended = not message.get("more_body", False)
+        return message
+
+
+class _Reads(Reads):
+    def __init__(self, body: NotedBody, scope: Scope, found: Installed) -> None:
+        self._body = body
+        super().__init__(scope, None, found.lifespan_state)
+
+    def _has_read_body(self) -> bool:
+        return self._body.size > 0
+
+
 class LateCall(Call):
     """A call whose answer is recorded by its passage."""
 
@@ -110,8 +164,12 @@ class LateCall(Call):
     def __init__(
         self, passage: Passage, make: Callable[..., Awaitable[Any]], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
-        super().__init__(make, Request(passage.plain_scope(), passage.receive), args, kwargs)
+        super().__init__(make, Request(passage.plain_scope()), args, kwargs)
         self.passage = passage
+
+    async def body(self) -> bytes:
+        """Give the body, which the framework may have read already."""
+        return await self.passage.body.whole()
 
     def watch(self, shared_state: Mapping[str, Any]) -> Reads:
         """Give what was read since the request passed."""

@@ -147,7 +147,7 @@ class Reads:
         plain = self._names - _KEYED - _CONDITIONAL - _IDENTITY.keys()
         carried = {name for name, _ in self._before["headers"]}
         conditional = self._names & carried & _CONDITIONAL
-        if self._scope["method"] == "GET" and has_read_body(self._scope, self._request):
+        if self._scope["method"] == "GET" and self._has_read_body():
             conditional.add(b"content-length")
         return Seen(frozenset(plain), everything, frozenset(identity), frozenset(conditional))
 
@@ -165,6 +165,9 @@ class Reads:
         found = NO_USER | (EMPTY_SESSION if unseen or "session" in self._identity else 0)
         found |= SHARED_STATE if self._read_shared else 0
         return found | (NO_RANGE if b"range" in self._names else 0)
+
+    def _has_read_body(self) -> bool:
+        return has_read_body(self._scope, self._request)
 
     def _has_session(self) -> bool:
         before, self.active = self.active, False

@@ -17,6 +17,9 @@ MAX_NAMES = 8
 _NEVER_STATUSES = frozenset({206, 304})
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
+keyed_by_body: dict[str, int] = {}
+"""The methods, but for GET and HEAD, that some handler is cached for, and the longest body that is part of a key."""
+
 KeyCallback = Callable[[Any, str], str | Awaitable[str | None] | None]
 
 

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import asynccontextmanager
-from functools import partial
-from inspect import getmembers_static, isclass
 from typing import TYPE_CHECKING, Any
 
 from injector import Injector, Module
 from starlette.applications import Starlette
-from starlette.routing import BaseRoute, Host, Mount, Route, WebSocketRoute
 
 from asynccache.current import Serving
-from asynccache.decorator import cached_settings
-from asynccache.errors import ConfigurationError, UnknownBackendError
+from asynccache.errors import ConfigurationError
 from asynccache.http.current import SCOPE_KEY, Installed, installed, service_of
+from asynccache.integrations.routes import check_routes
 from asynccache.module import CacheModule
 from asynccache.service import CacheService
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
 
     from starlette.requests import HTTPConnection
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from asynccache.http.settings import CacheSettings
     from asynccache.interface import ICacheService
 
 
@@ -52,6 +48,10 @@ def install(app: Starlette, modules: Injector | Module | Iterable[Module]) -> In
     found = Installed(injector, _service(injector))
     setattr(app.state, SCOPE_KEY, found)
     app.add_middleware(_Announce, found=found)
+    if any(kind.__module__.startswith("fastapi.") for kind in type(app).__mro__):
+        from asynccache.integrations.fastapi import let_through
+
+        let_through(app)
     _wrap_lifespan(app, found)
     return injector
 
@@ -120,34 +120,3 @@ def _wrap_lifespan(app: Starlette, found: Installed) -> None:
             yield state
 
     app.router.lifespan_context = lifespan
-
-
-def check_routes(routes: Iterable[BaseRoute], service: CacheService) -> None:
-    """Find what would fail at the first request: unknown backends, and caches on websocket routes."""
-    for route in routes:
-        if isinstance(route, Route | WebSocketRoute):
-            for settings in _settings(route.endpoint):
-                _check(route, settings, service)
-        elif isinstance(route, Mount | Host):
-            own = getattr(getattr(route.app, "state", None), SCOPE_KEY, None)
-            check_routes(route.routes or (), own.service if isinstance(own, Installed) else service)
-
-
-def _check(route: Route | WebSocketRoute, settings: CacheSettings, service: CacheService) -> None:
-    if isinstance(route, WebSocketRoute):
-        raise ConfigurationError(f"@Cache on the websocket route {route.path!r}: only HTTP responses can be cached")
-    try:
-        service.get_backend(settings.backend)
-    except UnknownBackendError as unknown:
-        raise UnknownBackendError(f"@Cache on the route {route.path!r}: {unknown}") from None
-
-
-def _settings(endpoint: Any) -> Iterator[CacheSettings]:
-    """Give what `@Cache` was told on an endpoint, and on the methods of a class."""
-    while isinstance(endpoint, partial):
-        endpoint = endpoint.func
-    members = [member for _, member in getmembers_static(endpoint)] if isclass(endpoint) else []
-    for cached in (endpoint, *members):
-        settings = cached_settings(cached)
-        if settings is not None:
-            yield settings

@@ -1,0 +1,76 @@
+"""FastAPI: `install` from `asynccache`, `@Cache` below the route decorator, and the service as a dependency.
+
+FastAPI makes the answer after the handler has returned, and calls dependencies before it. So the innermost of the app's
+middleware lets every request through a passage, which watches what dependencies read and records what goes out.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Any
+
+from fastapi import Depends, FastAPI
+from starlette.middleware import Middleware
+from starlette.requests import HTTPConnection
+from starlette.routing import Host, Mount
+
+from asynccache.http.connections import watch_connections
+from asynccache.http.current import installed, service_of
+from asynccache.http.passage import Passage
+from asynccache.interface import ICacheService
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from starlette.routing import BaseRoute
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+
+def get_cache_service(connection: HTTPConnection) -> ICacheService:
+    """Return the service of the app that serves this request: a dependency, for `Depends(get_cache_service)`."""
+    return service_of(connection.scope)
+
+
+CacheServiceDep = Annotated[ICacheService, Depends(get_cache_service)]
+"""The service as a parameter of a handler or dependency: `async def visits(cache: CacheServiceDep)`."""
+
+
+def let_through(app: Any) -> None:
+    """Let the requests of an app, and of those mounted in it, through passages; `install` calls it."""
+    watch_connections()
+    app.user_middleware.append(Middleware(Capture))
+
+
+class Capture:
+    """The innermost middleware of a FastAPI app."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+        self._has_looked = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through a passage."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        if not self._has_looked:
+            self._has_looked = True
+            _let_mounted_through(scope["app"].routes)
+        await Passage(scope, receive, send, installed(scope)).run(self.app)
+
+
+def _let_mounted_through(routes: Iterable[BaseRoute]) -> None:
+    """Put the middleware into mounted apps too, below their own, as long as they have not begun to run."""
+    for app in _mounted(routes):
+        classes: list[Any] = [middleware.cls for middleware in app.user_middleware]
+        if app.middleware_stack is None and Capture not in classes:
+            app.user_middleware.append(Middleware(Capture))
+        _let_mounted_through(app.routes)
+
+
+def _mounted(routes: Iterable[BaseRoute]) -> Iterator[FastAPI]:
+    for route in routes:
+        if isinstance(route, Mount | Host):
+            if isinstance(route.app, FastAPI):
+                yield route.app
+            else:
+                yield from _mounted(route.routes or ())
