@@ -174,6 +174,7 @@ class LateCall(Call):
     def watch(self, shared_state: Mapping[str, Any]) -> Reads:
         """Give what was read since the request passed."""
         del shared_state
+        self.passage.reads.enter()
         return self.passage.reads
 
     def recorded(self, answer: Any, mark: Mark | None, label: bytes) -> Any:

@@ -56,6 +56,8 @@ class Reads:
         self._names: set[bytes] = set()
         self._everything = False
         self._identity: set[str] = set()
+        self._outer_names: set[bytes] = set()
+        self._outer_identity: set[str] = set()
         self._own_state: set[object] = set()
         self._read_shared = False
         self._granted = 0
@@ -127,6 +129,12 @@ class Reads:
 
     # What came of it
 
+    def enter(self) -> None:
+        """Know from now on that what is read is read below the wrapper, and not by guards and dependencies above."""
+        self._outer_names |= self._names
+        self._outer_identity |= self._identity
+        self._names, self._identity, self._seen = set(), set(), None
+
     def seen(self) -> Seen:
         """Tell what was read so far."""
         if self._seen is None:
@@ -134,7 +142,10 @@ class Reads:
         return self._seen
 
     def _sum_up(self) -> Seen:
-        identity = {_IDENTITY[name] for name in self._names if name in _IDENTITY} | self._identity
+        names = self._names | self._outer_names
+        within = _identity_of(self._names, self._identity)
+        above = _identity_of(self._outer_names, self._outer_identity) - within
+        identity = within | above
         everything = self._everything or self._unlooked > 0
         if everything:
             identity.add("cookie")
@@ -144,16 +155,16 @@ class Reads:
             identity.add("session")
         if self._login is not None:
             identity.add(self._login)
-        plain = self._names - _KEYED - _CONDITIONAL - _IDENTITY.keys()
+        plain = names - _KEYED - _CONDITIONAL - _IDENTITY.keys()
         carried = {name for name, _ in self._before["headers"]}
-        conditional = self._names & carried & _CONDITIONAL
+        conditional = names & carried & _CONDITIONAL
         if self._scope["method"] == "GET" and self._has_read_body():
             conditional.add(b"content-length")
-        return Seen(frozenset(plain), everything, frozenset(identity), frozenset(conditional))
+        return Seen(frozenset(plain), everything, frozenset(identity), frozenset(conditional), frozenset(above))
 
     def spoken(self) -> frozenset[str]:
         """Tell whose identity was read, whatever came of it: what a key callback thereby speaks for."""
-        found = {_IDENTITY[name] for name in self._names if name in _IDENTITY} | self._identity
+        found = _identity_of(self._names, self._identity)
         return frozenset(found | {CARRIED_USER} if "user" in found else found)
 
     def conditions(self) -> int:
@@ -162,9 +173,9 @@ class Reads:
         That nobody was logged in may have been read as well, and where no session was, that there was none.
         """
         unseen = "session" not in self._scope or not self._session_is_seen
-        found = NO_USER | (EMPTY_SESSION if unseen or "session" in self._identity else 0)
+        found = NO_USER | (EMPTY_SESSION if unseen or "session" in self._identity | self._outer_identity else 0)
         found |= SHARED_STATE if self._read_shared else 0
-        return found | (NO_RANGE if b"range" in self._names else 0)
+        return found | (NO_RANGE if b"range" in self._names | self._outer_names else 0)
 
     def _has_read_body(self) -> bool:
         return has_read_body(self._scope, self._request)
@@ -258,3 +269,7 @@ class Reads:
         kept = getattr(self._request, "__dict__", {})
         for name in _CACHED_BY_STARLETTE:
             kept.pop(name, None)
+
+
+def _identity_of(names: set[bytes], identity: set[str]) -> set[str]:
+    return identity.union(_IDENTITY[name] for name in names if name in _IDENTITY)

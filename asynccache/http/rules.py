@@ -55,12 +55,16 @@ class Allowed:
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a handler was seen to read: header names, all of them at once, and whose identity."""
+    """What was seen to be read for an answer: header names, all of them at once, and whose identity.
+
+    `above` is the identity that only guards and dependencies above the wrapper read.
+    """
 
     names: frozenset[bytes] = frozenset()
     everything: bool = False
     identity: frozenset[str] = frozenset()
     conditional: frozenset[bytes] = frozenset()
+    above: frozenset[str] = frozenset()
 
 
 def judge(status: int, headers: Sequence[Pair], settings: CacheSettings) -> Refusal | Allowed:
@@ -118,7 +122,7 @@ def judge_reads(seen: Seen, allowed: Allowed, settings: CacheSettings, spoken: f
     if allowed.shared:
         private -= {"authorization"}
     if settings.public:
-        private &= GUARDS
+        private &= GUARDS - seen.above
     if private:
         return Refusal(_advice(private, settings), of_reads=True)
     names = len(seen.names | allowed.vary | settings.vary)

@@ -169,3 +169,11 @@ LAST = (b"last-modified", b"Sun, 06 Nov 1994 08:49:37 GMT")
 )
 def test_when_304_is_the_answer(page, none_match, since, expected):
     assert not_modified(page, none_match, since) is expected
+
+
+@pytest.mark.parametrize(("above", "stored"), [({"authorization"}, True), (set(), False)])
+def test_guards_above_a_public_handler_may_look_at_who_asks(above, stored):
+    settings = CacheSettings(public=True)
+    seen = Seen(identity=frozenset({"authorization"}), above=frozenset(above))
+    assert (judge_reads(seen, Allowed(), settings, frozenset()) is None) is stored
+    assert judge_reads(seen, Allowed(), CacheSettings(), frozenset()) is not None
