@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from asynccache.backends.memcached_entries import PATIENCE, RIVALS, STRIPES, Answers
 from asynccache.backends.memcached_link import Link
 from asynccache.backends.outage import BusyError, OutageGuard
 from asynccache.backends.rendezvous import Rendezvous
@@ -16,12 +17,8 @@ if TYPE_CHECKING:
 
     from asynccache.backends.servers import Server
 
-PATIENCE = 10
-"""Deadlines for which an operation waits for its turn, as long as the server answers those before it."""
 SHARE = 50
 """Keys of a many-operation that one connection takes; more go over several at once."""
-RIVALS = 3
-"""Tasks of a loop that change one entry at once: as many failures open the breaker, and then nobody waits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,21 +106,13 @@ class Links:
             link.drop()
 
 
-@dataclass
-class Answers:
-    """What a many-operation was answered, by key; `failure` is why the other keys are missing."""
-
-    by_key: dict[bytes, Any] = field(default_factory=dict)
-    failure: BackendUnavailableError | None = None
-
-
 class MemcachedClient:
     """The links of one loop to all servers, of which each has its own keys."""
 
     def __init__(self, servers: Iterable[tuple[Server, OutageGuard]], pool: Pool) -> None:
         self._links = {server.name: Links(server, guard, pool) for server, guard in servers}
         self._rendezvous = Rendezvous(list(self._links))
-        self._rewriting = [asyncio.Semaphore(RIVALS) for _ in range(32)]
+        self._rewriting = [asyncio.Semaphore(RIVALS) for _ in range(STRIPES)]
 
     async def ask(self, command: str, key: bytes, *args: Any) -> Any:
         """Run a command at the server that has the key."""

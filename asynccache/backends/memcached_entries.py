@@ -1,0 +1,191 @@
+"""What all memcached backends share: entries, their lifetimes, and how an entry is changed.
+
+Entries are framed (`core/codec.py`) and changed by `gets` and `cas`, never by memcached's own `incr` and `touch`: a
+frame says when it ends, so a counter that is rewritten keeps its lifetime, and each reply shows whose entry it carries.
+"""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from asynccache.backends.base import StoreBackend
+from asynccache.backends.framing import added
+from asynccache.backends.servers import UNIX, Server, Servers, parse
+from asynccache.core import codec
+from asynccache.core.codec import Frame
+from asynccache.core.keys import memcached_key
+from asynccache.core.lifetime import memcached_exptime
+from asynccache.errors import BackendUnavailableError, ConfigurationError
+from asynccache.model import Capability
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from asynccache.plan.io import IO
+
+PATIENCE = 10
+"""Deadlines for which an operation waits for its turn, or a contended entry is tried again."""
+JITTER = 0.002
+RIVALS = 3
+"""Those of one loop, or of all threads, that change one entry at once: as many failures open the breaker."""
+STRIPES = 32
+
+Change = Callable[[Frame | None], tuple[Frame, float] | None]
+"""What is to become of an entry: the new frame and its seconds, or None where it stays as it is."""
+
+
+@dataclass
+class Answers:
+    """What a many-operation was answered, by key; `failure` is why the other keys are missing."""
+
+    by_key: dict[bytes, Any] = field(default_factory=dict)
+    failure: BackendUnavailableError | None = None
+
+
+class MemcachedBackend(StoreBackend):
+    """A backend over memcached's commands.
+
+    A command is one of `get`, `gets`, `store` (which is False where the server refuses, and nothing is there then),
+    `insert` (False where something is there, or the server refuses), `add`, `cas`, `delete`; keys are memcached's.
+    """
+
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(
+        {Capability.ATOMIC_COUNTERS, Capability.KEEPS_ENTRIES, Capability.SHARED}
+    )
+    expires_entries: ClassVar[bool] = True
+    deadline: float
+    servers: tuple[Server, ...]
+
+    def __repr__(self) -> str:
+        names = ",".join(server.name for server in self.servers)
+        return f"<{type(self).__name__} {names} key_prefix={self.key_prefix!r} version={self.version!r}>"
+
+    # What the clients do
+
+    @abstractmethod
+    async def _ask(self, io: IO, command: str, wire: bytes, *args: Any) -> Any:
+        """Run a command at the server that has the key; `BackendUnavailableError` where it does not answer."""
+
+    @abstractmethod
+    async def _ask_each(self, io: IO, command: str, calls: Mapping[bytes, tuple[Any, ...]]) -> Answers:
+        """Run a command for each key, with arguments of its own."""
+
+    @abstractmethod
+    async def _ask_many(self, io: IO, wires: list[bytes]) -> Answers:
+        """Get the values of all keys."""
+
+    @abstractmethod
+    async def _rewritten(self, io: IO, key: str, change: Change) -> Frame | None:
+        """Try `_rewritten_once` until nobody was faster, and give its frame; `_contended` after so many deadlines."""
+
+    # Drivers
+
+    async def _fetch(self, io: IO, key: str) -> bytes | None:
+        return await self._ask(io, "get", memcached_key(key))  # type: ignore[no-any-return]
+
+    async def _store(self, io: IO, key: str, raw: bytes, ttl: float) -> bool:
+        return await self._ask(io, "store", memcached_key(key), raw, exptime(ttl))  # type: ignore[no-any-return]
+
+    async def _drop(self, io: IO, key: str) -> bool:
+        return await self._ask(io, "delete", memcached_key(key))  # type: ignore[no-any-return]
+
+    async def _fetch_many(self, io: IO, keys: list[str]) -> dict[str, bytes]:
+        wires = {memcached_key(key): key for key in keys}
+        answers = await self._ask_many(io, list(wires))
+        if answers.failure is not None and self.on_error == "raise":
+            raise answers.failure
+        return {wires[wire]: raw for wire, raw in answers.by_key.items() if raw is not None}
+
+    async def _store_many(self, io: IO, raws: Mapping[str, bytes], ttl: float) -> list[str]:
+        until = exptime(ttl)
+        wires = {key: memcached_key(key) for key in raws}
+        answers = await self._ask_each(io, "store", {wires[key]: (raw, until) for key, raw in raws.items()})
+        if answers.failure is not None and self.on_error == "raise":
+            raise answers.failure
+        return [key for key, wire in wires.items() if not answers.by_key.get(wire)]
+
+    async def _drop_many(self, io: IO, keys: list[str]) -> int:
+        answers = await self._ask_each(io, "delete", {memcached_key(key): () for key in keys})
+        if answers.failure is not None:
+            raise answers.failure
+        return sum(answers.by_key.values())
+
+    async def _add(self, io: IO, key: str, raw: bytes, ttl: float) -> bool:
+        if await self._ask(io, "insert", memcached_key(key), raw, exptime(ttl)):
+            return True
+        if await self._living(io, key) is not None:  # what is there may be damaged, and is then removed
+            return False
+        return await self._ask(io, "insert", memcached_key(key), raw, exptime(ttl))  # type: ignore[no-any-return]
+
+    async def _touch(self, io: IO, key: str, ttl: float) -> bool:
+        def touched(frame: Frame | None) -> tuple[Frame, float] | None:
+            return None if frame is None else (frame, ttl)
+
+        return await self._rewritten(io, key, touched) is not None
+
+    async def _bump(self, io: IO, key: str, delta: int, ttl: float) -> int:
+        def bumped(frame: Frame | None) -> tuple[Frame, float]:
+            left = ttl if frame is None else _left(frame, self.clock())
+            if left <= 0:  # the server rounds up and keeps it for a moment more
+                frame, left = None, ttl
+            number = codec.integer_payload(added(frame, delta))
+            return replace(frame or Frame(b"", flags=codec.INTEGER), payload=number), left
+
+        counter = await self._rewritten(io, key, bumped)
+        return codec.integer_of(b"" if counter is None else counter.payload)
+
+    # Changing an entry
+
+    async def _rewritten_once(self, io: IO, key: str, change: Change) -> tuple[bool, Frame | None]:
+        """Change an entry; tell whether nobody was faster, and what became of it (None where it stays as it is)."""
+        raw, token = await self._ask(io, "gets", memcached_key(key))
+        frame = None if raw is None else await self._framed(io, key, raw)
+        changed = change(frame)
+        if changed is None:
+            return True, None
+        return await self._swapped(io, key, *changed, None if frame is None else token), changed[0]
+
+    async def _swapped(self, io: IO, key: str, frame: Frame, ttl: float, token: int | None) -> bool:
+        wire, raw = memcached_key(key), self._stamped(frame, key, ttl)
+        if token is None:
+            return await self._ask(io, "add", wire, raw, exptime(ttl))  # type: ignore[no-any-return]
+        return await self._ask(io, "cas", wire, raw, token, exptime(ttl))  # type: ignore[no-any-return]
+
+    def _contended(self, key: str) -> BackendUnavailableError:
+        self._counts["errors"] += 1
+        return BackendUnavailableError(f"{key!r} was changed by others all the time; try again")
+
+
+def exptime(ttl: float) -> int:
+    """Give memcached's own form of a lifetime that begins now."""
+    return memcached_exptime(ttl, time.time())
+
+
+def checked_servers(given: Servers, client: str) -> tuple[Server, ...]:
+    """Read memcached servers, each once; `ConfigurationError` for what this client cannot be told."""
+    servers = parse(given, schemes=("memcached",), port=11211)
+    for server in servers:
+        if server.username or server.password:
+            raise ConfigurationError(
+                f"{server.name}: {client} knows no passwords in a server's address; leave user and password out, and "
+                "protect memcached by a private network or a unix socket"
+            )
+        if server.query or (server.scheme != UNIX and server.path.strip("/")):
+            raise ConfigurationError(f"{server.name}: a server is host and port; give options as arguments")
+    return tuple({server.name: server for server in servers}.values())
+
+
+def checked_size(pool_size: Any) -> int:
+    """Return a number of connections above 0; anything else is a `ConfigurationError`."""
+    if isinstance(pool_size, bool) or not isinstance(pool_size, int) or pool_size < 1:
+        raise ConfigurationError(f"pool_size={pool_size!r}: give a number of connections, such as 10")
+    return pool_size
+
+
+def _left(frame: Frame, now: float) -> float:
+    """Give the seconds a counter has left, never more than it ever had, whatever the clock of its writer said."""
+    return min(frame.remaining(now), frame.lifetime_ms / 1000) if frame.lifetime_ms else frame.remaining(now)
