@@ -126,9 +126,9 @@ def _telling(base: type, method: str, tell: Callable[[Any], None]) -> Callable[.
 def _keyed(base: type, method: str, tell: Callable[[Any, Any], None]) -> Callable[..., Any]:
     original = getattr(base, method)
 
-    def told(self: Any, key: Any, *args: Any) -> Any:
+    def told(self: Any, key: Any, *args: Any, **options: Any) -> Any:
         tell(self, key)
-        return original(self, key, *args)
+        return original(self, key, *args, **options)
 
     return told
 
@@ -137,6 +137,12 @@ def teach(disguise: type, base: type, methods: str, tell: Callable[[Any], None])
     """Let these methods of a disguise tell that they were called, and do what they do in the base."""
     for method in methods.split():
         setattr(disguise, method, _telling(base, method, tell))
+
+
+def teach_keyed(disguise: type, base: type, methods: str, tell: Callable[[Any, Any], None]) -> None:
+    """Let these methods of a disguise tell the key that they were asked for, and do what they do in the base."""
+    for method in methods.split():
+        setattr(disguise, method, _keyed(base, method, tell))
 
 
 def _of_plain(method: str) -> Callable[..., Any]:
@@ -175,5 +181,6 @@ teach(
     "keys values items __iter__ __reversed__ __len__ copy __repr__ __eq__ __ne__ __or__ __ror__ popitem",
     lambda state: state.watcher.state_read(None),
 )
-for _method in ("__getitem__", "get", "__contains__", "pop", "setdefault"):
-    setattr(State, _method, _keyed(dict, _method, lambda state, key: state.watcher.state_read(key)))
+teach_keyed(
+    State, dict, "__getitem__ get __contains__ pop setdefault", lambda state, key: state.watcher.state_read(key)
+)

@@ -51,7 +51,7 @@ class Passage:
         self._extensions: Any = None
         outer = passing.get()
         self._is_inner = outer is not None and is_watched(scope)
-        self.reads: Reads = outer.reads if outer and self._is_inner else _Reads(self.body, scope, found)
+        self.reads: Reads = outer.reads if outer and self._is_inner else self._watch(found)
 
     async def run(self, app: ASGIApp) -> None:
         """Let the request through to what answers it."""
@@ -74,6 +74,9 @@ class Passage:
     def is_taken(self) -> bool:
         """Whether a cached handler has its answer recorded already: one that it calls is called plainly."""
         return self._tee is not None
+
+    def _watch(self, found: Installed) -> Reads:
+        return PassageReads(self.body, self.scope, found)
 
     def plain_scope(self) -> Scope:
         """Give a copy of the scope in which nothing is watched."""
@@ -147,7 +150,9 @@ class NotedBody:
         return message
 
 
-class _Reads(Reads):
+class PassageReads(Reads):
+    """What is read of a request on its passage, whose body is noted as it comes."""
+
     def __init__(self, body: NotedBody, scope: Scope, found: Installed) -> None:
         self._body = body
         super().__init__(scope, None, found.lifespan_state)

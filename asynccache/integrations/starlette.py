@@ -12,9 +12,8 @@ from starlette.applications import Starlette
 from asynccache.current import Serving
 from asynccache.errors import ConfigurationError
 from asynccache.http.current import SCOPE_KEY, Installed, installed, service_of
+from asynccache.integrations.modules import installed_from
 from asynccache.integrations.routes import check_routes
-from asynccache.module import CacheModule
-from asynccache.service import CacheService
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -44,8 +43,7 @@ def install(app: Starlette, modules: Injector | Module | Iterable[Module]) -> In
         raise ConfigurationError("a cache is installed on this app already: give all backends to one CacheModule.setup")
     if app.middleware_stack is not None:
         raise ConfigurationError("this app runs already: call install where the app is made")
-    injector = _injector(modules)
-    found = Installed(injector, _service(injector))
+    found = installed_from(modules)
     setattr(app.state, SCOPE_KEY, found)
     app.add_middleware(_Announce, found=found)
     if any(kind.__module__.startswith("fastapi.") for kind in type(app).__mro__):
@@ -53,7 +51,7 @@ def install(app: Starlette, modules: Injector | Module | Iterable[Module]) -> In
 
         let_through(app)
     _wrap_lifespan(app, found)
-    return injector
+    return found.injector
 
 
 def get_cache_service(where: HTTPConnection | Starlette) -> ICacheService:
@@ -85,27 +83,6 @@ class _Announce:
         scope[SCOPE_KEY] = self.found
         with Serving(self.found.service):
             await self.app(scope, receive, send)
-
-
-def _injector(modules: Injector | Module | Iterable[Module]) -> Injector:
-    if isinstance(modules, Injector):
-        return modules
-    given: list[Any] = [modules] if isinstance(modules, Module) or not isinstance(modules, Iterable) else list(modules)
-    for module in given:
-        if module is CacheModule or not (isinstance(module, Module) or callable(module)):
-            raise ConfigurationError(
-                f"{module!r:.80} is no module: give CacheModule.setup(default=...), a list with it, or an Injector"
-            )
-    return Injector(given, auto_bind=True)
-
-
-def _service(injector: Injector) -> CacheService:
-    known: Injector | None = injector
-    while known is not None:
-        if known.binder.has_explicit_binding_for(CacheService):
-            return known.get(CacheService)
-        known = known.parent
-    raise ConfigurationError("no CacheModule among the modules: add CacheModule.setup(default=...)")
 
 
 def _wrap_lifespan(app: Starlette, found: Installed) -> None:

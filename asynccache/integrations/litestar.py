@@ -1,0 +1,219 @@
+"""Litestar: a plugin, `@Cache` on handlers and `Controller` classes, and the service as a dependency.
+
+    Litestar([report, Products], plugins=[CachePlugin(CacheModule.setup(default="redis"))])
+
+Litestar makes the answer after the handler has returned; so the routes of cached handlers let requests through a
+passage, below all middleware. What answers from the store goes out as it was: `after_request` hooks and return DTOs had
+their part in it the first time.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+from litestar import Litestar
+from litestar.datastructures import Headers
+from litestar.di import Provide
+from litestar.dto import AbstractDTO
+from litestar.plugins import InitPlugin, ReceiveRoutePlugin
+from litestar.response import Response
+from litestar.routes import HTTPRoute, WebSocketRoute
+from litestar.utils.scope.state import CONNECTION_STATE_KEY, ScopeState
+
+from asynccache.current import Serving
+from asynccache.decorator import cached_settings
+from asynccache.errors import ConfigurationError, UnknownBackendError
+from asynccache.http.connections import Cookies
+from asynccache.http.current import SCOPE_KEY, Installed, installed, service_of
+from asynccache.http.disguises import Watcher, teach, teach_keyed
+from asynccache.http.passage import LateCall, Passage, PassageReads
+from asynccache.integrations.modules import installed_from
+from asynccache.interface import ICacheService
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+
+    from injector import Injector, Module
+    from litestar.config.app import AppConfig
+    from litestar.connection import ASGIConnection
+    from litestar.handlers import HTTPRouteHandler
+    from litestar.routes.base import BaseRoute
+    from starlette.types import Message
+
+    from asynccache.http.replay import Replay
+
+
+class CachePlugin(InitPlugin, ReceiveRoutePlugin):
+    """Installs a cache on a Litestar app.
+
+    Args:
+        modules: `CacheModule.setup(...)`, a list of modules with it, or an `Injector` made with it.
+        dependency: the name under which handlers get the service: `async def visits(cache_service: ICacheService)`.
+    """
+
+    def __init__(self, modules: Injector | Module | Iterable[Module], dependency: str = "cache_service") -> None:
+        self.installed = installed_from(modules)
+        self._dependency = dependency
+
+    def on_app_init(self, app_config: AppConfig) -> AppConfig:
+        """Let the app know its cache, which opens before it and closes after it."""
+        if SCOPE_KEY in app_config.state:
+            raise ConfigurationError("two CachePlugins on one app: give all backends to one CacheModule.setup")
+        app_config.state[SCOPE_KEY] = self.installed
+        app_config.lifespan.insert(0, self._lifespan)
+        app_config.dependencies.setdefault(self._dependency, Provide(self._service, sync_to_thread=False))
+        app_config.signature_namespace.setdefault("ICacheService", ICacheService)
+        return app_config
+
+    def receive_route(self, route: BaseRoute) -> None:
+        """Let the requests of cached handlers through a passage; find what could not work."""
+        if isinstance(route, WebSocketRoute) and cached_settings(route.route_handler.fn) is not None:
+            raise ConfigurationError(f"@Cache on the websocket route {route.path!r}: only HTTP responses can be cached")
+        if isinstance(route, HTTPRoute):
+            cached = [handler for handler in route.route_handlers if self._is_cached(handler, route.path)]
+            for handler in cached:
+                _let_replays_pass(handler)
+            if cached:
+                route.__class__ = CachedRoute
+
+    def _is_cached(self, handler: HTTPRouteHandler, path: str) -> bool:
+        settings = cached_settings(handler.fn)
+        if settings is None:
+            return False
+        try:
+            self.installed.service.get_backend(settings.backend)
+        except UnknownBackendError as unknown:
+            raise UnknownBackendError(f"@Cache on the route {path!r}: {unknown}") from None
+        return True
+
+    @asynccontextmanager
+    async def _lifespan(self, _app: Litestar) -> AsyncIterator[None]:
+        async with self.installed.service:
+            yield
+
+    def _service(self) -> ICacheService:
+        return self.installed.service
+
+
+def get_cache_service(where: ASGIConnection[Any, Any, Any, Any] | Litestar) -> ICacheService:
+    """Return the service of the app that serves this connection, or of this app."""
+    return service_of({"app": where} if isinstance(where, Litestar) else {"app": where.app})
+
+
+class CachedRoute(HTTPRoute):
+    """A route with a cached handler."""
+
+    __slots__ = ()
+
+    async def handle(self, scope: Any, receive: Any, send: Any) -> None:
+        """Let a request through a passage."""
+        handler, _ = self.route_handler_map[scope["method"]]
+        if cached_settings(handler.fn) is None:
+            await super().handle(scope, receive, send)
+            return
+        found = scope[SCOPE_KEY] = installed(scope)
+        app: Any = super().handle
+        with Serving(found.service):
+            await _Passage(scope, receive, send, found).run(app)
+
+
+class _Passage(Passage):
+    """A request on its way through Litestar; what is replayed goes out in place of what Litestar makes of it."""
+
+    __slots__ = ("_error", "_replay")
+
+    def __init__(self, scope: Any, receive: Any, send: Any, found: Installed) -> None:
+        self._replay: Replay | None = None
+        self._error: BaseException | None = None
+        super().__init__(scope, receive, send, found)
+
+    def call(self, make: Callable[..., Awaitable[Any]], args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Call:
+        return _Call(self, make, args, kwargs)
+
+    def replay(self, found: Replay) -> Response[None]:
+        """Send this in place of the first answer that comes by."""
+        self._replay, self._error = found, sys.exc_info()[1]
+        return Replayed(None)
+
+    def _watch(self, found: Installed) -> PassageReads:
+        return _Reads(self.body, self.scope, found)
+
+    def _pass_on(self, message: Message) -> Awaitable[None]:
+        return super()._pass_on(message) if self._replay is None else self._send_replay(self._replay, message)
+
+    async def _send_replay(self, replay: Replay, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            if sys.exc_info()[1] is not self._error:  # an exception handler answers instead
+                self._replay = None
+                await self._send(message)
+                return
+            await replay(self.scope, self.body.receive, self._send)
+
+
+class _Call(LateCall):
+    __slots__ = ()
+
+    def replayed(self, found: Replay) -> Any:
+        return cast("_Passage", self.passage).replay(found)
+
+
+class Replayed(Response[None]):
+    """What stands for an answer from the store while Litestar handles it."""
+
+
+class _Reads(PassageReads):
+    """What is read of a request in Litestar, which keeps headers and cookies for all who ask later."""
+
+    def _disguise(self) -> None:
+        kept = self._kept = ScopeState.from_scope(self._scope)  # type: ignore[arg-type]  # any mapping will do
+        self._unwatched = kept.headers, kept.cookies
+        super()._disguise()
+        kept.headers = WatchedHeaders(self._before["headers"])
+        kept.headers.watcher = self
+        if isinstance(kept.cookies, dict):
+            kept.cookies = Cookies(kept.cookies)
+            kept.cookies.watcher = self
+
+    def state_read(self, key: object) -> None:
+        if key != CONNECTION_STATE_KEY:
+            super().state_read(key)
+
+    def stop(self) -> None:
+        if self.active or self._before:
+            self._kept.headers, self._kept.cookies = self._unwatched
+        super().stop()
+
+
+class WatchedHeaders(Headers):
+    """The headers of a request that is watched."""
+
+    watcher: Watcher
+
+
+def _asked(headers: WatchedHeaders, name: object) -> None:
+    if isinstance(name, str):
+        headers.watcher.asked(name.lower().encode("latin-1", "replace"), found=False)
+
+
+teach_keyed(WatchedHeaders, Headers, "__getitem__ __contains__ get getone getall", _asked)
+teach(
+    WatchedHeaders,
+    Headers,
+    "__iter__ __len__ __eq__ __ne__ __repr__ keys values items copy dict multi_items to_header_list",
+    lambda headers: headers.watcher.asked_all(),
+)
+
+
+def _let_replays_pass(handler: HTTPRouteHandler) -> None:
+    """Let the DTO of a handler's answers pass what stands for an answer from the store."""
+    dto: type[AbstractDTO[Any]] | None = handler.resolve_return_dto()
+    if dto is None:
+        return
+    encodable = dto.data_to_encodable_type
+
+    def data_to_encodable_type(self: AbstractDTO[Any], data: Any) -> Any:
+        return data if isinstance(data, Replayed) else encodable(self, data)
+
+    handler._resolved_return_dto = type(dto.__name__, (dto,), {"data_to_encodable_type": data_to_encodable_type})  # noqa: SLF001  # there is no other way in
