@@ -1,0 +1,167 @@
+"""One connection by pylibmc: the only file that knows it.
+
+libmemcached takes a reply that nobody asked for as the answer to its next question, some of its versions take a timeout
+for a miss, and nobody can look into its socket. So every answer but a value, which is sealed, is believed only when the
+next question was answered rightly: that for a mark, an entry that this connection alone knows. Values are bytes to
+pylibmc, whatever their flags say, so that it unpickles nothing. A `Line` whose command raised is dropped.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import secrets
+from contextlib import suppress
+from math import ceil
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from asynccache.backends.outage import OutOfStepError, RefusedError
+from asynccache.backends.servers import UNIX
+from asynccache.errors import MissingDependencyError
+
+try:
+    import pylibmc  # type: ignore[import-untyped]  # it has no types
+except ImportError as missing:
+    raise MissingDependencyError.of("PyLibMCCacheBackend", "pylibmc", "pylibmc") from missing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from asynccache.backends.outage import Due
+    from asynccache.backends.servers import Server
+
+T = TypeVar("T")
+MARK_SECONDS = 3600
+RENEWED_AFTER = 600.0
+HOT_SECONDS = 0.1
+"""For so long a connection that was in step is believed to be so still."""
+_TIMEOUT = 31
+_REFUSALS = (pylibmc.TooBig, pylibmc.AllocationError)
+_NUMBER = re.compile(r"error (\d+) from")
+
+
+class _Client(pylibmc.Client):  # type: ignore[misc]  # it has no types
+    """pylibmc's client for bytes."""
+
+    def serialize(self, value: bytes) -> tuple[bytes, int]:
+        return value, 0
+
+    def deserialize(self, raw: bytes, flags: int) -> bytes:
+        """Give no bytes, which are no entry, where flags are set: we set none, so this is somebody else's."""
+        return b"" if flags else raw
+
+
+class PylibmcLine:
+    """A connection to one server, made by the first command."""
+
+    def __init__(self, server: Server, options: Mapping[str, Any]) -> None:
+        address = server.path if server.scheme == UNIX else server.name
+        self._client = _Client([address], **options)
+        self._mark_key = b"~mark~" + secrets.token_hex(16).encode()
+        self._mark = secrets.token_bytes(16)
+        self._marked_at = float("-inf")
+        self._in_step_at = float("-inf")
+
+    def is_fit(self, due: Due) -> bool:
+        """Tell whether it is in step, as far as anybody knows."""
+        if monotonic() - self._in_step_at < HOT_SECONDS:
+            return True
+        try:
+            self._wait_until(due)
+            self._prove()
+        except (OutOfStepError, OSError):
+            return False
+        return True
+
+    def drop(self) -> None:
+        """Close it: without the interpreter's lock, which pylibmc would keep if it closed where it is forgotten."""
+        with suppress(pylibmc.Error):
+            self._client.disconnect_all()
+
+    def leave_to_parent(self) -> None:
+        """Never let it be finalized, here in a forked child: it would say `quit` on the parent's connection."""
+        ctypes.pythonapi.Py_IncRef(ctypes.py_object(self._client))
+
+    def run(self, command: str, args: tuple[Any, ...], due: Due) -> Any:
+        """Run a command; the errors are those that an `OutageGuard` knows."""
+        self._wait_until(due)
+        if monotonic() - self._marked_at > RENEWED_AFTER:
+            self._call("set", self._mark_key, self._mark, MARK_SECONDS)
+            self._prove()
+            self._marked_at = monotonic()
+        return getattr(self, f"_{command}")(*args)
+
+    # Commands
+
+    def _get(self, key: bytes) -> bytes | None:
+        raw: bytes | None = self._call("get", key)
+        return raw if raw is not None else self._proved(None)
+
+    def _gets(self, key: bytes) -> tuple[bytes | None, int | None]:
+        raw, token = self._call("gets", key)
+        return (raw, token) if raw is not None else self._proved((None, None))
+
+    def _get_many(self, keys: list[bytes]) -> dict[bytes, bytes]:
+        found: dict[bytes, bytes] = self._call("get_multi", keys)
+        if not found.keys() <= set(keys):
+            raise OutOfStepError("the answer to another question")
+        return found if len(found) == len(keys) else self._proved(found)
+
+    def _store(self, key: bytes, raw: bytes, exptime: int) -> bool:
+        try:
+            return self._proved(bool(self._call("set", key, raw, exptime)))
+        except RefusedError:
+            self._delete(key)  # memcached did it already; what speaks its protocol may not
+            return False
+
+    def _insert(self, key: bytes, raw: bytes, exptime: int) -> bool:
+        try:
+            return self._add(key, raw, exptime)
+        except RefusedError:
+            return self._proved(answer=False)
+
+    def _add(self, key: bytes, raw: bytes, exptime: int) -> bool:
+        return self._proved(bool(self._call("add", key, raw, exptime)))
+
+    def _cas(self, key: bytes, raw: bytes, token: int, exptime: int) -> bool:
+        try:
+            return self._proved(bool(self._call("cas", key, raw, token, exptime)))
+        except pylibmc.NotFound:
+            return self._proved(answer=False)
+
+    def _delete(self, key: bytes) -> bool:
+        return self._proved(bool(self._call("delete", key)))
+
+    # Replies
+
+    def _proved(self, answer: T) -> T:
+        self._prove()
+        return answer
+
+    def _prove(self) -> None:
+        if self._call("get", self._mark_key) != self._mark:
+            raise OutOfStepError("no answer, or that to another question")
+        self._in_step_at = monotonic()
+
+    def _wait_until(self, due: Due) -> None:
+        """Let each wait of libmemcached's be for what is left at most."""
+        milliseconds = max(1, ceil(due.left() * 1000))
+        self._client.set_behaviors({"connect_timeout": milliseconds, "_poll_timeout": milliseconds})
+
+    def _call(self, method: str, *args: Any) -> Any:
+        """Call pylibmc; its messages may quote a reply, and so a value."""
+        try:
+            return getattr(self._client, method)(*args)
+        except pylibmc.NotFound:
+            raise
+        except _REFUSALS as refusal:
+            raise RefusedError(type(refusal).__name__) from None
+        except pylibmc.Error as error:
+            number = _NUMBER.search(str(error))
+            if number is not None and int(number[1]) == _TIMEOUT:
+                raise TimeoutError("libmemcached waited in vain") from None
+            said = type(error).__name__ + (f", error {number[1]}" if number else "")
+            raise ConnectionError(f"pylibmc: {said}") from None
+        except (RuntimeError, ValueError, SystemError) as nonsense:
+            raise OutOfStepError(f"a reply that makes no sense ({type(nonsense).__name__})") from None
