@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from asynccache.core.entry import Kind
+from asynccache.core.events import Hit
 from asynccache.core.keys import several
 from asynccache.core.page_keys import page_key
 from asynccache.core.policy import CachePolicy
 from asynccache.interface import ICacheService
 from asynccache.loading.changes import Change
 from asynccache.loading.flights import Flights
-from asynccache.loading.loader import Load, Loader
+from asynccache.loading.load import Load, is_function, is_plain_function
+from asynccache.loading.loader import Loader
 from asynccache.named import NamedBackends
 
 if TYPE_CHECKING:
@@ -18,7 +21,7 @@ if TYPE_CHECKING:
 
     from asynccache.config import BackendLike
     from asynccache.core.lifetime import Ttl
-    from asynccache.model import Version
+    from asynccache.model import BaseCacheBackend, Version
 
 T = TypeVar("T")
 
@@ -28,7 +31,7 @@ class CacheService(NamedBackends, ICacheService):
 
     Each is an instance, a URL or a bare word. Connections are made by the first operation. `await start()` gets
     backends ready earlier, `close()` and `await aclose()` let connections go, `with` and `async with` do both.
-    `flights` are the loads under way, `listeners` are told the events of all backends.
+    `flights` are the loads under way, which `loader` runs; `listeners` are told the events of all backends.
 
     Raises `ConfigurationError` where `default` is missing or something cannot be made a backend of.
     """
@@ -36,12 +39,12 @@ class CacheService(NamedBackends, ICacheService):
     def __init__(self, **backends: BackendLike) -> None:
         super().__init__(backends)
         self.flights = Flights()
-        self._loader = Loader(self.flights)
+        self.loader = Loader(self.flights)
 
     async def aclose(self) -> None:
         """Cancel the loads of this loop and let go of all connections; the next operation makes new ones."""
         try:
-            await self._loader.aclose()
+            await self.loader.aclose()
         finally:
             await super().aclose()
 
@@ -185,8 +188,11 @@ class CacheService(NamedBackends, ICacheService):
         *,
         policy: CachePolicy | None = None,
     ) -> T:
-        load = Load(self.get_backend(backend), key, factory, ttl, policy, version)
-        return self._loader.get(load)  # type: ignore[no-any-return]  # what the factory made, or what equals it
+        store = self.get_backend(backend)
+        value = self.glance(store, key, version)
+        if value is not None and is_plain_function(factory):
+            return value  # type: ignore[no-any-return]  # what a factory made, or what equals it
+        return self.loader.get(Load(store, key, factory, ttl, policy, version))  # type: ignore[no-any-return]  # likewise
 
     @overload
     async def get_or_set_async(
@@ -222,5 +228,16 @@ class CacheService(NamedBackends, ICacheService):
         *,
         policy: CachePolicy | None = None,
     ) -> Any:
-        load = Load(self.get_backend(backend), key, factory, ttl, policy, version)
-        return await self._loader.get_async(load)
+        store = self.get_backend(backend)
+        value = self.glance(store, key, version)
+        if value is not None and is_function(factory):
+            return value
+        return await self.loader.get_async(Load(store, key, factory, ttl, policy, version))
+
+    def glance(self, store: BaseCacheBackend, key: str, version: Version) -> Any:
+        """Give a value that is held in this process, quickly; None: whether it is stored is for the loader to see."""
+        peek = store.peek
+        value = None if peek is None or type(key) is not str else peek(key, version, Kind.VALUE)
+        if value is not None and (self.listeners or len(store.listeners) > 1):  # others than this service
+            store.tell(Hit(store.name, key))
+        return value

@@ -110,6 +110,8 @@ class LocalMemCacheBackend(BaseCacheBackend):
         return self.get_many(keys, version)
 
     def peek(self, key: str, version: Version, kind: Kind) -> Any:
+        if kind is Kind.VALUE:
+            return self._peek_value(key, version)
         if version is None and self._is_reaped:
             slot = self._slots.get(key)
             box = slot.box if isinstance(slot, BoxedSlot) else None
@@ -197,6 +199,19 @@ class LocalMemCacheBackend(BaseCacheBackend):
     def _get(self, key: str, version: Version, default: Any) -> Any:
         value = self._do.look(self._space(version), _plain(key))
         return default if value is MISSING else value
+
+    def _peek_value(self, key: str, version: Version) -> Any:
+        if version is None and self._is_reaped:
+            slot = self._slots.get(key)
+            if slot is None:
+                return None
+            value = slot.value
+            if value is not SLOW:
+                slot.seen += 1
+                return value
+        space, key = self._space(version), _plain(key)
+        value = self._do.look(space, key) if self._do.has(space, key) else MISSING
+        return None if value is MISSING else value
 
     def _space(self, version: Version) -> str:
         return self._do.store.default.name if version is None else self.stored_key("", version)

@@ -31,28 +31,28 @@ class Change:
         self._keys = keys
 
     def __enter__(self) -> None:
-        if self._flights.under_way:
-            self._wait()
+        self.wait()
 
     def __exit__(self, *failure: object) -> None:
-        if self._flights.under_way:
-            self._wait()
+        self.wait()
 
     async def __aenter__(self) -> None:
         if self._flights.under_way:
-            await self._wait_async()
+            await self.wait_async()
 
     async def __aexit__(self, *failure: object) -> None:
         if self._flights.under_way:
-            await self._wait_async()
+            await self.wait_async()
 
-    def _wait(self) -> None:
-        for flight in self._detached():
+    def wait(self) -> None:
+        """Keep what is loading from being stored, and wait for what is just being stored."""
+        for flight in self._detached() if self._flights.under_way else ():
             if flight.thread != get_ident():
                 flight.wait_in_thread()
 
-    async def _wait_async(self) -> None:
-        for flight in self._detached():
+    async def wait_async(self) -> None:
+        """Keep what is loading from being stored, and wait for what is just being stored."""
+        for flight in self._detached() if self._flights.under_way else ():
             await flight.wait()
 
     def _detached(self) -> list[Flight]:

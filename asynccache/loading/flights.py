@@ -7,7 +7,6 @@ has died is settled by whoever notices.
 
 from __future__ import annotations
 
-import asyncio
 import os
 import threading
 from concurrent.futures import Future as ThreadFuture
@@ -17,6 +16,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
+from asynccache.loading.loops import required_loop, running_loop
 from asynccache.loading.outcomes import GONE
 
 if TYPE_CHECKING:
@@ -40,6 +40,7 @@ class Flight:
         "doomed",
         "is_storing",
         "key",
+        "renews",
         "thread",
         "waits_for",
     )
@@ -48,9 +49,10 @@ class Flight:
         self.key = key
         self.doomed = False
         self.is_storing = False
+        self.renews = False
         self.thread = threading.get_ident()
         self.waits_for: list[Flight] = []
-        self._loop = _running_loop()
+        self._loop = running_loop()
         self._flights = flights
         self._waiters: list[Callable[[Any], None]] = []
         self._joined = 0
@@ -93,31 +95,21 @@ class Flight:
         loop = self._loop
         if loop is None:
             return False
-        return loop.is_closed() or (self.thread == threading.get_ident() and loop is not _running_loop())
+        return loop.is_closed() or (self.thread == threading.get_ident() and loop != running_loop())
 
     async def wait(self) -> Any:
         """Wait on the running loop for the outcome."""
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[Any] = loop.create_future()
-
-        here = threading.get_ident()
-
-        def tell(outcome: Any) -> None:
-            with suppress(RuntimeError):  # a loop that was closed has nobody left to tell
-                if threading.get_ident() == here:
-                    _finish(future, outcome)
-                else:
-                    loop.call_soon_threadsafe(_finish, future, outcome)
-
-        if not self._enter(tell):
+        loop = required_loop()
+        waiter = loop.waiter()
+        if not self._enter(waiter.tell):
             return self._outcome
+        look_seconds = None if self._loop in {None, loop} else LOOK_SECONDS
         try:
-            while self._loop not in {None, loop} and not future.done():
-                await asyncio.wait([future], timeout=LOOK_SECONDS)
+            while not await waiter.wait(look_seconds):
                 self._rescue()
-            return await future
+            return self._outcome
         finally:
-            self._leave(tell)
+            self._leave(waiter.tell)
 
     def wait_in_thread(self, seconds: float = inf) -> Any:
         """Block this thread until the outcome is there; `TimeoutError` after so many seconds."""
@@ -162,18 +154,6 @@ class Flight:
         abandon()
 
 
-def _finish(future: asyncio.Future[Any], outcome: Any) -> None:
-    if not future.done():
-        future.set_result(outcome)
-
-
-def _running_loop() -> asyncio.AbstractEventLoop | None:
-    try:
-        return asyncio.get_running_loop()
-    except RuntimeError:
-        return None
-
-
 class Flights:
     """The loads that are `under_way` in this process, by key; `settled` counts those that were.
 
@@ -206,6 +186,14 @@ class Flights:
             flight = self.under_way.pop(key, None)
             if flight is not None:
                 flight.doomed = True
+            return flight
+
+    def lead(self, key: Hashable) -> Flight:
+        """Give a new flight, which the caller leads, to renew what is stored; what another one loads is not stored."""
+        with self.lock:
+            self.detach(key)
+            flight, _ = self.join(key)
+            flight.renews = True
             return flight
 
     def forget(self, flight: Flight) -> None:

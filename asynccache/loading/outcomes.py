@@ -12,6 +12,8 @@ from asynccache.errors import CacheError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from asynccache.loading.loops import Loop
+
 
 @dataclass(frozen=True, slots=True)
 class Landed:
@@ -52,7 +54,7 @@ class Gone:
     """
 
     error: BaseException | None = None
-    closed_on: asyncio.AbstractEventLoop | None = None
+    closed_on: Loop | None = None
 
     def for_leader(self) -> Any:
         """Raise what broke it off."""

@@ -14,6 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from asynccache.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
 
@@ -50,9 +52,14 @@ class LoopClients(Generic[C]):
         self._pid = os.getpid()
 
     def current(self) -> C:
-        """Return the client of the running loop."""
+        """Return the client of the running loop; `ConfigurationError` where that is not asyncio's."""
         self._leave_the_parents()
-        loop = asyncio.get_running_loop()
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            raise ConfigurationError(
+                "this backend needs a running event loop of asyncio: under trio use local memory, or the sync calls"
+            ) from None
         kept = self._kept.get(loop)
         return (self._begin(loop) if kept is None else kept).client
 
@@ -66,14 +73,14 @@ class LoopClients(Generic[C]):
         if others:
             await asyncio.wait(others, timeout=CLOSE_SECONDS)
 
-    def close(self) -> None:
-        """Close the clients of all loops; wait at most a second for those that run in other threads."""
+    def close(self, patience: float = CLOSE_SECONDS) -> None:
+        """Close the clients of all loops; wait so many seconds at most for those that run in other threads."""
         here = _running_loop()
         kept = self._taken()
         others = _endings(kept, but=here)
         if here in kept:
             _ = asyncio.run_coroutine_threadsafe(kept[here].end(), here)
-        futures.wait(others, timeout=CLOSE_SECONDS)
+        futures.wait(others, timeout=patience)
 
     def _begin(self, loop: asyncio.AbstractEventLoop) -> _Kept[C]:
         client = self._make()

@@ -1,0 +1,101 @@
+"""What is to be loaded, and how its store and its factory are dealt with."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+from inspect import isawaitable, iscoroutine, iscoroutinefunction
+from typing import TYPE_CHECKING, Any
+
+from asynccache.core.policy import CachePolicy
+from asynccache.errors import BackendUnavailableError, ConfigurationError, SerializationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine, Hashable
+
+    from asynccache.core.lifetime import Ttl
+    from asynccache.model import BaseCacheBackend, Version
+
+logger = logging.getLogger(__name__)
+_PLAIN_POLICY = CachePolicy()
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """What is to be loaded: the arguments of one `get_or_set`."""
+
+    backend: BaseCacheBackend
+    key: str
+    factory: Callable[[], Any]
+    ttl: Ttl
+    policy: CachePolicy | None
+    version: Version
+
+    @property
+    def flight_key(self) -> Hashable:
+        """Give what this load is known by in this process."""
+        return self.backend.flight_key(self.key, self.version)
+
+    def merged_policy(self) -> CachePolicy:
+        """Give the policy, in which an explicit ttl beats its own; wrong ones raise."""
+        policy: object = _PLAIN_POLICY if self.policy is None else self.policy
+        if not isinstance(policy, CachePolicy):
+            raise TypeError(f"policy is a CachePolicy, not {type(policy).__name__}")
+        return policy if self.ttl is None else replace(policy, ttl=self.ttl)
+
+    async def survive(self, writing: Coroutine[Any, Any, object]) -> None:
+        """Write to a store that may be away, which never fails a read-through; a value that cannot be stored does."""
+        try:
+            await writing
+        except SerializationError:
+            raise
+        except Exception as error:  # noqa: BLE001  # the caller has its value
+            self.note(error)
+
+    def note(self, error: Exception) -> None:
+        """Log what no backend should raise; a wrong key or backend is the caller's own fault, and raises."""
+        if isinstance(error, BackendUnavailableError):
+            return
+        if isinstance(error, ConfigurationError):
+            raise error
+        self.backend.stored_key(self.key, self.version)
+        logger.warning("%s: loading goes on without the store", self.backend.name, exc_info=error)
+
+    def replicas(self, value: Any) -> Callable[[], Any]:
+        """Give what makes each follower a value of its own."""
+        try:
+            return self.backend.replicas(value)
+        except SerializationError:
+            return lambda: value  # it was not stored, as the policy wanted it, so there is only this one
+
+
+def is_function(factory: object) -> bool:
+    """Tell whether this can be called at all."""
+    return callable(factory)
+
+
+def is_plain_function(factory: object) -> bool:
+    """Tell whether this can be called off a loop."""
+    return callable(factory) and not iscoroutinefunction(factory)
+
+
+def check_factory(factory: object) -> None:
+    """Raise `TypeError` for what is no function, such as what it returns."""
+    if not is_function(factory):
+        if iscoroutine(factory):
+            factory.close()
+        raise TypeError(f"the factory is {factory!r:.80}: give the function itself, not what it returns")
+
+
+def plain(made: Any) -> Any:
+    """Give what a factory made off a loop; `TypeError` where it is still to be awaited."""
+    if isawaitable(made):
+        if iscoroutine(made):
+            made.close()
+        raise TypeError("the factory returned an awaitable: use get_or_set_async")
+    return made
+
+
+async def awaited(made: Any) -> Any:
+    """Give what a factory made on a loop, awaited where it is to be awaited."""
+    return await made if isawaitable(made) else made
