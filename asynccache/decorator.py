@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection, Request
 from starlette.websockets import WebSocket
 
+from asynccache.controllers import handlers_of, is_litestar_handler, move_routes
 from asynccache.core.lifetime import Ttl
 from asynccache.errors import ConfigurationError
 from asynccache.http.call import Call
@@ -89,11 +90,15 @@ class Cache:
 
     def __call__(self, target: T) -> T:
         """Decorate a handler or a controller class, which comes back itself."""
+        decorated: Any = target
         if inspect.isclass(target):
             wrapped: Any = _wrap_class(target, self._settings) if self._enabled else target
+        elif is_litestar_handler(target):
+            wrapped = decorated(self(decorated.fn))
         else:
             _check_handler(target)
             wrapped = _wrap(target, self._settings) if self._enabled else target
+            move_routes(target, wrapped)
         return cast("T", wrapped)
 
 
@@ -104,19 +109,19 @@ def cached_settings(endpoint: Any) -> CacheSettings | None:
 
 def wrapper_of(function: Any) -> Any:
     """Return what `@Cache` made of a function; None where it was not used on it."""
-    made = getattr(function, "__dict__", {}).get(_WRAPPER)
-    return made() if made is not None else None
+    made = None if cached_settings(function) else getattr(function, "__dict__", {}).get(_WRAPPER)
+    return None if made is None else made()
 
 
 def _wrap_class(controller: type, settings: CacheSettings) -> type:
-    names = [method.lower() for method in settings.methods if hasattr(controller, method.lower())]
-    if not names:
+    slots = list(handlers_of(controller, settings.methods))
+    if not slots:
         raise ConfigurationError(
             f"@Cache on {controller.__qualname__}, which has no handler for {sorted(settings.methods)}: "
-            "decorate an HTTPEndpoint, or a function"
+            "decorate a controller, or a function"
         )
-    for name in names:
-        found = inspect.getattr_static(controller, name)
+    for slot in slots:
+        found = slot.function
         if cached_settings(found) is not None:
             if not getattr(found, _BY_CLASS, False):
                 continue
@@ -124,7 +129,7 @@ def _wrap_class(controller: type, settings: CacheSettings) -> type:
         _check_handler(found)
         wrapped = _wrap(found, settings)
         setattr(wrapped, _BY_CLASS, True)
-        setattr(controller, name, wrapped)
+        slot.put(wrapped)
     setattr(controller, _SETTINGS, settings)
     return controller
 

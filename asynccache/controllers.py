@@ -1,0 +1,72 @@
+"""Where the handlers of a controller class are, and what the frameworks attach to a function that is a handler.
+
+No framework is imported for that: whoever decorates a controller has its framework imported.
+"""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from dataclasses import dataclass
+from inspect import getattr_static, getmembers_static, isfunction
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+_ELLAR_HANDLER = "OPERATION_ENDPOINT"
+_ELLAR_ROUTES = "__ROUTE_OPERATION_PARAMETERS__"
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A place in a class where a handler is: its `function`, and how to `put` another one there."""
+
+    function: Any
+    put: Callable[[Any], None]
+
+
+def is_litestar_handler(target: Any) -> bool:
+    """Tell whether this is what Litestar's route decorators make of a function."""
+    return any(kind.__module__ == "litestar.handlers.http_handlers.base" for kind in type(target).__mro__)
+
+
+def handlers_of(controller: type, methods: Collection[str]) -> Iterator[Slot]:
+    """Find the handlers of a class, inherited ones too: of Litestar, of Ellar, else of Starlette by their methods."""
+    names = {method.lower() for method in methods}
+    for name, found in getmembers_static(controller):
+        if is_litestar_handler(found):
+            yield Slot(found.fn, _litestar_put(controller, name, found))
+        elif isfunction(found) and hasattr(found, _ELLAR_HANDLER):
+            if all(hasattr(route, "methods") for route in getattr(found, _ELLAR_ROUTES, ())):
+                yield Slot(found, _ellar_put(controller, name))
+        elif name in names:
+            yield Slot(getattr_static(controller, name), _plain_put(controller, name))
+
+
+def move_routes(function: Any, wrapper: Any) -> None:
+    """Let the routes that Ellar's decorators, below `@Cache`, noted for a function lead to its wrapper."""
+    for route in getattr(function, _ELLAR_ROUTES, ()):
+        if route.endpoint is function:
+            route.endpoint = wrapper
+
+
+def _plain_put(controller: type, name: str) -> Callable[[Any], None]:
+    return lambda wrapper: setattr(controller, name, wrapper)
+
+
+def _litestar_put(controller: type, name: str, handler: Any) -> Callable[[Any], None]:
+    def put(wrapper: Any) -> None:
+        own = deepcopy(handler)  # the base class keeps its own
+        own(wrapper)
+        setattr(controller, name, own)
+
+    return put
+
+
+def _ellar_put(controller: type, name: str) -> Callable[[Any], None]:
+    def put(wrapper: Any) -> None:
+        routes = getattr(wrapper, _ELLAR_ROUTES, ())
+        setattr(wrapper, _ELLAR_ROUTES, [route.model_copy(update={"endpoint": wrapper}) for route in routes])
+        setattr(controller, name, wrapper)
+
+    return put
