@@ -74,6 +74,7 @@ class CacheModule(ModuleBase, IModuleSetup, IApplicationReady, IApplicationStart
 
     async def on_startup(self, app: App) -> None:
         """Open the backends."""
+        del app
         await self._service.start()
 
     async def on_shutdown(self) -> None:
@@ -84,7 +85,7 @@ class CacheModule(ModuleBase, IModuleSetup, IApplicationReady, IApplicationStart
 def _from_config(module_ref: Any, config: Config) -> DynamicModule:
     caches = config.CACHES
     module = InjectorModule.register_setup({"CACHES": caches} if caches else None)
-    return module_ref.module._providing(module)  # type: ignore[no-any-return]  # noqa: SLF001  # the class above
+    return module_ref.module._providing(module)  # noqa: SLF001  # the class above
 
 
 def get_cache_service(where: HTTPConnection | App) -> ICacheService:
@@ -95,7 +96,7 @@ def get_cache_service(where: HTTPConnection | App) -> ICacheService:
 class Capture:
     """The innermost middleware of an application."""
 
-    def __init__(self, app):  # type: ignore[no-untyped-def]  # noqa: ANN001  # Ellar injects what is annotated
+    def __init__(self, app):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN204  # Ellar injects what is annotated
         self.app = app
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
