@@ -80,7 +80,7 @@ def backend_of(given: BackendLike, name: str = "default") -> BaseCacheBackend:
     `MissingDependencyError` where a client package is missing.
     """
     if isinstance(given, BaseCacheBackend):
-        return given
+        return _whole(given)
     with _blaming(f"backend {name!r}"):
         if isinstance(given, Mapping):
             return _from_mapping(given)
@@ -249,8 +249,17 @@ def _check_options(options: Iterable[str], known: set[str], who: str) -> None:
 
 def _made(cls: type[BaseCacheBackend], options: dict[str, Any], source: str) -> BaseCacheBackend:
     try:
-        return cls(**options)
+        return _whole(cls(**options))
     except (ConfigurationError, MissingDependencyError):
         raise
     except (TypeError, ValueError) as wrong:
         raise ConfigurationError(f"{source!r}: {wrong}") from wrong
+
+
+def _whole(backend: BaseCacheBackend) -> BaseCacheBackend:
+    """Give a backend that has all operations, over the plain methods of one that has no others."""
+    if not backend.is_plain:
+        return backend
+    from asynccache.backends.plain import PlainBackend
+
+    return PlainBackend(backend)

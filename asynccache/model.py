@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from abc import ABC, abstractmethod
 from enum import Enum
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from asynccache.core import keys
 from asynccache.core.counters import checked_delta
@@ -26,6 +25,16 @@ logger = logging.getLogger(__name__)
 Version = str | int | None
 
 
+PLANS = (
+    *("read", "write", "insert", "remove", "exists", "extend", "bump"),
+    *("read_many", "write_many", "remove_many"),
+)
+"""What a backend has that is not written plainly."""
+_PLAIN_ONLY = (
+    "this backend has plain methods only: hand it to a CacheService, or to asynccache.backends.plain.PlainBackend"
+)
+
+
 class Capability(Enum):
     """A promise that a store keeps; the contract suite and the docs' table read them."""
 
@@ -35,8 +44,11 @@ class Capability(Enum):
     SHARED = "shared between processes"
 
 
-class BaseCacheBackend(ABC):
-    """The base of all backends: override the plans, or better, inherit `asynccache.backends.base.StoreBackend`.
+class BaseCacheBackend:
+    """The base of all backends: write `get` and `set`, or better, inherit `asynccache.backends.base.StoreBackend`.
+
+    A class with plain `get(key)` and `set(key, value, ttl)`, or `get_async` and `set_async`, or all four, and perhaps
+    `delete`, is used by services through `asynccache.backends.plain.PlainBackend`. All else is written as plans.
 
     Args:
         key_prefix: keeps applications apart that share a store.
@@ -49,7 +61,35 @@ class BaseCacheBackend(ABC):
     capabilities: ClassVar[frozenset[Capability]] = frozenset()
     default_clock: ClassVar[Callable[[], float]] = time.time
     peek: Callable[[str, Version, Kind], Any] | None = None
-    """`peek(key, version, kind)` gives the live object or None without waiting, where a backend holds objects."""
+    """`peek(key, version, kind)` gives the live object or None without waiting, where a backend holds objects.
+
+    That a VALUE is not there is not counted as a miss: whoever peeks for one reads afterwards.
+    """
+    is_plain: ClassVar[bool] = False
+    """Whether it has a `get` and a `set` of its own, and no plans."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Find out how the class is written."""
+        super().__init_subclass__(**options)
+        cls.is_plain = (
+            not any(map(cls.writes, PLANS))
+            and any(map(cls.writes, ("get", "get_async")))
+            and any(map(cls.writes, ("set", "set_async")))
+        )
+
+    def __new__(cls, *_: Any, **__: Any) -> Self:
+        """Refuse a class that is only half written."""
+        if not cls.is_plain and (missing := sorted(plan for plan in PLANS if not cls.writes(plan))):
+            raise TypeError(
+                f"{cls.__name__} lacks {missing}: write get and set, or get_async and set_async; or inherit "
+                "asynccache.backends.base.StoreBackend and write _fetch, _store and _drop"
+            )
+        return super().__new__(cls)
+
+    @classmethod
+    def writes(cls, name: str) -> bool:
+        """Tell whether this class has a method of its own in place of that of the base."""
+        return getattr(cls, name) is not getattr(BaseCacheBackend, name)
 
     def __init__(
         self,
@@ -106,49 +146,49 @@ class BaseCacheBackend(ABC):
 
     # Plans
 
-    @abstractmethod
     async def read(self, io: IO, key: str, version: Version = None, kind: Kind = Kind.VALUE) -> Entry | None:
         """Find the live entry of this kind."""
+        raise NotImplementedError(_PLAIN_ONLY)
 
-    @abstractmethod
     async def write(
         self, io: IO, key: str, value: Any, ttl: float, version: Version = None, kind: Kind = Kind.VALUE
     ) -> bool:
         """Store for `ttl` seconds; 0 or less removes. The value of a PAGE or MARKER is any object with `__bytes__`."""
+        raise NotImplementedError(_PLAIN_ONLY)
 
-    @abstractmethod
     async def insert(self, io: IO, key: str, value: Any, ttl: float, version: Version = None) -> bool:
         """Store unless a live entry is there."""
+        raise NotImplementedError(_PLAIN_ONLY)
 
-    @abstractmethod
     async def remove(self, io: IO, key: str, version: Version = None) -> bool:
         """Remove the entry of whatever kind; tell whether there was one."""
+        raise NotImplementedError(_PLAIN_ONLY)
 
-    @abstractmethod
     async def exists(self, io: IO, key: str, version: Version = None) -> bool:
         """Tell whether there is a live entry of whatever kind."""
+        raise NotImplementedError(_PLAIN_ONLY)
 
-    @abstractmethod
     async def extend(self, io: IO, key: str, ttl: float, version: Version = None) -> bool:
         """Give a live entry of whatever kind a new lifetime; 0 or less removes it."""
+        raise NotImplementedError(_PLAIN_ONLY)
 
-    @abstractmethod
     async def bump(self, io: IO, key: str, delta: int, version: Version = None) -> int:
         """Add to a counter, which starts from 0."""
+        raise NotImplementedError(_PLAIN_ONLY)
 
-    @abstractmethod
     async def read_many(
         self, io: IO, keys: Iterable[str], version: Version = None, kind: Kind = Kind.VALUE
     ) -> dict[str, Entry]:
         """Find the live entries of this kind."""
+        raise NotImplementedError(_PLAIN_ONLY)
 
-    @abstractmethod
     async def write_many(self, io: IO, values: Mapping[str, Any], ttl: float, version: Version = None) -> list[str]:
         """Store all; give the keys that failed."""
+        raise NotImplementedError(_PLAIN_ONLY)
 
-    @abstractmethod
     async def remove_many(self, io: IO, keys: Iterable[str], version: Version = None) -> int:
         """Remove all; tell how many there were."""
+        raise NotImplementedError(_PLAIN_ONLY)
 
     async def open(self, io: IO) -> None:
         """Get ready; called at start-up, and not needed before the first operation."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from injector import Module, singleton
 
@@ -11,6 +11,8 @@ from asynccache.interface import ICacheService
 from asynccache.service import CacheService
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from injector import Binder
 
     from asynccache.config import BackendLike
@@ -42,6 +44,23 @@ class CacheModule(Module):
                 `ASYNCCACHE_URL`, else `REDIS_URL`, else local memory.
         """
         return cls(environment_backends() if config is None else backends_of(config))
+
+    @classmethod
+    def use(
+        cls,
+        get: Callable[[str], Any],
+        set: Callable[..., Any],  # noqa: A002  # it is called as its users call theirs
+        delete: Callable[[str], Any] | None = None,
+        **options: Any,
+    ) -> Self:
+        """Register two functions of another cache as the default: `CacheModule.use(cache.get, cache.set)`.
+
+        They may be plain or asynchronous; `asynccache.backends.callable_cache.CallableCacheBackend` says what they are
+        called with, and which `options` there are.
+        """
+        from asynccache.backends.callable_cache import CallableCacheBackend
+
+        return cls({"default": CallableCacheBackend(get, set, delete, **options)})
 
     def configure(self, binder: Binder) -> None:
         """Bind the service, for injector."""

@@ -8,7 +8,7 @@ kind and their lifetime; what does not fit is a miss, counted, logged once and r
 from __future__ import annotations
 
 import logging
-from abc import abstractmethod
+from abc import ABC, abstractmethod
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-class StoreBackend(FramedBackend):
+class StoreBackend(FramedBackend, ABC):
     """A backend over a store of bytes.
 
     Args:

@@ -21,6 +21,7 @@ import os
 import threading
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
+from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
 from weakref import WeakSet
@@ -83,7 +84,7 @@ class OutageGuard:
     Args:
         owner: the backend, whose name is logged and whose listeners hear `BackendDown` and `BackendUp`.
         server: how to name the server in logs and errors; never with a password.
-        deadline: seconds for a whole operation.
+        deadline: seconds for a whole operation; `math.inf` where nothing bounds it.
         foreign: the client library's own errors; `OSError` and `EOFError` count in any case.
         counts: where the operations that failed are counted, as `errors`.
     """
@@ -184,7 +185,7 @@ class OutageGuard:
         return 0.0 if opened_at is None else monotonic() - opened_at
 
     def _said(self, failure: Exception) -> str:
-        if isinstance(failure, TimeoutError):
+        if isinstance(failure, TimeoutError) and self.deadline < inf:
             return f"no answer within {self.deadline:g} s"
         return f"{type(failure).__name__}: {failure}"
 

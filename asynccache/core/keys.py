@@ -51,13 +51,23 @@ def key_hash(stored_key: str) -> bytes:
     return blake2b(to_bytes(stored_key), digest_size=16).digest()
 
 
-def memcached_key(stored_key: str) -> bytes:
-    """Give a key that memcached can hold: itself, or a readable head and a BLAKE2b digest.
+def memcached_key(stored_key: str, limit: int = MEMCACHED_LIMIT) -> bytes:
+    """Give a key that memcached can hold: itself, or a readable head and a BLAKE2b digest, 186 bytes at most.
 
     The digested form begins with `~`, which no plain stored key does, since prefixes are escaped.
     """
     raw = to_bytes(stored_key)
-    if len(raw) <= MEMCACHED_LIMIT and _PLAIN.issuperset(raw):
+    if len(raw) <= limit and _PLAIN.issuperset(raw):
         return raw
+    return _digested(stored_key, raw)
+
+
+def bounded_key(stored_key: str, limit: int) -> bytes:
+    """Give a key of at most so many bytes (above 190): itself, or as in `memcached_key` a head and a digest."""
+    raw = to_bytes(stored_key)
+    return raw if len(raw) <= limit else _digested(stored_key, raw)
+
+
+def _digested(stored_key: str, raw: bytes) -> bytes:
     head = "".join(char if ord(char) in _PLAIN else "_" for char in stored_key[:120])
     return f"{DIGESTED}{head}{DIGESTED}{blake2b(raw, digest_size=32).hexdigest()}".encode("ascii")

@@ -7,6 +7,8 @@ FOREVER = math.inf
 Ttl = float | timedelta | None
 LARGEST_RELATIVE = 30 * 24 * 3600
 LONGEST = 300 * 366 * 24 * 3600
+LAST_SECOND = 2**31 - 1
+"""January 2038: the last moment that memcached, and some file formats, can name."""
 
 
 def seconds(ttl: Ttl, default: float) -> float:
@@ -37,4 +39,10 @@ def memcached_exptime(ttl: float, now: float) -> int:
         return 0
     if ttl <= LARGEST_RELATIVE:
         return max(1, math.ceil(ttl))
-    return min(math.ceil(now + ttl), 2**31 - 1)
+    return min(math.ceil(now + ttl), LAST_SECOND)
+
+
+def whole_seconds(ttl: float, now: float) -> int:
+    """Round up to whole seconds, and stay a day below `LAST_SECOND`, for stores that add their own `now`."""
+    longest = max(LARGEST_RELATIVE, LAST_SECOND - 24 * 3600 - int(now))
+    return longest if ttl >= longest else max(1, math.ceil(ttl))

@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 
+from asynccache.config import backend_of
 from asynccache.plan.io import BLOCKING, LOOP, run
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ class ContractBase:
         made: list[Flavoured] = []
 
         def make(**options: Any) -> Flavoured:
-            made.append(Flavoured(backend_factory(**{"key_prefix": prefix, **options}), flavour))
+            made.append(Flavoured(backend_of(backend_factory(**{"key_prefix": prefix, **options})), flavour))
             return made[-1]
 
         yield make
