@@ -71,5 +71,6 @@ def _lifetime_name(function: Callable[..., Any]) -> str | None:
         parameters = signature(function).parameters
     except (TypeError, ValueError):  # written in C, and does not tell
         return None
-    named = {name for name, known in parameters.items() if known.kind is not Parameter.POSITIONAL_ONLY}
+    by_name = {Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY}
+    named = {name for name, known in parameters.items() if known.kind in by_name}
     return next((name for name in (*_RELATIVE, *_MEMCACHED) if name in named), None)
