@@ -1,0 +1,53 @@
+"""FastAPI: cached endpoints in a router of their own, the service as a dependency, and an app factory.
+
+`@Cache` goes below the route decorator. Dependencies run on hits too: a guard still guards, a database session is still
+opened; what a hit saves is the handler, the validation of what it returns and the making of JSON.
+
+Run it: uvicorn --factory examples.fastapi_app:create_app
+"""
+
+from itertools import count
+
+from fastapi import APIRouter, FastAPI, HTTPException, Request
+from pydantic import BaseModel
+
+from asynccache import Cache, CacheModule, install
+from asynccache.integrations.fastapi import CacheServiceDep
+
+router = APIRouter(prefix="/products")
+questions = count(1)
+names = {1: "Assam", 2: "Sencha"}
+
+
+class Product(BaseModel):
+    """What a client gets, and how often the slow database was asked until then."""
+
+    id: int
+    name: str
+    question: int
+
+
+@router.get("/{product_id}")
+@Cache(ttl=60)
+async def product(product_id: int) -> Product:
+    if product_id not in names:
+        raise HTTPException(404)
+    return Product(id=product_id, name=names[product_id], question=next(questions))
+
+
+@router.put("/{product_id}", status_code=204)
+async def rename(product_id: int, name: str, request: Request, cache: CacheServiceDep) -> None:
+    names[product_id] = name
+    await cache.invalidate_url_async(str(request.url_for("product", product_id=product_id)))
+
+
+@router.get("/{product_id}/visits")
+async def visits(product_id: int, cache: CacheServiceDep) -> int:
+    return await cache.incr_async(f"visits:{product_id}")
+
+
+def create_app() -> FastAPI:
+    app = FastAPI()
+    app.include_router(router)
+    install(app, CacheModule.setup(default="local"))
+    return app
