@@ -74,6 +74,11 @@ def integer_of(payload: bytes) -> int:
     return int(first)
 
 
+def is_counter(raw: bytes) -> bool:
+    """Tell whether these are the bytes of a counter, without reading all of them."""
+    return len(raw) >= PAYLOAD_OFFSET and bool(_BODY.unpack_from(raw, HEAD_SIZE)[2] & INTEGER)
+
+
 def encode(frame: Frame, key_hash: bytes) -> bytes:
     """Give the bytes of an entry that is to be stored under the key of this hash."""
     tags = "\0".join(frame.tags).encode("utf-8", "surrogatepass")

@@ -1,0 +1,140 @@
+"""Connections of one loop, for which callers wait in turn: few, so that a thousand callers are never "too many".
+
+An exchange runs in a task of its own. A caller who is cancelled meanwhile leaves it: the reply is read and dropped and
+the connection stays in use, since opening one costs a database server a process. What takes longer than the deadline,
+or raises, ends the connection.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from asynccache.backends.outage import BusyError, in_time
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+_TURNS = 3
+"""What a loop needs to close the socket of a transport that was aborted."""
+
+
+class Line(Protocol):
+    """One connection, made when it is first used."""
+
+    def is_fit(self) -> bool:
+        """Tell whether it is open, and nothing that nobody asked for is waiting in it."""
+
+    def drop(self) -> None:
+        """Close at once."""
+
+    async def end(self) -> None:
+        """Close with due words to the server."""
+
+
+L = TypeVar("L", bound=Line)
+T = TypeVar("T")
+
+
+class LoopLines(Generic[L]):
+    """The connections of one loop to one server.
+
+    Args:
+        make: gives a new line.
+        size: how many there may be.
+    """
+
+    def __init__(self, make: Callable[[], L], size: int) -> None:
+        self._make = make
+        self._size = size
+        self._free = asyncio.Semaphore(size)
+        self._idle: list[L] = []
+        self._exchanges: set[asyncio.Task[Any]] = set()
+        self._epoch = 0
+
+    async def use(self, work: Callable[[L], Awaitable[T]], seconds: float) -> T:
+        """Do something with a connection; all of it, waiting included, has to be over after so many seconds.
+
+        Raises `BusyError` where it was not the server that took too long.
+        """
+        began = monotonic()
+        try:
+            async with in_time(seconds):
+                await self._free.acquire()
+        except TimeoutError:
+            raise self._busy() from None
+        left = seconds - (monotonic() - began)
+        exchange = asyncio.create_task(self._exchange(work, left))
+        self._exchanges.add(exchange)
+        exchange.add_done_callback(self._over)
+        try:
+            return await asyncio.shield(exchange)
+        except TimeoutError:
+            if left > seconds / 2:
+                raise
+            raise self._busy() from None
+        except asyncio.CancelledError:
+            if exchange.cancelled() and not _is_cancelled():
+                raise ConnectionAbortedError("the cache was closed meanwhile") from None
+            raise
+
+    def drop(self) -> None:
+        """Close those that are idle now, and the others when they have their replies."""
+        self._epoch += 1
+        while self._idle:
+            self._idle.pop().drop()
+
+    async def aclose(self, seconds: float) -> None:
+        """Close all, and give the server so many seconds to hear of it."""
+        self._epoch += 1
+        under_way, idle = list(self._exchanges), self._idle
+        self._idle = []
+        for exchange in under_way:
+            exchange.cancel()
+        if under_way:
+            await asyncio.wait(under_way, timeout=seconds)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds / 2):
+                await asyncio.gather(*[line.end() for line in idle], return_exceptions=True)
+        for line in idle:
+            line.drop()
+        for _ in range(_TURNS):
+            await asyncio.sleep(0)
+
+    async def _exchange(self, work: Callable[[L], Awaitable[T]], seconds: float) -> T:
+        epoch, line = self._epoch, self._fit_line()
+        try:
+            async with in_time(seconds):
+                result = await work(line)
+        except BaseException:
+            line.drop()
+            raise
+        if epoch == self._epoch:
+            self._idle.append(line)
+        else:
+            line.drop()
+        return result
+
+    def _over(self, exchange: asyncio.Task[Any]) -> None:
+        self._exchanges.discard(exchange)
+        self._free.release()
+        if not exchange.cancelled():
+            exchange.exception()  # asked for, since its caller may have gone
+
+    def _fit_line(self) -> L:
+        while self._idle:
+            line = self._idle.pop()
+            if line.is_fit():
+                return line
+            line.drop()
+        return self._make()
+
+    def _busy(self) -> BusyError:
+        return BusyError(f"all {self._size} connections were busy for too long")
+
+
+def _is_cancelled() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -1,0 +1,204 @@
+"""SQLite by the standard library: one file, with a write-ahead log, shared by threads and processes of one host.
+
+A connection serves one operation at a time, from whatever thread; idle ones are kept. Readers wait for nobody; writers
+wait for each other, those of this process in turn, those of others as SQLite's busy timeout has it. No connection is
+used on the other side of a fork, nor after the file was exchanged for another.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections import deque
+from contextlib import contextmanager
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+from asynccache.backends.outage import BusyError, Due, RefusedError
+from asynccache.backends.sql_statements import FullError, NoTableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from asynccache.backends.outage import OutageGuard
+    from asynccache.backends.sql_statements import Reply, Statement
+    from asynccache.plan.io import IO
+
+FOREIGN_ERRORS: tuple[type[Exception], ...] = (sqlite3.Error,)
+LARGEST = 900_000_000
+"""Bytes, a little less than what SQLite takes for a row unless it was built otherwise."""
+_KEPT = 8
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+_FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_TOOBIG}
+_REFUSED = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}
+_inherited: list[Any] = []
+"""What a forked child got from its parent: kept, since to close it would touch files that are the parent's."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A connection, and the file that it has open."""
+
+    connection: sqlite3.Connection
+    file: tuple[int, int] | None
+
+
+class SqlFile:
+    """One file and all connections to it.
+
+    Args:
+        path: where it is; its folder has to be there.
+        guard: the deadline, which bounds waiting for other writers, the breaker, and the errors.
+    """
+
+    def __init__(self, path: str, guard: OutageGuard) -> None:
+        self.path = path
+        self.guard = guard
+        self._begin()
+        _to_begin_anew.add(self)
+
+    def _begin(self) -> None:
+        self._writing = threading.Lock()
+        self._idle: deque[_Line] = deque()
+        self._epoch = 0
+
+    def begin_anew(self) -> None:
+        """Leave everything to the parent, in a forked child."""
+        _inherited.append(self._idle)
+        self._begin()
+
+    async def ask(self, io: IO, tried: str, statements: Sequence[Statement], *, patience: float = 0.0) -> list[Reply]:
+        """Execute these in turn, and give the rows of each, and how many it changed."""
+        return await io.offload(self._ask, tried, statements, patience)
+
+    async def largest(self, io: IO) -> int:
+        """Give the bytes that an entry may have."""
+        return LARGEST
+
+    async def shut(self, io: IO) -> None:
+        """Close all connections, those in use when they are done."""
+        await io.offload(self._drop)
+
+    def _ask(self, tried: str, statements: Sequence[Statement], patience: float) -> list[Reply]:
+        with self.guard.attempt(tried) as usual, _translated():
+            due = Due(max(usual.at, monotonic() + patience))
+            if all(statement.only_reads for statement in statements):
+                return self._executed(statements, due)
+            with self._turn(due):
+                return self._executed(statements, due)
+
+    @contextmanager
+    def _turn(self, due: Due) -> Iterator[None]:
+        if not self._writing.acquire(timeout=due.left()):
+            raise BusyError("other threads were writing for too long")
+        try:
+            yield
+        finally:
+            self._writing.release()
+
+    def _executed(self, statements: Sequence[Statement], due: Due) -> list[Reply]:
+        epoch, line = self._epoch, self._fit_line(due)
+        try:
+            line.connection.execute(f"PRAGMA busy_timeout = {int(due.left() * 1000)}")
+            replies: list[Reply] = []
+            for statement in statements:
+                cursor = line.connection.execute(statement.text, statement.parameters)
+                replies.append((cursor.fetchall(), cursor.rowcount))
+        except BaseException:
+            line.connection.close()
+            raise
+        if epoch == self._epoch and len(self._idle) < _KEPT:
+            self._idle.append(line)
+        else:
+            line.connection.close()
+        return replies
+
+    def _fit_line(self, due: Due) -> _Line:
+        file = _identity(self.path)
+        while self._idle:
+            try:
+                line = self._idle.pop()
+            except IndexError:
+                break
+            if line.file == file:
+                return line
+            line.connection.close()
+        return self._opened(due)
+
+    def _opened(self, due: Due) -> _Line:
+        connection = sqlite3.connect(self.path, timeout=due.left(), isolation_level=None, check_same_thread=False)
+        try:
+            self._make_ready(connection, due)
+        except BaseException:
+            connection.close()
+            raise
+        return _Line(connection, _identity(self.path))
+
+    def _make_ready(self, connection: sqlite3.Connection, due: Due) -> None:
+        """Have a write-ahead log; while another process turns to that, SQLite is busy without waiting."""
+        while True:
+            try:
+                connection.execute("PRAGMA journal_mode = WAL").fetchall()
+                break
+            except sqlite3.OperationalError as busy:
+                if _code(busy) not in _BUSY:
+                    raise
+                _pause(due)
+        connection.execute("PRAGMA synchronous = NORMAL")
+
+    def _drop(self) -> None:
+        self._epoch += 1
+        while self._idle:
+            try:
+                line = self._idle.pop()
+            except IndexError:
+                return
+            line.connection.close()
+
+
+def _pause(due: Due) -> None:
+    threading.Event().wait(min(0.005, due.left()))
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        found = os.stat(path)  # noqa: PTH116  # for each operation: a Path would cost more than the rest
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _code(error: sqlite3.Error) -> int:
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+@contextmanager
+def _translated() -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.Error as error:
+        code = _code(error)
+        if code in _BUSY:
+            raise BusyError(f"another process was writing for too long: {error}") from error
+        if code in _FULL:
+            raise FullError(str(error)) from error
+        if code in _REFUSED:
+            raise RefusedError(str(error)) from error
+        if "no such table" in str(error):
+            raise NoTableError(str(error)) from error
+        raise
+
+
+_to_begin_anew: WeakSet[SqlFile] = WeakSet()
+
+
+def _begin_anew_in_child() -> None:
+    for file in _to_begin_anew:
+        file.begin_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew_in_child)
