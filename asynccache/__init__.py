@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         SerializationError,
         UnknownBackendError,
     )
+    from asynccache.functions import cached
     from asynccache.injection import Inject, inject
     from asynccache.integrations.starlette import get_cache_service, install
     from asynccache.interface import ICacheService
@@ -50,6 +51,7 @@ __all__ = [
     "NotAnIntegerError",
     "SerializationError",
     "UnknownBackendError",
+    "cached",
     "get_cache_service",
     "inject",
     "install",
@@ -65,6 +67,7 @@ _HOMES = {
     "ExecutionContext": "context",
     "ICacheService": "interface",
     "Inject": "injection",
+    "cached": "functions",
     "get_cache_service": "integrations.starlette",
     "inject": "injection",
     "install": "integrations.starlette",

@@ -7,7 +7,7 @@ from collections.abc import Callable, Container, Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from pathlib import PosixPath, PurePath, PurePosixPath, PureWindowsPath, WindowsPath
-from typing import Any, NoReturn
+from typing import Any
 from uuid import UUID
 
 from msgspec import UNSET, UnsetType
@@ -15,7 +15,7 @@ from msgspec.msgpack import Decoder, Encoder, Ext
 
 from asynccache.core.codec import DamagedEntryError
 from asynccache.errors import SerializationError
-from asynccache.serializers import moments
+from asynccache.serializers import annotated, moments
 from asynccache.serializers.classes import Recipe, registrable
 from asynccache.serializers.plain import MAX_DEPTH, SCALARS, full_name, too_deep
 
@@ -52,7 +52,11 @@ class Code:
 class _Ways(dict[type, Way]):
     """How each type is packed: a function of the value and of how much deeper its contents may lie."""
 
-    def __missing__(self, kind: type) -> NoReturn:
+    def __missing__(self, kind: type) -> Way:
+        recipe = annotated.by_type.get(kind)
+        if recipe is not None:
+            way = self[kind] = _object_way(recipe, self)
+            return way
         way_out = "convert it to a type that can be stored"
         if registrable(kind):
             way_out = f"register it with MsgpackSerializer(types=[{kind.__name__}])"
@@ -154,7 +158,7 @@ def _paired(flat: list[Any]) -> dict[Any, Any]:
 
 
 def _made(known: Mapping[str, Recipe], label: str, state: Any) -> Any:
-    recipe = known.get(label)
+    recipe = known.get(label) or annotated.by_label.get(label)
     if recipe is None:
         raise DamagedEntryError(f"the class {label!r:.200} is not registered here, or had other fields")
     return recipe.load(state)

@@ -24,6 +24,7 @@ from asynccache import (
     ExecutionContext,
     ICacheService,
     Inject,
+    cached,
     get_cache_service,
     inject,
     install,
@@ -131,6 +132,63 @@ async def keyed(request: Request, cache: Inject[ICacheService]) -> Response:
 @Cache(60, make_key_callback=key_async)
 async def keyed_async(request: Request) -> Response:
     return JSONResponse({})
+
+
+@cached(ttl=60)
+async def profile(user_id: int, lang: str = "en") -> Product:
+    return Product()
+
+
+@cached(ignore=["db"], policy=CachePolicy(jitter=0.1))
+def price(article: str, db: object = None) -> float:
+    return 1.0
+
+
+class Shop:
+    def __cache_key__(self) -> str:
+        return "shop"
+
+    @cached()
+    async def find(self, number: int) -> Product:
+        return Product()
+
+    @cached()
+    def count(self, *, of: str) -> int:
+        return 1
+
+    @cached()
+    @staticmethod
+    def currency(country: str) -> str:
+        return country
+
+    @staticmethod
+    @cached()
+    def language(country: str) -> str:
+        return country
+
+
+async def use_cached(shop: Shop) -> None:
+    assert_type(await profile(7), Product)
+    assert_type(await profile(7, lang="de"), Product)
+    assert_type(profile.key(7, lang="de"), str)
+    assert_type(profile.invalidate(7), bool)
+    assert_type(await profile.invalidate_async(7, "de"), bool)
+    assert_type(await profile.refresh_async(7), Product)
+    assert_type(price("a", db=None), float)
+    assert_type(price.refresh("a"), float)
+    assert_type(await price.refresh_async("a"), float)
+    assert_type(await shop.find(7), Product)
+    assert_type(shop.find.key(7), str)
+    assert_type(await shop.find.refresh_async(number=7), Product)
+    assert_type(shop.count(of="a"), int)
+    assert_type(await shop.count.invalidate_async(of="a"), bool)
+    assert_type(Shop.currency("de"), str)
+    assert_type(Shop.language("de"), str)
+    await profile("7")  # type: ignore[arg-type]  # the signature is kept
+    profile.key("7")  # type: ignore[arg-type]  # and that of what is beside it
+    shop.find.key()  # type: ignore[call-arg]
+    profile_type: Callable[[int], Awaitable[Product]] = profile
+    print(profile_type)
 
 
 report_type: Callable[[Request], Awaitable[JSONResponse]] = report
