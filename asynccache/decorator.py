@@ -187,4 +187,7 @@ def _request(handler: Handler, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
     for argument in (*args, *kwargs.values()):
         if isinstance(argument, HTTPConnection):
             return argument
-    raise ConfigurationError(f"@Cache on {handler.name} found no request among its arguments: let it take one")
+    raise ConfigurationError(
+        f"@Cache on {handler.name} found no cache and no request: install a cache on this app, with install(app, ...), "
+        "in Litestar with CachePlugin(...); a Starlette handler takes its request"
+    )

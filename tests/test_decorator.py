@@ -268,7 +268,7 @@ def test_a_handler_without_a_request_is_told_to_take_one():
 
     app = Starlette(routes=[Route("/", outer)])
     install(app, CacheModule.setup(default="local"))
-    with pytest.raises(ConfigurationError, match="let it take one"):
+    with pytest.raises(ConfigurationError, match="takes its request"):
         TestClient(app).get("/")
 
 

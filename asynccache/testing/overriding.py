@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from asynccache.errors import ConfigurationError
+from asynccache.http.current import SCOPE_KEY, Installed, service_of
 from asynccache.service import CacheService
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from starlette.applications import Starlette
-
     from asynccache.config import BackendLike
 
 
 @contextmanager
-def override(target: Starlette | CacheService, **backends: BackendLike) -> Iterator[CacheService]:
+def override(target: Any, **backends: BackendLike) -> Iterator[CacheService]:
     """Give an app's service, or a service, other backends while the block runs; they are closed at its end.
+
+    `target` is an app of any framework that a cache is installed on, or a `CacheService`.
 
     Raises `UnknownBackendError` for a name that was never registered, `ConfigurationError` where the app has no cache.
     """
@@ -26,13 +27,13 @@ def override(target: Starlette | CacheService, **backends: BackendLike) -> Itera
         yield service
 
 
-def _service(target: Starlette | CacheService) -> CacheService:
+def _service(target: Any) -> CacheService:
     if isinstance(target, CacheService):
         return target
-    from starlette.applications import Starlette
-
-    from asynccache.integrations.starlette import installed_on
-
-    if not isinstance(target, Starlette):
+    extensions = getattr(target, "extensions", None)  # where Flask's and Quart's apps keep what is theirs
+    found = extensions.get(SCOPE_KEY) if isinstance(extensions, dict) else None
+    if isinstance(found, Installed):
+        return found.service
+    if not hasattr(target, "state") and not isinstance(extensions, dict):
         raise ConfigurationError(f"override takes an app or a CacheService, not {target!r:.80}")
-    return installed_on(target).service
+    return service_of({"app": target})
