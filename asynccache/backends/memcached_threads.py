@@ -38,8 +38,6 @@ if TYPE_CHECKING:
     from asynccache.core.codec import Frame
     from asynccache.plan.io import IO
 
-SHARE = 100
-"""Keys that are read with one question."""
 _inherited: list[Line] = []
 """What a forked child got from its parent: kept, since to finalize it could close what is the parent's."""
 
@@ -144,6 +142,8 @@ class ThreadedMemcachedBackend(MemcachedBackend):
     """
 
     client_name: ClassVar[str]
+    share: ClassVar[int] = 100
+    """Keys of a many-operation that are read within one deadline."""
 
     def __init__(
         self,
@@ -216,8 +216,8 @@ class ThreadedMemcachedBackend(MemcachedBackend):
         answers = Answers()
         for lines, some in self._by_lines(wires):
             try:
-                for start in range(0, len(some), SHARE):
-                    answers.by_key.update(lines.ask("get_many", some[start : start + SHARE]))
+                for start in range(0, len(some), self.share):
+                    answers.by_key.update(lines.ask("get_many", some[start : start + self.share]))
             except BackendUnavailableError as failure:
                 answers.failure = failure
         return answers

@@ -58,6 +58,7 @@ class PyLibMCCacheBackend(ThreadedMemcachedBackend):
     """
 
     client_name: ClassVar[str] = "pylibmc"
+    share: ClassVar[int] = 20
 
     def _openers(self, options: Mapping[str, Any]) -> list[Callable[[], Line]]:
         from asynccache.backends.pylibmc_line import PylibmcLine

@@ -1,9 +1,10 @@
 """One connection by pylibmc: the only file that knows it.
 
-libmemcached takes a reply that nobody asked for as the answer to its next question, some of its versions take a timeout
-for a miss, and nobody can look into its socket. So every answer but a value, which is sealed, is believed only when the
-next question was answered rightly: that for a mark, an entry that this connection alone knows. Values are bytes to
-pylibmc, whatever their flags say, so that it unpickles nothing. A `Line` whose command raised is dropped.
+libmemcached takes a reply that nobody asked for as the answer to its next question; some of its versions take a timeout
+for a miss; and nobody can look into its socket. So nothing but a value that is sealed with its very key is believed as
+it comes: after everything else comes a question whose answer is known, that for a mark, an entry of this connection
+alone. Values are bytes to pylibmc, whatever their flags say, so that it unpickles nothing. A `Line` whose command
+raised is dropped.
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import ctypes
 import re
 import secrets
 from contextlib import suppress
+from hashlib import blake2b
 from math import ceil
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from asynccache.backends.outage import OutOfStepError, RefusedError
 from asynccache.backends.servers import UNIX
+from asynccache.core import codec
 from asynccache.errors import MissingDependencyError
 
 try:
@@ -37,8 +40,17 @@ RENEWED_AFTER = 600.0
 HOT_SECONDS = 0.1
 """For so long a connection that was in step is believed to be so still."""
 _TIMEOUT = 31
-_REFUSALS = (pylibmc.TooBig, pylibmc.AllocationError)
+_OUT_OF_MEMORY = 48
 _NUMBER = re.compile(r"error (\d+) from")
+_NOT_INFLATED = "Failed to decompress"
+
+
+class _ForeignBytesError(Exception):
+    """There is a value, which pylibmc took for compressed: we compress nothing there, so it is somebody else's."""
+
+
+class _NotThereError(OutOfStepError):
+    """pylibmc says so by an error, which is an answer to `cas` only."""
 
 
 class _Client(pylibmc.Client):  # type: ignore[misc]  # it has no types
@@ -47,9 +59,9 @@ class _Client(pylibmc.Client):  # type: ignore[misc]  # it has no types
     def serialize(self, value: bytes) -> tuple[bytes, int]:
         return value, 0
 
-    def deserialize(self, raw: bytes, flags: int) -> bytes:
+    def deserialize(self, raw: bytes | None, flags: int) -> bytes:
         """Give no bytes, which are no entry, where flags are set: we set none, so this is somebody else's."""
-        return b"" if flags else raw
+        return b"" if flags or raw is None else raw
 
 
 class PylibmcLine:
@@ -58,6 +70,7 @@ class PylibmcLine:
     def __init__(self, server: Server, options: Mapping[str, Any]) -> None:
         address = server.path if server.scheme == UNIX else server.name
         self._client = _Client([address], **options)
+        self._due: Due
         self._mark_key = b"~mark~" + secrets.token_hex(16).encode()
         self._mark = secrets.token_bytes(16)
         self._marked_at = float("-inf")
@@ -85,6 +98,7 @@ class PylibmcLine:
 
     def run(self, command: str, args: tuple[Any, ...], due: Due) -> Any:
         """Run a command; the errors are those that an `OutageGuard` knows."""
+        self._due = due
         self._wait_until(due)
         if monotonic() - self._marked_at > RENEWED_AFTER:
             self._call("set", self._mark_key, self._mark, MARK_SECONDS)
@@ -95,18 +109,30 @@ class PylibmcLine:
     # Commands
 
     def _get(self, key: bytes) -> bytes | None:
-        raw: bytes | None = self._call("get", key)
-        return raw if raw is not None else self._proved(None)
+        raw = self._value(key)
+        return raw if _is_sealed(raw, key) else self._proved(raw)
 
     def _gets(self, key: bytes) -> tuple[bytes | None, int | None]:
-        raw, token = self._call("gets", key)
-        return (raw, token) if raw is not None else self._proved((None, None))
+        try:
+            raw, token = self._call("gets", key)
+        except _ForeignBytesError:
+            raw, token = b"", None
+        return (raw, token) if _is_sealed(raw, key) else self._proved((raw, token))
 
     def _get_many(self, keys: list[bytes]) -> dict[bytes, bytes]:
-        found: dict[bytes, bytes] = self._call("get_multi", keys)
-        if not found.keys() <= set(keys):
-            raise OutOfStepError("the answer to another question")
-        return found if len(found) == len(keys) else self._proved(found)
+        """Get one by one: `get_multi` ends the process where more comes than was asked for."""
+        found = {}
+        for key in keys:
+            self._wait_until(self._due)
+            found[key] = self._value(key)
+        answer = {key: raw for key, raw in found.items() if raw is not None}
+        return answer if all(_is_sealed(raw, key) for key, raw in found.items()) else self._proved(answer)
+
+    def _value(self, key: bytes) -> bytes | None:
+        try:
+            return self._call("get", key)  # type: ignore[no-any-return]
+        except _ForeignBytesError:
+            return b""
 
     def _store(self, key: bytes, raw: bytes, exptime: int) -> bool:
         try:
@@ -127,7 +153,7 @@ class PylibmcLine:
     def _cas(self, key: bytes, raw: bytes, token: int, exptime: int) -> bool:
         try:
             return self._proved(bool(self._call("cas", key, raw, token, exptime)))
-        except pylibmc.NotFound:
+        except _NotThereError:
             return self._proved(answer=False)
 
     def _delete(self, key: bytes) -> bool:
@@ -140,7 +166,11 @@ class PylibmcLine:
         return answer
 
     def _prove(self) -> None:
-        if self._call("get", self._mark_key) != self._mark:
+        try:
+            found = self._call("get", self._mark_key)
+        except RefusedError:  # nothing refuses a get
+            found = None
+        if found != self._mark:
             raise OutOfStepError("no answer, or that to another question")
         self._in_step_at = monotonic()
 
@@ -154,14 +184,28 @@ class PylibmcLine:
         try:
             return getattr(self._client, method)(*args)
         except pylibmc.NotFound:
-            raise
-        except _REFUSALS as refusal:
-            raise RefusedError(type(refusal).__name__) from None
+            raise _NotThereError("nothing was found") from None
+        except pylibmc.TooBig:
+            raise RefusedError("object too large") from None
         except pylibmc.Error as error:
-            number = _NUMBER.search(str(error))
-            if number is not None and int(number[1]) == _TIMEOUT:
-                raise TimeoutError("libmemcached waited in vain") from None
-            said = type(error).__name__ + (f", error {number[1]}" if number else "")
-            raise ConnectionError(f"pylibmc: {said}") from None
+            raise _translated(error) from None
         except (RuntimeError, ValueError, SystemError) as nonsense:
             raise OutOfStepError(f"a reply that makes no sense ({type(nonsense).__name__})") from None
+
+
+def _is_sealed(raw: bytes | None, key: bytes) -> bool:
+    """Tell whether this is an entry of this key; of a key that is a digest nobody here can tell."""
+    return raw is not None and raw[codec.OWNER] == blake2b(key, digest_size=16).digest()
+
+
+def _translated(error: Exception) -> Exception:
+    said = str(error)
+    if said.startswith(_NOT_INFLATED):
+        return _ForeignBytesError()
+    found = _NUMBER.search(said)
+    number = int(found[1]) if found else 0
+    if number == _OUT_OF_MEMORY:
+        return RefusedError("out of memory")
+    if number == _TIMEOUT:
+        return TimeoutError("libmemcached waited in vain")
+    return ConnectionError(f"pylibmc: {type(error).__name__}, error {number}")

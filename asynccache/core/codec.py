@@ -27,6 +27,8 @@ _BODY = struct.Struct(">BBHIHH16s")
 _CRC = struct.Struct(">I")
 HEAD_SIZE = _HEAD.size
 PAYLOAD_OFFSET = _HEAD.size + _BODY.size
+OWNER = slice(PAYLOAD_OFFSET - 16, PAYLOAD_OFFSET)
+"""Where the key's hash is."""
 _KINDS = {int(kind): kind for kind in Kind}
 _MAX_U32 = 2**32 - 1
 
