@@ -1,0 +1,199 @@
+"""A chain of stores: the first that answers is used, at any time, and nothing outdated comes back with the others."""
+
+from __future__ import annotations
+
+from collections import ChainMap, Counter
+from contextlib import suppress
+from itertools import chain
+from typing import TYPE_CHECKING, Any
+
+from asynccache.backends.fallback_chain import Chain
+from asynccache.backends.fallback_link import Link
+from asynccache.core.entry import Entry, Kind
+from asynccache.errors import BackendUnavailableError, ConfigurationError, SerializationError
+from asynccache.model import BaseCacheBackend
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Iterable, Mapping
+
+    from asynccache.backends.fallback_journal import Name
+    from asynccache.model import Version
+    from asynccache.plan.io import IO
+
+
+class FallbackCacheBackend(BaseCacheBackend):
+    """Uses the first of several backends that answers: `FallbackCacheBackend([redis, local])`.
+
+    Falls back while it runs and comes back by itself: a second after a store answers again, keys that were changed
+    meanwhile return to it, without their values. Counters start from 0 on either way. `on_error`, and all options that
+    every backend has, are those of the first backend; for keys and values each goes by its own. Listeners hear
+    `BackendDown` and `BackendUp` of each, and its other events.
+
+    Args:
+        backends: instances, the preferred one first. They are opened and closed with the chain.
+
+    Raises `ConfigurationError` where there is none, or something is no instance.
+    """
+
+    def __init__(self, backends: Iterable[BaseCacheBackend]) -> None:
+        self.backends = _checked(backends)
+        first = self.backends[0]
+        super().__init__(
+            key_prefix=first.key_prefix,
+            version=first.version,
+            ttl=first.default_ttl,
+            serializer=first.serializer,
+            clock=first.clock,
+        )
+        self.on_error = getattr(first, "on_error", "miss")
+        self.capabilities = frozenset.intersection(  # type: ignore[misc]  # what a chain promises depends on its stores
+            *[backend.capabilities for backend in self.backends]
+        )
+        self._counts: Counter[str] = Counter()
+        self._chain = Chain([Link(backend, self.tell) for backend in self.backends], self._counts)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {' | '.join(map(repr, self.backends))}>"
+
+    def stats(self) -> dict[str, int]:
+        """Give its counters, and how many of its backends are `away` and keys `outdated` just now.
+
+        `hits` and `misses`; `fallbacks`: operations that the first backend did not answer and another did; `errors`:
+        operations that none answered.
+        """
+        counted = {name: self._counts[name] for name in ("hits", "misses", "fallbacks", "errors")}
+        return counted | {"away": self._chain.away, "outdated": self._chain.outdated}
+
+    # Plans
+
+    async def read(self, io: IO, key: str, version: Version = None, kind: Kind = Kind.VALUE) -> Entry | None:
+        def ask(store: BaseCacheBackend, keys: list[str], version: str) -> Awaitable[Entry | None]:
+            return store.read(io, keys[0], version, kind)
+
+        try:
+            (entry,) = await self._chain.ask(io, [self._name(key, version)], ask)
+        except BackendUnavailableError as error:
+            self._tolerated(error, misses=1)
+            return None
+        self._counts["misses" if entry is None else "hits"] += 1
+        return entry
+
+    async def read_many(
+        self, io: IO, keys: Iterable[str], version: Version = None, kind: Kind = Kind.VALUE
+    ) -> dict[str, Entry]:
+        def ask(store: BaseCacheBackend, keys: list[str], version: str) -> Awaitable[dict[str, Entry]]:
+            return store.read_many(io, keys, version, kind)
+
+        names = self._names(keys, version)
+        try:
+            found = dict(ChainMap(*await self._chain.ask(io, names, ask)))
+        except BackendUnavailableError as error:
+            self._tolerated(error, misses=len(names))
+            return {}
+        self._counts["hits"] += len(found)
+        self._counts["misses"] += len(names) - len(found)
+        return found
+
+    async def exists(self, io: IO, key: str, version: Version = None) -> bool:
+        def ask(store: BaseCacheBackend, keys: list[str], version: str) -> Awaitable[bool]:
+            return store.exists(io, keys[0], version)
+
+        try:
+            return all(await self._chain.ask(io, [self._name(key, version)], ask))
+        except BackendUnavailableError as error:
+            self._tolerated(error)
+            return False
+
+    async def write(
+        self, io: IO, key: str, value: Any, ttl: float, version: Version = None, kind: Kind = Kind.VALUE
+    ) -> bool:
+        def ask(store: BaseCacheBackend, keys: list[str], version: str) -> Awaitable[bool]:
+            return store.write(io, keys[0], value, ttl, version, kind)
+
+        try:
+            return all(await self._chain.change(io, [self._name(key, version)], ask))
+        except BackendUnavailableError as error:
+            self._tolerated(error)
+            return False
+        except SerializationError:
+            with suppress(BackendUnavailableError):  # of the old value, the store that was asked has let go only itself
+                await self.remove(io, key, version)
+            raise
+
+    async def write_many(self, io: IO, values: Mapping[str, Any], ttl: float, version: Version = None) -> list[str]:
+        def ask(store: BaseCacheBackend, keys: list[str], version: str) -> Awaitable[list[str]]:
+            return store.write_many(io, {key: values[key] for key in keys}, ttl, version)
+
+        try:
+            return list(chain.from_iterable(await self._chain.change(io, self._names(values, version), ask)))
+        except BackendUnavailableError as error:
+            self._tolerated(error)
+            return list(values)
+        except SerializationError:
+            with suppress(BackendUnavailableError):
+                await self.remove_many(io, values, version)
+            raise
+
+    async def insert(self, io: IO, key: str, value: Any, ttl: float, version: Version = None) -> bool:
+        def ask(store: BaseCacheBackend, keys: list[str], version: str) -> Awaitable[bool]:
+            return store.insert(io, keys[0], value, ttl, version)
+
+        return all(await self._chain.change(io, [self._name(key, version)], ask))
+
+    async def remove(self, io: IO, key: str, version: Version = None) -> bool:
+        def ask(store: BaseCacheBackend, keys: list[str], version: str) -> Awaitable[bool]:
+            return store.remove(io, keys[0], version)
+
+        return all(await self._chain.change(io, [self._name(key, version)], ask))
+
+    async def remove_many(self, io: IO, keys: Iterable[str], version: Version = None) -> int:
+        def ask(store: BaseCacheBackend, keys: list[str], version: str) -> Awaitable[int]:
+            return store.remove_many(io, keys, version)
+
+        return sum(await self._chain.change(io, self._names(keys, version), ask))
+
+    async def extend(self, io: IO, key: str, ttl: float, version: Version = None) -> bool:
+        def ask(store: BaseCacheBackend, keys: list[str], version: str) -> Awaitable[bool]:
+            return store.extend(io, keys[0], ttl, version)
+
+        return all(await self._chain.change(io, [self._name(key, version)], ask))
+
+    async def bump(self, io: IO, key: str, delta: int, version: Version = None) -> int:
+        def ask(store: BaseCacheBackend, keys: list[str], version: str) -> Awaitable[int]:
+            return store.bump(io, keys[0], delta, version)
+
+        return sum(await self._chain.change(io, [self._name(key, version)], ask))
+
+    async def open(self, io: IO) -> None:
+        await self._chain.open(io)
+
+    async def shut(self, io: IO) -> None:
+        await self._chain.shut(io)
+
+    def _name(self, key: str, version: Version) -> Name:
+        self.stored_key(key, version)  # which raises for what is no key and no version
+        return str(self.version if version is None else version), key
+
+    def _names(self, keys: Iterable[str], version: Version) -> list[Name]:
+        return [self._name(key, version) for key in dict.fromkeys(keys)]
+
+    def _tolerated(self, error: BackendUnavailableError, misses: int = 0) -> None:
+        """Raise, or count the misses that stores which are all away amount to, as `on_error` says."""
+        if self.on_error == "raise":
+            raise error
+        self._counts["misses"] += misses
+
+
+def _checked(backends: Iterable[BaseCacheBackend]) -> tuple[BaseCacheBackend, ...]:
+    if isinstance(backends, str | BaseCacheBackend) or not hasattr(backends, "__iter__"):
+        raise ConfigurationError("a chain is made of a list of backends, such as [RedisCacheBackend(), ...]")
+    checked = tuple(backends)
+    for backend in checked:
+        if not isinstance(backend, BaseCacheBackend):
+            raise ConfigurationError(
+                f"a chain is made of instances, not of a {type(backend).__name__}: write CacheModule.setup(default="
+                "['redis', 'local']) for words and URLs"
+            )
+    if not checked:
+        raise ConfigurationError("a chain of no backends: name one at least")
+    return checked
