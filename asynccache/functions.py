@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Collection, Coroutine
 from dataclasses import dataclass, replace
 from inspect import (
@@ -18,6 +17,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 from asynccache.calls import CachedCalls, CachedCoroutine, CachedFunction, CallSettings
 from asynccache.core.arguments import Arguments
 from asynccache.core.lifetime import Ttl
+from asynccache.core.names import full_name
 from asynccache.core.policy import CachePolicy
 from asynccache.errors import ConfigurationError
 from asynccache.scopes import Scope
@@ -103,7 +103,7 @@ class Cached:
     def _decorated(self, function: Any, *, of_class: bool = False) -> Any:
         _check(function)
         scope = Scope(function, is_told=self.key is not None)
-        arguments = Arguments(self.name or _full_name(function), signature(function), self._left_out(scope), self.key)
+        arguments = Arguments(self.name or full_name(function), signature(function), self._left_out(scope), self.key)
         kind = CachedCoroutine if iscoroutinefunction(function) else CachedFunction
         return kind(function, arguments, self.settings, scope, of_class=of_class)
 
@@ -140,12 +140,3 @@ def _check(function: Any) -> None:
         raise ConfigurationError(f"@cached on {function!r:.80}: it is for functions and methods")
     if isgeneratorfunction(function) or isasyncgenfunction(function):
         raise ConfigurationError(f"@cached on the generator {function.__qualname__}: return a list of what it yields")
-
-
-def _full_name(function: Any) -> str:
-    """Give the module-qualified name: of what is run as a program, that by which others import it."""
-    module = function.__module__
-    if module == "__main__":
-        spec = getattr(sys.modules["__main__"], "__spec__", None)
-        module = module if spec is None else spec.name
-    return f"{module}.{function.__qualname__}"

@@ -19,6 +19,8 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from asynccache.core.names import full_name
+
 MAX_DEPTH = 100
 LONGEST = 200
 _HEAD = 120
@@ -129,7 +131,7 @@ def _unkeyable(value: object) -> UnkeyableError:
 
 
 def _full_name(kind: type) -> str:
-    name = f"{kind.__module__}.{kind.__qualname__}"
+    name = full_name(kind)
     return name if name.replace(".", "").replace("<locals>", "").isidentifier() else ascii(name)
 
 

@@ -13,8 +13,8 @@ from zlib import crc32
 
 from msgspec import Struct, structs
 
+from asynccache.core.names import full_name
 from asynccache.errors import ConfigurationError
-from asynccache.serializers.plain import full_name
 
 HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement, so its instances are all told by their state
 

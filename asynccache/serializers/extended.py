@@ -14,10 +14,11 @@ from msgspec import UNSET, UnsetType
 from msgspec.msgpack import Decoder, Encoder, Ext
 
 from asynccache.core.codec import DamagedEntryError
+from asynccache.core.names import full_name
 from asynccache.errors import SerializationError
 from asynccache.serializers import annotated, moments
 from asynccache.serializers.classes import Recipe, registrable
-from asynccache.serializers.plain import MAX_DEPTH, SCALARS, full_name, too_deep
+from asynccache.serializers.plain import MAX_DEPTH, SCALARS, too_deep
 
 Way = Callable[[Any, int], Any]
 

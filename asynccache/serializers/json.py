@@ -4,9 +4,10 @@ import json
 from typing import Any, NoReturn
 
 from asynccache.core.codec import DamagedEntryError
+from asynccache.core.names import full_name
 from asynccache.errors import SerializationError
 from asynccache.serializers.base import ICacheSerializer
-from asynccache.serializers.plain import MAX_DEPTH, full_name, too_deep
+from asynccache.serializers.plain import MAX_DEPTH, too_deep
 
 _SCALARS = frozenset({type(None), bool, int, float, str})
 

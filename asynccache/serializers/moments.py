@@ -6,8 +6,8 @@ from zoneinfo import ZoneInfo
 
 from msgspec.msgpack import Decoder
 
+from asynccache.core.names import full_name
 from asynccache.errors import SerializationError
-from asynccache.serializers.plain import full_name
 
 _MICROSECOND = timedelta(microseconds=1)
 _datetime_parts = Decoder(tuple[datetime, int, Any]).decode

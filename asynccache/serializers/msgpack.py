@@ -10,11 +10,12 @@ from typing import Any
 from msgspec.msgpack import Decoder, Encoder
 
 from asynccache.core.codec import DamagedEntryError
+from asynccache.core.names import full_name
 from asynccache.errors import SerializationError
 from asynccache.serializers.base import ICacheSerializer
 from asynccache.serializers.classes import Recipe, recipes
 from asynccache.serializers.extended import packer, unpacker
-from asynccache.serializers.plain import full_name, is_plain
+from asynccache.serializers.plain import is_plain
 
 _BYTES, _TEXT, _TREE = b"b", b"s", b"m"
 

@@ -32,8 +32,3 @@ def is_plain(value: Any, room: int = MAX_DEPTH) -> bool:
 def too_deep() -> SerializationError:
     """Give the error for a value without end."""
     return SerializationError(f"the value holds itself, or its containers lie more than {MAX_DEPTH} deep in each other")
-
-
-def full_name(kind: type) -> str:
-    """Give the name by which a class is known: module-qualified."""
-    return f"{kind.__module__}.{kind.__qualname__}"
