@@ -2,7 +2,7 @@
 
 The servers of session scope are shared: a test on them keeps to its `unique_prefix` and leaves them running.
 A test that kills, freezes or configures a server starts its own: `launch`, `fresh_redis`, `fresh_memcached`,
-`fresh_postgresql`, `fresh_mariadb`.
+`fresh_postgresql`, `fresh_mariadb`, `fresh_replitdb`.
 """
 
 import os
@@ -22,6 +22,7 @@ from tests.servers import (
     PostgreSQL,
     Redis,
     RedisReplicaSet,
+    ReplitDB,
     Running,
     Server,
     find,
@@ -149,6 +150,13 @@ def mariadb_server() -> Iterator[MariaDB | Running]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def replitdb_server() -> Iterator[ReplitDB]:
+    """Give the double of Replit's store that all tests share; `.url`, `.clear()`."""
+    with ReplitDB() as server:
+        yield server
+
+
 @pytest.fixture
 def fresh_redis(launch: Launch) -> Redis:
     """Give a Redis of this test's own, to kill and freeze."""
@@ -171,6 +179,12 @@ def fresh_postgresql(launch: Launch) -> PostgreSQL:
 def fresh_mariadb(launch: Launch) -> MariaDB:
     """Give a MariaDB of this test's own, to kill and freeze."""
     return launch(MariaDB())
+
+
+@pytest.fixture
+def fresh_replitdb(launch: Launch) -> ReplitDB:
+    """Give a double of Replit's store of this test's own, to kill and freeze."""
+    return launch(ReplitDB())
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from tests.servers.memcached import Memcached
 from tests.servers.postgresql import PostgreSQL
 from tests.servers.process import Server, StartError
 from tests.servers.redis import Redis, RedisReplicaSet
+from tests.servers.replitdb import ReplitDB
 from tests.servers.running import Running, named_by_environment
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "PostgreSQL",
     "Redis",
     "RedisReplicaSet",
+    "ReplitDB",
     "Running",
     "Server",
     "StartError",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from tests.servers.fetching import made_once
-from tests.servers.finding import Program, find
+from tests.servers.finding import Program
 from tests.servers.process import Server, StartError
 
 USER = "tester"
@@ -71,7 +71,7 @@ class Database(Server):
 
     def _template(self) -> Path:
         """Give an empty database: made by the first who needs it, kept beside the fetched programs."""
-        program = find(self.program)
+        program = self.find()
         path = Path(program.path).resolve()
         code = Path(inspect.getfile(type(self))).read_text()  # a changed launcher makes its data anew
         made_from = repr((str(path), path.stat().st_mtime_ns, code)).encode()

@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from tests.servers.database import PASSWORD, USER, Database
-from tests.servers.finding import Program, find
+from tests.servers.finding import Program
 from tests.servers.process import HOST, StartError
 
 # `loose`: a version that lacks the option goes on without it.
@@ -45,7 +45,7 @@ class MariaDB(Database):
     def command(self) -> list[str]:
         """Serve loopback, and a unix socket that nobody asks for."""
         where = [f"--bind-address={HOST}", f"--port={self.port}", f"--socket={self.folder / 'mariadb.sock'}"]
-        return [*self._common(find(self.program), self.data), *where, *self._extra]
+        return [*self._common(self.find(), self.data), *where, *self._extra]
 
     def is_ready(self) -> bool:
         """Read its own log: it ends if it cannot bind, so this line is told by none but the listening process."""

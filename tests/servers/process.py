@@ -151,8 +151,7 @@ class Server(ABC):
 
     def _try_start(self) -> bool:
         """Start the process; False if it ended instead of answering."""
-        program = find(self.program)
-        self._process = _forks.submit(self._fork, program).result()
+        self._process = _forks.submit(self._fork, self.find()).result()
         wait_until(lambda: not self.is_alive or self.is_ready(), f"{self.program} is ready")
         return self.is_alive
 
@@ -171,6 +170,10 @@ class Server(ABC):
                 start_new_session=True,  # Ctrl-C is for the tests
                 **self.identity(),
             )
+
+    def find(self) -> Program:
+        """Find the program, and the environment it needs."""
+        return find(self.program)
 
     def identity(self) -> dict[str, Any]:
         """Give `subprocess`'s arguments that tell as whom it runs: as who tests."""
