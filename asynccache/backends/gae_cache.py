@@ -1,0 +1,90 @@
+"""Google App Engine's memcache, through the bundled services of its standard environment."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING, Any
+
+from asynccache.backends.memcached_entries import JITTER, PATIENCE, Answers, MemcachedBackend
+from asynccache.backends.outage import OutageGuard, checked_deadline
+from asynccache.errors import BackendUnavailableError
+from asynccache.plan.io import BLOCKING, run
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from asynccache.backends.memcached_entries import Change
+    from asynccache.core.codec import Frame
+    from asynccache.plan.io import IO
+
+SERVICE = "App Engine's memcache"
+
+
+class AppEngineCacheBackend(MemcachedBackend):
+    """Keeps entries in App Engine's memcache; needs the extra `appengine`, and an app with `app_engine_apis: true`.
+
+    Lifetimes are whole seconds, rounded up. A value that has more than 1,000,000 bytes with its key is not stored:
+    `set` is False. Entries belong to the namespace that `google.appengine.api.namespace_manager` has set, if any. On a
+    loop the service, which blocks, is called in worker threads, which get the caller's context.
+
+    Args:
+        deadline: seconds for one call, after which the service counts as not answering.
+        base: those of `StoreBackend` and `BaseCacheBackend`.
+
+    Raises `MissingDependencyError` without appengine-python-standard.
+    """
+
+    def __init__(self, *, deadline: float = 0.15, **base: Any) -> None:
+        from asynccache.backends import gae_client
+
+        super().__init__(**base)
+        self.deadline = checked_deadline(deadline)
+        self._run = gae_client.run
+        self._batch = gae_client.BATCH
+        self._guard = OutageGuard(self, SERVICE, self.deadline, gae_client.FOREIGN, self._counts)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} key_prefix={self.key_prefix!r} version={self.version!r}>"
+
+    async def _ask(self, io: IO, command: str, wire: bytes, *args: Any) -> Any:
+        if args:
+            args = ({wire: args[0]}, *args[1:])
+        return (await io.offload(self._asked, command, [wire], args)).get(wire)
+
+    async def _ask_each(self, io: IO, command: str, calls: Mapping[bytes, tuple[Any, ...]]) -> Answers:
+        return await io.offload(self._asked_in_batches, command, list(calls.items()))
+
+    async def _ask_many(self, io: IO, wires: list[bytes]) -> Answers:
+        return await io.offload(self._asked_in_batches, "get", [(wire, ()) for wire in wires])
+
+    async def _rewritten(self, io: IO, key: str, change: Change) -> Frame | None:
+        return await io.offload(self._rewritten_at_last, key, change)
+
+    # What blocks
+
+    def _asked(self, command: str, wires: list[bytes], args: tuple[Any, ...]) -> dict[bytes, Any]:
+        with self._guard.attempt(command) as due:
+            return self._run(command, wires, args, due)
+
+    def _asked_in_batches(self, command: str, calls: list[tuple[bytes, tuple[Any, ...]]]) -> Answers:
+        """Ask for several keys at once, whose arguments but the bytes are all the same."""
+        answers = Answers()
+        try:
+            for start in range(0, len(calls), self._batch):
+                some = dict(calls[start : start + self._batch])
+                first = next(iter(some.values()))
+                args = ({wire: raw for wire, (raw, *_) in some.items()}, *first[1:]) if first else ()
+                answers.by_key.update(self._asked(command, list(some), args))
+        except BackendUnavailableError as failure:
+            answers.failure = failure
+        return answers
+
+    def _rewritten_at_last(self, key: str, change: Change) -> Frame | None:
+        give_up_at = time.monotonic() + PATIENCE * self.deadline
+        while time.monotonic() < give_up_at:
+            done, frame = run(self._rewritten_once(BLOCKING, key, change))
+            if done:
+                return frame
+            time.sleep(random.uniform(0, JITTER))
+        raise self._contended(key)
