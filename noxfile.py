@@ -64,6 +64,8 @@ nox.options.reuse_venv = "yes"
 nox.options.error_on_external_run = True
 nox.options.sessions = []
 
+EVERYTHING = "-e.[all,django,fastapi,flask,litestar,quart]"
+
 UV_NAMES = {  # pip's setting: uv's
     "index-url": "UV_DEFAULT_INDEX",
     "extra-index-url": "UV_INDEX",
@@ -126,7 +128,7 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run all tests; redis-server and memcached are found or fetched. Without arguments, `floors` comes after."""
-    install(session, "-e.[all]", "--group=tests", "--group=frameworks")
+    install(session, EVERYTHING, "--group=tests", "--group=peers")
     session.run("python", "-m", "pytest", *session.posargs, interrupt_timeout=5, terminate_timeout=10)
     if not session.posargs:
         session.notify("floors")
@@ -153,7 +155,7 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def types(session: nox.Session) -> None:
     """Check types."""
-    install(session, "-e.[all]", "--group=types")
+    install(session, EVERYTHING, "--group=types")
     session.run("mypy", *session.posargs)
 
 
