@@ -1,5 +1,6 @@
 """What users type, as the README promises it: every snippet as it stands, around handlers that count their runs."""
 
+from dataclasses import dataclass
 from itertools import count
 
 from starlette.applications import Starlette
@@ -8,11 +9,17 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from asynccache import Cache, CacheModule, CacheService, ICacheService, Inject, inject, install
+from asynccache import Cache, CacheModule, CacheService, ICacheService, Inject, cached, inject, install
 from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.testing import FakeClock, override
 
 runs = count(1)
+
+
+@dataclass
+class Profile:
+    user_id: int
+    run: int
 
 
 @Cache(ttl=60)
@@ -56,6 +63,20 @@ async def test_a_worker_without_a_web_app(redis_server, unique_prefix):
     async with CacheService(default=f"{redis_server.url}?key_prefix={unique_prefix}") as cache:
         first = await cache.get_or_set_async("profile:7", load, ttl=60)
         assert await cache.get_or_set_async("profile:7", load, ttl=60) == first
+
+
+@cached(ttl=3600)  # a plain function
+async def profile(user_id: int) -> Profile:
+    return Profile(user_id, next(runs))
+
+
+async def test_a_function(redis_server, unique_prefix):
+    async with CacheService(default=f"{redis_server.url}?key_prefix={unique_prefix}"):  # a worker, no web app
+        first = await profile(7)
+        assert (await profile(7), type(first)) == (first, Profile)
+        await profile.invalidate_async(7)
+        assert await profile(7) != first
+        assert profile.key(7) == f"{__name__}.profile(user_id=7)"
 
 
 def test_a_test():
