@@ -124,6 +124,7 @@ class Handler(BaseHTTPRequestHandler):
     def _reply(self, status: int, text: str = "") -> None:
         body = text.encode()
         self.send_response(status)
+        self.send_header("Content-Type", "text/plain; charset=utf-8")
         if status != 204:
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
