@@ -98,6 +98,18 @@ def test_the_service_of_the_request_comes_first():
     assert used == [(get_cache_service(outer),) * 2, (get_cache_service(inner),) * 2]
 
 
+async def test_after_a_request_in_the_same_task_its_service_is_not_at_hand():
+    app = Starlette()
+    install(app, CacheModule.setup(default="local"))
+
+    async def messages(message=None):
+        return message
+
+    await app({"type": "http", "method": "GET", "path": "/nowhere", "headers": []}, messages, messages)
+    with pytest.raises(ConfigurationError):
+        current_service()
+
+
 def test_a_lifespan_uses_the_service_of_its_app():
     used = []
 
