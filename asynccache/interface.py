@@ -231,6 +231,22 @@ class ICacheService:
         """Let go of all connections, off a loop; the next operation makes new ones."""
         raise NotImplementedError
 
+    def ping(self, backend: str | None = None) -> float:
+        """Add, read and remove a small entry, and return the seconds that this took.
+
+        Raises `BackendUnavailableError` where the store does not answer, refuses, or has not kept the entry. A chain of
+        backends answers as long as one of them does.
+        """
+        raise NotImplementedError
+
+    async def ping_async(self, backend: str | None = None) -> float:
+        """Add, read and remove a small entry, and return the seconds that this took.
+
+        Raises `BackendUnavailableError` where the store does not answer, refuses, or has not kept the entry. A chain of
+        backends answers as long as one of them does.
+        """
+        raise NotImplementedError
+
     def stats(self) -> dict[str, dict[str, int]]:
         """Return each backend's counters, by its name."""
         raise NotImplementedError

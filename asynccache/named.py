@@ -12,6 +12,7 @@ from asynccache.current import entered, left
 from asynccache.errors import ConfigurationError, UnknownBackendError
 from asynccache.model import announce
 from asynccache.plan.io import BLOCKING, LOOP, run
+from asynccache.probing import probe
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -51,6 +52,14 @@ class NamedBackends:
     def stats(self) -> dict[str, dict[str, int]]:
         """Return each backend's counters, by its name."""
         return {name: backend.stats() for name, backend in self._backends.items()}
+
+    def ping(self, backend: str | None = None) -> float:
+        """Add, read and remove a small entry, and return the seconds that this took."""
+        return run(probe(BLOCKING, self.get_backend(backend)))
+
+    async def ping_async(self, backend: str | None = None) -> float:
+        """Add, read and remove a small entry, and return the seconds that this took."""
+        return await probe(LOOP, self.get_backend(backend))
 
     @contextmanager
     def replaced(self, **backends: BackendLike) -> Iterator[Self]:
