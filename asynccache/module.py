@@ -30,7 +30,8 @@ class CacheModule(Module):
     def setup(cls, **backends: BackendLike) -> Self:
         """Register backends by name; `default` is compulsory.
 
-        Each is an instance, a URL (`"redis://localhost:6379/0?key_prefix=shop&ttl=60"`) or a bare word (`"local"`).
+        Each is an instance, a URL (`"redis://localhost:6379/0?key_prefix=shop&ttl=60"`), a bare word (`"local"`), a
+        mapping in Django's words, or a list of these: a chain, the first of which that answers is used.
         Raises `ConfigurationError` at once for whatever cannot be made a backend of.
         """
         return cls(backends)
@@ -40,8 +41,11 @@ class CacheModule(Module):
         """Register what a configuration says.
 
         Args:
-            config: a mapping or object with `CACHES`, or the dotted path of one; `None`: the environment's
-                `ASYNCCACHE_URL`, else `REDIS_URL`, else local memory.
+            config: a mapping or object with `CACHES`, the mapping itself, or the dotted path of one of these; `None`:
+                the environment's `ASYNCCACHE_URL`, else a chain of the stores that `REPLIT_DB_URL` and `REDIS_URL`
+                name, and local memory.
+
+        Raises `ConfigurationError` at once for what is no configuration, or has no `default`.
         """
         return cls(environment_backends() if config is None else backends_of(config))
 

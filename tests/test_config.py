@@ -5,6 +5,7 @@ import pytest
 from asynccache import CacheModule, ConfigurationError, ICacheService
 from asynccache.backends.aio_cache import AioMemCacheBackend
 from asynccache.backends.dummy_cache import DummyCacheBackend
+from asynccache.backends.fallback_cache import FallbackCacheBackend
 from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
 from asynccache.backends.servers import redacted
@@ -15,7 +16,7 @@ CACHES = {"default": "local", "sessions": {"BACKEND": "dummy", "TIMEOUT": 60}}
 
 @pytest.fixture(autouse=True)
 def bare_environment(monkeypatch):
-    for name in ("ASYNCCACHE_URL", "REDIS_URL", "MEMCACHED_URL"):
+    for name in ("ASYNCCACHE_URL", "REDIS_URL", "MEMCACHED_URL", "DATABASE_URL", "REPLIT_DB_URL"):
         monkeypatch.delenv(name, raising=False)
 
 
@@ -70,15 +71,19 @@ def test_a_mapping_sets_options():
         ("http://host", "http.*redis"),
         (7, "7.*instance"),
         (None, "None.*instance"),
-        (["redis", "redis://:hunter2@host"], "a list.*instance"),
+        ([], "no backends"),
+        (["redis", "rdis://:hunter2@host"], "rdis.*redis"),
+        (["local", 7], "7.*instance"),
         ({"redis", "local"}, "a set.*instance"),
         (b"redis://host", "a bytes.*instance"),
         ("local://?max_entrys=10", "max_entrys.*max_entries"),
         ("localhost:6379", "localhost:6379.*redis://localhost:6379/0"),
         ("redis://[host", "no URL"),
         ("redis://", "names no host"),
-        ("redis://localhost|local", "no chains"),
-        ("redis://localhost | local://", "no chains"),
+        ("redis://localhost|lokal", "lokal.*'local'"),
+        ("https://kv.replit.com/v0/hidden?a=b", r"'https://kv\.replit\.com/\.\.\.' is no backend"),
+        ("oracle://host/base", "oracle.*postgresql"),
+        ("sqlite://host/cache.db", "names a host"),
         ("local://?max_entries=many", "max_entries='many': give a whole number"),
         ("local://?ttl=5m", "ttl='5m': give seconds"),
         ("local://?copy=perhaps", "copy='perhaps': give true or false"),
@@ -100,6 +105,13 @@ def test_a_mapping_sets_options():
         ({"BACKEND": "os.path.join"}, "no class of backends"),
         ({"BACKEND": LocalMemCacheBackend}, "dotted path"),
         ({"BACKEND": "local", "LOCATION": "a"}, "leave LOCATION out"),
+        ({"BACKEND": "redis", "LOCATION": "a", "OPTIONS": {"host": "b"}}, r"LOCATION, and \['host'\] in OPTIONS"),
+        ({"BACKEND": "asynccache.backends.fallback_cache.FallbackCacheBackend"}, "a chain is a list"),
+        ({"BACKEND": "django.core.cache.backends.redis.RedisCache"}, "Django's; in its place take 'redis' with"),
+        ({"BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache"}, "take 'memcached' with the same LOC"),
+        ({"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}, "take 'local' without a LOCATION"),
+        ({"BACKEND": "django.core.cache.backends.db.DatabaseCache"}, "take 'database'.*DjangoCacheBackend"),
+        ({"BACKEND": "django_redis.cache.RedisCache"}, "django_redis"),
         ({"BACKEND": "local", "OPTIONS": "copy"}, "OPTIONS is a mapping"),
         ({"BACKEND": "asynccache.backends.dummy_cache.Nothing"}, "Nothing"),
     ],
@@ -117,7 +129,12 @@ def test_what_cannot_be_a_backend_says_what_would_do(given, said):
         "redis://user:?hunter2@host",
         "redis://host?password=hunter2&nonsense=1",
         "redis://user:hunter2@a,redis://user:hunter2@b?nonsense=1",
-        ["redis://user:hunter2@host"],
+        ["redis://user:hunter2@host?nonsense=1", "local"],
+        "redis://user:hunter2|x@host?nonsense=1|local",
+        "https://kv.replit.com/v0/hunter2",
+        ["local", "https://kv.replit.com/v0/hunter2"],
+        {"BACKEND": "database", "LOCATION": "postgresql://me:hunter2@host"},
+        "mysql://me:hunter2@host",
         {"BACKEND": "redis", "LOCATION": [("user:hunter2@host", 1, 2)]},
         "rdis://user:/hunter2@host",
         "user:hunter2@host:6379",
@@ -228,9 +245,10 @@ def test_what_fails_within_the_users_module_is_not_hidden(tmp_path, monkeypatch)
     ("environment", "expected"),
     [
         ({}, LocalMemCacheBackend),
-        ({"REDIS_URL": "redis://host"}, RedisCacheBackend),
+        ({"REDIS_URL": "redis://host"}, FallbackCacheBackend),
         ({"REDIS_URL": "redis://host", "ASYNCCACHE_URL": "dummy://"}, DummyCacheBackend),
         ({"ASYNCCACHE_URL": "memcached"}, AioMemCacheBackend),
+        ({"ASYNCCACHE_URL": "memcached|local"}, FallbackCacheBackend),
     ],
 )
 def test_without_a_configuration_the_environment_decides(environment, expected, monkeypatch):
