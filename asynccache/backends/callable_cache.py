@@ -36,8 +36,9 @@ class CallableCacheBackend(StoreBackend):
     Args:
         get: called with a key, a `str` of at most 200 printable ASCII characters. It returns the bytes that were set;
             on a miss it returns None or raises KeyError.
-        set: called with a key and bytes; also with whole seconds, rounded up, if it has a parameter `timeout`, `ttl`,
-            `ex`, `time` or `expire`. Where it returns False or raises, the entry is removed and ours is False.
+        set: called with a key and bytes; also with whole seconds, rounded up and one more, if it has a parameter
+            `timeout`, `ttl`, `ex`, `time` or `expire`. Where it returns False or raises, the entry is removed and our
+            `set` is False.
         delete: called with a key; may raise KeyError. Without it an empty value is set.
         base: those of `StoreBackend` and `BaseCacheBackend`.
 

@@ -115,7 +115,7 @@ def _cache_of(alias: str) -> Any:
         from django.core.cache import InvalidCacheBackendError, caches
         from django.core.exceptions import ImproperlyConfigured  # type: ignore[import-untyped]  # it has no types
     except ModuleNotFoundError as missing:
-        raise MissingDependencyError("DjangoCacheBackend needs the package 'django': pip install django") from missing
+        raise MissingDependencyError.of("DjangoCacheBackend", "django", "django") from missing
     try:
         if alias not in caches.settings:
             raise ConfigurationError(f"alias={alias!r}: Django's CACHES has {sorted(caches.settings)}")

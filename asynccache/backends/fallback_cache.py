@@ -196,4 +196,6 @@ def _checked(backends: Iterable[BaseCacheBackend]) -> tuple[BaseCacheBackend, ..
             )
     if not checked:
         raise ConfigurationError("a chain of no backends: name one at least")
-    return checked
+    from asynccache.backends.plain import PlainBackend
+
+    return tuple(PlainBackend(backend) if backend.is_plain else backend for backend in checked)

@@ -43,6 +43,10 @@ def memcached_exptime(ttl: float, now: float) -> int:
 
 
 def whole_seconds(ttl: float, now: float) -> int:
-    """Round up to whole seconds, and stay a day below `LAST_SECOND`, for stores that add their own `now`."""
+    """Give whole seconds that a store may be told, for an entry that ends by itself.
+
+    Rounded up, and one more, since a store that counts whole seconds ends the first one early; and a day below
+    `LAST_SECOND`, since some add their own `now`.
+    """
     longest = max(LARGEST_RELATIVE, LAST_SECOND - 24 * 3600 - int(now))
-    return longest if ttl >= longest else max(1, math.ceil(ttl))
+    return longest if ttl >= longest else math.ceil(ttl) + 1

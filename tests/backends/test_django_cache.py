@@ -193,8 +193,8 @@ async def test_the_alias_is_looked_up_in_the_threads_that_use_it():
         await cache.aclose()
 
 
-@pytest.mark.parametrize(("ttl", "seconds"), [(0.2, 1), (1.5, 2), (60, 60), (None, 300)])
-def test_ttl_is_rounded_up_to_whole_seconds(ttl, seconds):
+@pytest.mark.parametrize(("ttl", "seconds"), [(0.2, 2), (1.5, 3), (60, 61), (None, 301)])
+def test_ttl_is_rounded_up_to_whole_seconds_and_one_more(ttl, seconds):
     with alias(**LOCAL) as make:
         before = time.time()
         make(key_prefix="shop").set("k", 1, ttl)

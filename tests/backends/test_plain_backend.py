@@ -7,6 +7,8 @@ import pytest
 
 from asynccache import BackendUnavailableError, BaseCacheBackend, CacheModule, CacheService
 from asynccache.backends.callable_cache import CallableCacheBackend
+from asynccache.backends.fallback_cache import FallbackCacheBackend
+from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.backends.plain import PlainBackend
 from asynccache.testing import BackendContract, FakeClock
 from asynccache.testing.contract import CounterContract, KindContract, LifetimeContract, ValueContract
@@ -117,6 +119,12 @@ async def test_it_is_a_backend_wherever_one_is_asked_for():
             assert cache.get("k", backend="other", default="a miss") is None
     assert CacheService(default=options).get("k", default="a miss") is None
     assert list(entries) == ["shop:1:k"]
+
+
+def test_it_may_be_part_of_a_chain():
+    with CacheService(default=FallbackCacheBackend([DictBackend({}), LocalMemCacheBackend()])) as cache:
+        assert cache.set("k", None) is True
+        assert cache.get("k", default="a miss") is None
 
 
 async def test_plain_methods_run_in_threads_where_a_loop_runs_and_in_the_callers_elsewhere():

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from asynccache.core.lifetime import FOREVER, memcached_exptime, milliseconds, seconds
+from asynccache.core.lifetime import FOREVER, memcached_exptime, milliseconds, seconds, whole_seconds
 
 DAY = 24 * 3600
 
@@ -69,3 +69,19 @@ def test_milliseconds_are_rounded_up(ttl: float, expected: int) -> None:
 )
 def test_memcached_gets_whole_seconds_and_absolute_times_beyond_a_month(ttl: float, expected: int) -> None:
     assert memcached_exptime(ttl, now=1_700_000_000.0) == expected
+
+
+@pytest.mark.parametrize(
+    ("ttl", "expected"),
+    [
+        (0.01, 2),
+        (1, 2),
+        (1.01, 3),
+        (30 * DAY, 30 * DAY + 1),
+        (FOREVER, 2**31 - 1 - DAY - 1_700_000_000),
+        (100 * 365 * DAY, 2**31 - 1 - DAY - 1_700_000_000),
+    ],
+)
+def test_other_stores_get_whole_seconds_that_end_neither_early_nor_after_2038(ttl: float, expected: int) -> None:
+    assert whole_seconds(ttl, now=1_700_000_000.0) == expected
+    assert whole_seconds(ttl, now=2**31) == min(expected, 30 * DAY)
