@@ -61,7 +61,7 @@ class PyLibMCCacheBackend(ThreadedMemcachedBackend):
     share: ClassVar[int] = 20
 
     def _openers(self, options: Mapping[str, Any]) -> list[Callable[[], Line]]:
-        from asynccache.backends.pylibmc_line import PylibmcLine
+        from asynccache.backends.pylibmc_line import BINARY, PylibmcLine
 
         if unknown := sorted(options.keys() - _OPTIONS):
             raise ConfigurationError(f"pylibmc has no option {unknown[0]!r}; it knows {sorted(_OPTIONS)}")
@@ -70,7 +70,7 @@ class PyLibMCCacheBackend(ThreadedMemcachedBackend):
             reasons = "; ".join(f"{name}: {_OURS[name]}" for name in unused)
             logger.warning("%s: behaviors that are not used: %s", self.name, reasons)
         passed = {name: given for name, given in behaviors.items() if name not in _OURS}
-        arguments = {**options, "behaviors": {"tcp_nodelay": True, **passed, "cas": True}}
+        arguments = {"binary": BINARY, **options, "behaviors": {"tcp_nodelay": True, **passed, "cas": True}}
         openers = [partial(PylibmcLine, server, arguments) for server in self.servers]
         try:
             openers[0]()

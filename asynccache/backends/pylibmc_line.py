@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from asynccache.backends.servers import Server
 
 T = TypeVar("T")
+BINARY = pylibmc.libmemcached_version_hex >= 0x01001000
+"""Whether to speak the binary protocol where nobody says: libmemcached 1.1, as Debian builds it, ends the process at a
+line that is no answer to `set`, `add` or `cas`, and in the binary protocol nothing does."""
 MARK_SECONDS = 3600
 RENEWED_AFTER = 600.0
 HOT_SECONDS = 0.1
