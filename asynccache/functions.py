@@ -15,7 +15,7 @@ from inspect import (
 from typing import Any, ParamSpec, TypeVar, overload
 
 from asynccache.calls import CachedCalls, CachedCoroutine, CachedFunction, CallSettings
-from asynccache.core.arguments import Arguments
+from asynccache.core.arguments import Arguments, ClassArguments
 from asynccache.core.lifetime import Ttl
 from asynccache.core.names import full_name
 from asynccache.core.policy import CachePolicy
@@ -82,12 +82,6 @@ class Cached:
 
     @overload
     def __call__(  # type: ignore[overload-overlap]  # what returns a coroutine is a coroutine function
-        self, function: classmethod[Any, P, Coroutine[Any, Any, T]]
-    ) -> CachedCoroutine[P, T]: ...
-    @overload
-    def __call__(self, function: classmethod[Any, P, T]) -> CachedFunction[P, T]: ...
-    @overload
-    def __call__(  # type: ignore[overload-overlap]  # likewise
         self, function: Callable[P, Coroutine[Any, Any, T]]
     ) -> CachedCoroutine[P, T]: ...
     @overload
@@ -103,7 +97,8 @@ class Cached:
     def _decorated(self, function: Any, *, of_class: bool = False) -> Any:
         _check(function)
         scope = Scope(function, is_told=self.key is not None)
-        arguments = Arguments(self.name or full_name(function), signature(function), self._left_out(scope), self.key)
+        make = ClassArguments if scope.is_of_class else Arguments
+        arguments = make(self.name or full_name(function), signature(function), self._left_out(scope), self.key)
         kind = CachedCoroutine if iscoroutinefunction(function) else CachedFunction
         return kind(function, arguments, self.settings, scope, of_class=of_class)
 

@@ -39,6 +39,12 @@ class Scope:
         self._check()
         annotated.know(self._hints.get("return"))
 
+    @property
+    def is_of_class(self) -> bool:
+        """Whether it is written as a class method."""
+        around = self.name.rpartition(".")[0]
+        return next(iter(self._parameters), "") == "cls" and around != "" and not around.endswith("<locals>")
+
     def takes(self, name: str) -> bool:
         """Tell whether the function has this parameter, or takes any keyword."""
         return name in self._parameters or any(each.kind is Parameter.VAR_KEYWORD for each in self._parameters.values())

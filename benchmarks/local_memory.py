@@ -9,6 +9,7 @@ import tracemalloc
 from collections.abc import Callable, Mapping
 from time import process_time
 
+from asynccache import CacheService, cached
 from asynccache.backends.local_cache import LocalMemCacheBackend
 from benchmarks.measuring import Row, Table, in_turns
 from benchmarks.memory_peers import ASKED, AWAITED, OURS, SYNC, Get, GetAsync, missing, present
@@ -27,6 +28,7 @@ def run() -> list[Table]:
     return [
         *(hits(name, keys) for name, keys in ASKED_FOR.items()),
         *(awaited_hits(name, keys) for name, keys in ASKED_FOR.items()),
+        read_through_hits(),
         hit_ratios(20_000, 100_000),
     ]
 
@@ -92,6 +94,26 @@ def _awaiting(runner: asyncio.Runner, get: GetAsync, keys: list[str]) -> Callabl
 def _times_ours(rows: list[Row]) -> dict[str, str]:
     ours = next(row for row in rows if row.name == OURS)
     return {f"{row.name}, times ours": f"{row.middle / ours.middle:.2f}" for row in rows[2:]}
+
+
+def read_through_hits() -> Table:
+    """Measure what it costs to find a value that would have been loaded otherwise."""
+
+    @cached(ttl=60)
+    async def load(key: str) -> str:
+        return VALUES[key]
+
+    with CacheService(default="local") as cache, asyncio.Runner() as runner:
+        cache.set_many(VALUES)
+        gets: dict[str, GetAsync] = {
+            "get_async": cache.get_async,
+            "get_or_set_async": lambda key: cache.get_or_set_async(key, dict),
+            "@cached": load,
+        }
+        keys = ASKED_FOR["1,000 hot keys in turn"]
+        subjects = {name: _awaiting(runner, get, keys) for name, get in gets.items()}
+        rows = in_turns(subjects, COUNT, rounds=9, cpu=True)
+    return Table("Hits, awaited, read-through, of a service (CPU)", rows, "get_async")
 
 
 def hit_ratios(keys: int, count: int) -> Table:

@@ -103,3 +103,13 @@ class Arguments:
                 f"{self.name} cannot be keyed by its argument {name!r}: {error}. Leave it out with ignore=[{name!r}], "
                 "make the key with key=..., or give its class a method __cache_key__"
             ) from error
+
+
+class ClassArguments(Arguments):
+    """Makes the keys of a class method's calls; their first argument is the class."""
+
+    def key(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+        """Give the key of a call; `TypeError` where the class is missing."""
+        if not args or not isinstance(args[0], type):
+            raise TypeError(f"{self.name} was not told its class: write @cached above @classmethod, not below")
+        return super().key(args, kwargs)
