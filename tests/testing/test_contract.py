@@ -94,6 +94,14 @@ DISHONEST = {
         return True""",
         "test_one_of_many_concurrent_adds_wins[async]",
     ),
+    "says shared and is not": (
+        "capabilities = Honest.capabilities | {Capability.SHARED}",
+        "test_forked_child_and_its_parent_both_go_on[async]",
+    ),
+    "promises in words": (
+        "capabilities = Honest.capabilities | {'atomic'}",
+        "test_capabilities_are_a_set_of_promises[sync]",
+    ),
     "drops nothing when a value is refused": (
         """async def _closed(self, io, key, value, ttl, kind=Kind.VALUE):
         return self._encoded(key, value, ttl, kind)""",

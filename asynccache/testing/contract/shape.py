@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from asynccache.model import BaseCacheBackend
+from asynccache.model import BaseCacheBackend, Capability
 from asynccache.testing.contract.base import ContractBase
 
 if TYPE_CHECKING:
@@ -78,6 +78,10 @@ class ShapeContract(ContractBase):
             assert inspect.iscoroutinefunction(on_loop), name
             assert not inspect.iscoroutinefunction(plain), name
         assert inspect.signature(kind.close) == inspect.signature(kind.aclose)
+
+    async def test_capabilities_are_a_set_of_promises(self, cache: Flavoured) -> None:
+        assert isinstance(cache.backend.capabilities, frozenset)
+        assert {type(promise) for promise in cache.backend.capabilities} <= {Capability}
 
     async def test_stats_are_numbers(self, cache: Flavoured) -> None:
         await cache.get("k")

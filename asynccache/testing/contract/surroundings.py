@@ -140,6 +140,7 @@ class SurroundingsContract(ContractBase):
         def in_child() -> None:
             use(cache.backend, "child")
             asyncio.run(use_async(cache.backend, "child"))
+            cache.backend.set("from the child", 1)
 
         use(cache.backend, "k")
         await use_async(cache.backend, "k")
@@ -149,6 +150,8 @@ class SurroundingsContract(ContractBase):
             await use_async(cache.backend, "k")
         _, status = await asyncio.to_thread(os.waitpid, child, 0)
         assert os.waitstatus_to_exitcode(status) == 0
+        if cache.can(Capability.SHARED):
+            assert await cache.get("from the child") == 1
         use(cache.backend, "k")
         await use_async(cache.backend, "k")
 
