@@ -7,8 +7,8 @@ this process, where there is just one.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from contextvars import ContextVar
-from threading import Lock
 from typing import TYPE_CHECKING
 
 from asynccache.errors import ConfigurationError
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 _of_request: ContextVar[CacheService | None] = ContextVar("asynccache_of_request", default=None)
 _entered: ContextVar[tuple[NamedBackends, ...]] = ContextVar("asynccache_entered", default=())
 _open: list[NamedBackends] = []
-"""Each service as often as it was entered and not left, in order, over all threads and contexts."""
-_lock = Lock()
+"""Each service as often as it was entered and not left, over all threads and contexts; without a lock, for forks."""
 
 
 class Serving:
@@ -55,24 +54,18 @@ def current_service() -> CacheService:
 
 def entered(service: NamedBackends) -> None:
     """Note that a `with` begins."""
-    with _lock:
-        _open.append(service)
+    _open.append(service)
     _entered.set((*_entered.get(), service))
 
 
 def left(service: NamedBackends) -> None:
     """Note that a `with` ends, in whatever context: the context of its beginning may be another one."""
-    with _lock:
-        _remove_last(_open, service)
-    inner = list(_entered.get())
-    _remove_last(inner, service)
-    _entered.set(tuple(inner))
-
-
-def _remove_last(services: list[NamedBackends], service: NamedBackends) -> None:
-    for place in range(len(services) - 1, -1, -1):
-        if services[place] is service:
-            del services[place]
+    with suppress(ValueError):
+        _open.remove(service)
+    inner = _entered.get()
+    for place in reversed(range(len(inner))):
+        if inner[place] is service:
+            _entered.set(inner[:place] + inner[place + 1 :])
             return
 
 
