@@ -66,6 +66,12 @@ nox.options.sessions = []
 
 EVERYTHING = "-e.[all,django,fastapi,flask,litestar,quart]"
 
+APART = {
+    "ellar": ["-e.[all,ellar]", "httpx>=0.27"],
+    "appengine": ["-e.[all,appengine,flask]"],
+    "replit": ["-e.[all]", "replit>=4.1"],
+}
+
 UV_NAMES = {  # pip's setting: uv's
     "index-url": "UV_DEFAULT_INDEX",
     "extra-index-url": "UV_INDEX",
@@ -132,6 +138,8 @@ def tests(session: nox.Session) -> None:
     session.run("python", "-m", "pytest", *session.posargs, interrupt_timeout=5, terminate_timeout=10)
     if not session.posargs:
         session.notify("floors")
+        for folder in APART:
+            session.notify(f"apart({folder})")
 
 
 @nox.session
@@ -141,6 +149,14 @@ def floors(session: nox.Session) -> None:
     of_the_package = sorted(map(str, ROOT.glob("tests/test_*.py")))
     chosen = session.posargs or ["tests/http", "tests/integrations", "tests/examples", "tests/testing", *of_the_package]
     session.run("python", "-m", "pytest", *chosen, interrupt_timeout=5, terminate_timeout=10)
+
+
+@nox.session
+@nox.parametrize("folder", list(APART), ids=list(APART))
+def apart(session: nox.Session, folder: str) -> None:
+    """Run the tests below tests/apart: what they meet has pins that clash with those of others."""
+    install(session, "--group=tests", *APART[folder])
+    session.run("python", "-m", "pytest", f"tests/apart/{folder}", *session.posargs, interrupt_timeout=5)
 
 
 @nox.session
