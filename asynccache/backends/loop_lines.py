@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 _TURNS = 3
 """What a loop needs to close the socket of a transport that was aborted."""
+_INSIST = 0.05
+"""Seconds after which an exchange that was given up is told so again: drivers have swallowed a cancellation."""
 
 
 class Line(Protocol):
@@ -26,6 +28,9 @@ class Line(Protocol):
 
     def is_fit(self) -> bool:
         """Tell whether it is open, and nothing that nobody asked for is waiting in it."""
+
+    def abort(self) -> bool:
+        """Let the exchange under way see the end of the connection; tell whether there was one already."""
 
     def drop(self) -> None:
         """Close at once."""
@@ -51,7 +56,7 @@ class LoopLines(Generic[L]):
         self._size = size
         self._free = asyncio.Semaphore(size)
         self._idle: list[L] = []
-        self._exchanges: set[asyncio.Task[Any]] = set()
+        self._exchanges: dict[asyncio.Task[Any], L] = {}
         self._epoch = 0
 
     async def use(self, work: Callable[[L], Awaitable[T]], seconds: float) -> T:
@@ -66,19 +71,12 @@ class LoopLines(Generic[L]):
         except TimeoutError:
             raise self._busy() from None
         left = seconds - (monotonic() - began)
-        exchange = asyncio.create_task(self._exchange(work, left))
-        self._exchanges.add(exchange)
-        exchange.add_done_callback(self._over)
         try:
-            return await asyncio.shield(exchange)
+            return await self._result(self._begun(work), left)
         except TimeoutError:
             if left > seconds / 2:
                 raise
             raise self._busy() from None
-        except asyncio.CancelledError:
-            if exchange.cancelled() and not _is_cancelled():
-                raise ConnectionAbortedError("the cache was closed meanwhile") from None
-            raise
 
     def drop(self) -> None:
         """Close those that are idle now, and the others when they have their replies."""
@@ -92,7 +90,7 @@ class LoopLines(Generic[L]):
         under_way, idle = list(self._exchanges), self._idle
         self._idle = []
         for exchange in under_way:
-            exchange.cancel()
+            self._give_up(exchange)
         if under_way:
             await asyncio.wait(under_way, timeout=seconds)
         with suppress(TimeoutError):
@@ -103,11 +101,17 @@ class LoopLines(Generic[L]):
         for _ in range(_TURNS):
             await asyncio.sleep(0)
 
-    async def _exchange(self, work: Callable[[L], Awaitable[T]], seconds: float) -> T:
-        epoch, line = self._epoch, self._fit_line()
+    def _begun(self, work: Callable[[L], Awaitable[T]]) -> asyncio.Task[T]:
+        line = self._fit_line()
+        exchange = asyncio.create_task(self._exchange(work, line))
+        self._exchanges[exchange] = line
+        exchange.add_done_callback(self._over)
+        return exchange
+
+    async def _exchange(self, work: Callable[[L], Awaitable[T]], line: L) -> T:
+        epoch = self._epoch
         try:
-            async with in_time(seconds):
-                result = await work(line)
+            result = await work(line)
         except BaseException:
             line.drop()
             raise
@@ -117,8 +121,29 @@ class LoopLines(Generic[L]):
             line.drop()
         return result
 
+    async def _result(self, exchange: asyncio.Task[T], seconds: float) -> T:
+        try:
+            async with in_time(seconds):
+                await asyncio.wait([exchange])
+        except TimeoutError:
+            self._give_up(exchange)
+            raise
+        except asyncio.CancelledError:
+            asyncio.get_running_loop().call_later(seconds, self._give_up, exchange)
+            raise
+        if exchange.cancelled():
+            raise ConnectionAbortedError("the cache was closed meanwhile")
+        return exchange.result()
+
+    def _give_up(self, exchange: asyncio.Task[Any], *, again: bool = False) -> None:
+        if (line := self._exchanges.get(exchange)) is None:
+            return
+        if again or not line.abort():
+            exchange.cancel()
+        asyncio.get_running_loop().call_later(_INSIST, lambda: self._give_up(exchange, again=True))
+
     def _over(self, exchange: asyncio.Task[Any]) -> None:
-        self._exchanges.discard(exchange)
+        del self._exchanges[exchange]
         self._free.release()
         if not exchange.cancelled():
             exchange.exception()  # asked for, since its caller may have gone
@@ -133,8 +158,3 @@ class LoopLines(Generic[L]):
 
     def _busy(self) -> BusyError:
         return BusyError(f"all {self._size} connections were busy for too long")
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

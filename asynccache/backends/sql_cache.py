@@ -61,7 +61,7 @@ class SQLCacheBackend(StoreBackend):
         deadline: seconds for one operation, waiting for a connection or for other writers included (for each batch of a
             `*_many`).
         pool_size: connections that each loop may have to a server.
-        options: for the driver (asyncpg or asyncmy), such as `ssl`.
+        options: for the driver (psycopg or asyncmy), such as `ssl`.
         base: those of `StoreBackend` and `BaseCacheBackend`.
 
     Raises `ConfigurationError` for options that cannot work, `MissingDependencyError` where a driver is missing.

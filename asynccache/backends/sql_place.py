@@ -23,7 +23,7 @@ _SCHEMES = {
     "mariadb": Dialect.MYSQL,
 }
 _PORTS = {Dialect.POSTGRESQL: 5432, Dialect.MYSQL: 3306}
-_DRIVERS = {Dialect.POSTGRESQL: "asyncpg", Dialect.MYSQL: "asyncmy"}
+_DRIVERS = {Dialect.POSTGRESQL: "psycopg", Dialect.MYSQL: "asyncmy"}
 _TABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,49}")
 
 

@@ -92,7 +92,14 @@ class SqlLine:
 
     def is_fit(self) -> bool:
         """Tell whether it is open, and nothing that nobody asked for is waiting in it."""
-        return self._raw is not None and self._dialect.is_open(self._raw) and not self._dialect.has_more(self._raw)
+        return self._raw is not None and self._dialect.is_fit(self._raw)
+
+    def abort(self) -> bool:
+        """Let the exchange under way see the end of the connection; tell whether there was one already."""
+        if self._raw is None:
+            return False
+        self._dialect.abort(self._raw)
+        return True
 
     def drop(self) -> None:
         """Close at once."""
@@ -144,7 +151,6 @@ def _engine(place: Place, options: Mapping[str, Any]) -> AsyncEngine:
         place.url or "",
         connect_args=dict(options),
         hide_parameters=True,
-        isolation_level="AUTOCOMMIT",
         pool_reset_on_return=None,
         poolclass=NullPool,
     )

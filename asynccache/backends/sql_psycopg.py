@@ -1,0 +1,84 @@
+"""PostgreSQL by psycopg, as a cache needs it: a connection is made without questions, and closed at once.
+
+psycopg and not asyncpg, whose parser ends the process on garbled bytes (seen with 0.32).
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import socket
+from typing import TYPE_CHECKING, Any
+
+from psycopg.pq import Conninfo
+from sqlalchemy.dialects.postgresql.psycopg import PGDialectAsync_psycopg
+
+if TYPE_CHECKING:
+    from sqlalchemy import URL
+
+
+_OURS = {"client_encoding", "dbname", "host", "hostaddr", "password", "port", "replication", "user"}
+"""What is decided here, or stands in the URL."""
+
+
+class PostgreSQL(PGDialectAsync_psycopg):
+    """What SQLAlchemy is told about psycopg."""
+
+    driver = "asynccache"
+    supports_statement_cache = True
+
+    @classmethod
+    def get_async_dialect_cls(cls, url: URL) -> Any:  # noqa: ARG003  # SQLAlchemy asks in this way
+        """Give this class, and not the one that it is made from."""
+        return cls
+
+    def on_connect(self) -> Any:
+        """Ask nothing."""
+
+    def initialize(self, connection: Any) -> None:
+        """Ask nothing."""
+
+    def create_connect_args(self, url: URL) -> Any:
+        """Add what the driver needs to know."""
+        args, options = super().create_connect_args(url)  # type: ignore[no-untyped-call]  # SQLAlchemy's is not typed
+        return args, {"autocommit": True, **options}
+
+    def do_close(self, dbapi_connection: Any) -> None:
+        """Close at once."""
+        dbapi_connection.driver_connection.pgconn.finish()
+
+    def do_terminate(self, dbapi_connection: Any) -> None:
+        """Close at once."""
+        dbapi_connection.driver_connection.pgconn.finish()
+
+    @staticmethod
+    def known_options() -> set[str]:
+        """Give the names of libpq's options, and of psycopg's own."""
+        return {option.keyword.decode() for option in Conninfo.get_defaults()} - _OURS | {"prepare_threshold"}
+
+    @staticmethod
+    def is_fit(driver_connection: Any) -> bool:
+        """Tell whether it is open, and nothing that nobody asked for has come."""
+        return not driver_connection.closed and not _is_readable(driver_connection.pgconn.socket)
+
+    @staticmethod
+    def has_more(driver_connection: Any) -> bool:  # noqa: ARG004  # others look
+        """Tell whether something has come that nobody asked for."""
+        return False  # libpq drops it; what comes later shows in `is_fit`
+
+    @staticmethod
+    def abort(driver_connection: Any) -> None:
+        """Let whoever waits on it see its end; a cancelled psycopg would ask a frozen server to cancel too."""
+        if not driver_connection.closed:
+            with socket.socket(fileno=os.dup(driver_connection.pgconn.socket)) as copy:
+                copy.shutdown(socket.SHUT_RDWR)
+
+    @staticmethod
+    async def end(driver_connection: Any) -> None:
+        """Take leave."""
+        await driver_connection.close()
+
+
+def _is_readable(descriptor: int) -> bool:
+    readable, _, _ = select.select([descriptor], [], [], 0)
+    return bool(readable)

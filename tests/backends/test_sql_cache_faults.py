@@ -1,0 +1,256 @@
+"""A database server that is killed, frozen, slow or confused fails nobody, and nobody gets another's data."""
+
+import asyncio
+import time
+from functools import partial
+
+import psycopg
+import pymysql
+import pytest
+from sqlalchemy import make_url
+
+from asynccache.backends.sql_cache import SQLCacheBackend
+from asynccache.errors import BackendUnavailableError
+from tests.conftest import LONG
+from tests.outages import (
+    DEADLINE,
+    NETWORK_FAULTS,
+    survive_a_frost,
+    survive_a_kill,
+    survive_crowds,
+    survive_the_network,
+)
+from tests.servers.process import wait_until
+from tests.storms import (
+    Storm,
+    follow_models,
+    in_threads,
+    seconds_until_hit,
+    share_one_service,
+    work_on_a_lying_wire,
+)
+
+PATIENT = 5.0
+POSTGRESQL_STRAYS = {
+    "a row": b"D\x00\x00\x00\x13\x00\x02\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00",
+    "done": b"C\x00\x00\x00\x0dUPDATE 1\x00",
+    "done and ready": b"C\x00\x00\x00\x0dDELETE 1\x00Z\x00\x00\x00\x05I",
+    "ready": b"Z\x00\x00\x00\x05I",
+    "bound": b"2\x00\x00\x00\x04",
+    "another protocol": b"+OK\r\n",
+}
+MYSQL_STRAYS = {
+    "nothing done": b"\x07\x00\x00\x01\x00\x00\x00\x02\x00\x00\x00",
+    "one done": b"\x07\x00\x00\x01\x00\x01\x2a\x02\x00\x00\x00",
+    "an error": b"\x17\x00\x00\x01\xff\x48\x04#HY000stray message",
+    "another protocol": b"+OK\r\n",
+}
+SERVERS = {"postgresql": POSTGRESQL_STRAYS, "mariadb": MYSQL_STRAYS}
+
+
+@pytest.fixture(params=SERVERS)
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def server(request, kind):
+    """Give a server that other tests use too."""
+    return request.getfixturevalue(f"{kind}_server")
+
+
+@pytest.fixture
+def fresh_server(request, kind):
+    """Give a server of this test's own."""
+    return request.getfixturevalue(f"fresh_{kind}")
+
+
+@pytest.fixture
+def through_proxy(server, fault_proxy, unique_prefix):
+    """Give a proxy, and a function that makes a backend behind it."""
+    proxy = fault_proxy(server.host, server.port)
+    url = make_url(server.url).set(host=proxy.host, port=proxy.port).render_as_string(hide_password=False)
+    return proxy, partial(SQLCacheBackend, url, key_prefix=unique_prefix)
+
+
+def clients_of(server):
+    """Count the server's connections, less the one that asks."""
+    url = make_url(server.url)
+    where = {"host": url.host, "port": url.port, "user": url.username, "password": url.password}
+    if url.drivername == "postgresql":
+        count = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend'"
+        connection = psycopg.connect(**where, dbname=url.database)
+    else:
+        count = "SELECT COUNT(*) FROM information_schema.processlist WHERE user = CURRENT_USER() OR db IS NOT NULL"
+        connection = pymysql.connect(**where, database=url.database)
+    with connection, connection.cursor() as cursor:
+        cursor.execute(count)
+        return cursor.fetchone()[0] - 1
+
+
+def nobody_is_left(server, before=0):
+    """Wait until the server, too, has seen that connections were closed."""
+    wait_until(lambda: clients_of(server) <= before, "all connections are closed")
+
+
+class TestNobodyGetsAnothersData:
+    @pytest.mark.timeout(2400 if LONG else 120)
+    async def test_cancelled_operations_disturb_nobody(self, fresh_server):
+        cache = SQLCacheBackend(fresh_server.url, deadline=PATIENT, ttl=None)
+        storm = Storm(cache, 100_000 if LONG else 40_000)
+        began = time.monotonic()
+        await storm.run()
+        print("storm", time.monotonic() - began)
+        assert set(storm.seen) == {"right"}
+        assert cache.stats()["errors"] == cache.stats()["damaged"] == 0
+        nobody_is_left(fresh_server, before=10)
+        await cache.aclose()
+        nobody_is_left(fresh_server)
+
+    async def test_results_of_cancelled_neighbours_reach_nobody(self, server, unique_prefix):
+        cache = SQLCacheBackend(server.url, key_prefix=unique_prefix, deadline=PATIENT)
+        differences = await asyncio.gather(*[follow_models(cache, seed, 20) for seed in range(20)])
+        assert [difference for found in differences for difference in found] == []
+        assert cache.stats()["errors"] == 0
+        await cache.aclose()
+
+    @pytest.mark.parametrize(
+        ("kind", "stray"),
+        [pytest.param(kind, stray, id=f"{kind}, {name}") for kind in SERVERS for name, stray in SERVERS[kind].items()],
+    )
+    async def test_stray_and_lost_replies_mislead_nobody(self, through_proxy, stray):
+        proxy, make = through_proxy
+        cache = make(deadline=DEADLINE)
+        wrong: list[str] = []
+        await cache.set_async("k", 1)
+        proxy.set(prepend_p=0.05, drop_p=0.02, prepend=stray)
+        await asyncio.gather(*[work_on_a_lying_wire(cache, f"worker {number}", wrong) for number in range(20)])
+        assert wrong == []
+        proxy.heal()
+        assert await seconds_until_hit(cache) <= 0.5
+        await asyncio.gather(*[work_on_a_lying_wire(cache, f"worker {number}", wrong) for number in range(10)])
+        assert wrong == []
+        await cache.aclose()
+
+    def test_sixteen_threads_and_four_loops_share_one_service(self, server, unique_prefix):
+        share_one_service(SQLCacheBackend(server.url, key_prefix=unique_prefix, deadline=PATIENT))
+
+
+class TestItKeepsWorking:
+    async def test_server_that_is_killed_and_restarted(self, fresh_server):
+        await survive_a_kill(SQLCacheBackend(fresh_server.url, deadline=DEADLINE), fresh_server)
+
+    async def test_server_that_is_frozen_and_thawed(self, fresh_server):
+        await survive_a_frost(SQLCacheBackend(fresh_server.url, deadline=DEADLINE), fresh_server)
+
+    @pytest.mark.parametrize("fault", [*NETWORK_FAULTS, {"blackhole": True}], ids=lambda fault: next(iter(fault)))
+    async def test_network_that_goes_wrong(self, through_proxy, fault):
+        proxy, make = through_proxy
+        await survive_the_network(make(deadline=DEADLINE), proxy, fault)
+
+    @pytest.mark.parametrize("fault", [{"blackhole": True}, {"drop_p": 1.0}, {"garbage_p": 1.0}], ids=str)
+    def test_sync_calls_keep_the_deadline_too(self, through_proxy, fault):
+        proxy, make = through_proxy
+        cache = make(deadline=DEADLINE)
+        cache.set("a", 1)
+        proxy.set(**fault)
+        began = time.monotonic()
+        for _ in range(10):
+            cache.get("a")
+        assert time.monotonic() - began < 3 * DEADLINE + 1
+        proxy.heal()
+        while time.monotonic() < began + 5 and not cache.set("a", 1):
+            time.sleep(0.01)
+        assert cache.get("a") == 1
+        cache.close()
+
+    async def test_restarted_server_is_used_at_once_by_idle_connections(self, fresh_server):
+        cache = SQLCacheBackend(fresh_server.url, deadline=PATIENT, on_error="raise")
+        await asyncio.gather(*[cache.set_async("a", 1) for _ in range(50)])
+        await asyncio.to_thread(cache.get, "a")
+        await asyncio.to_thread(fresh_server.restart)
+        for _ in range(50):
+            assert await cache.get_async("a") == 1
+            assert await asyncio.to_thread(cache.get, "a") == 1
+        await cache.aclose()
+
+    async def test_invalidation_that_is_lost_is_never_silent(self, fresh_server):
+        cache = SQLCacheBackend(fresh_server.url)
+        await cache.set_async("k", 1)
+        await asyncio.to_thread(fresh_server.kill)
+        for operation in (
+            cache.delete_async("k"),
+            cache.delete_many_async(["k", "l"]),
+            cache.incr_async("k"),
+            cache.decr_async("k"),
+            cache.add_async("k", 1),
+            cache.touch_async("k"),
+        ):
+            with pytest.raises(BackendUnavailableError, match=fresh_server.address) as raised:
+                await operation
+            assert make_url(fresh_server.url).password not in str(raised.value)
+        for operation in (cache.delete, cache.incr, cache.touch):
+            with pytest.raises(BackendUnavailableError):
+                operation("k")
+        assert await cache.get_async("k", default="a miss") == "a miss"
+        assert await cache.set_async("k", 1) is False
+        assert await cache.set_many_async({"k": 1, "l": 2}) == ["k", "l"]
+        await cache.aclose()
+
+
+class TestConnections:
+    async def test_two_thousand_operations_wait_for_their_turn(self, fresh_server):
+        cache = SQLCacheBackend(fresh_server.url, deadline=PATIENT)
+        await cache.set_async("k", "v")
+        values = await asyncio.gather(*[cache.get_async("k") for _ in range(2_000)])
+        assert values == ["v"] * 2_000
+        assert cache.stats()["errors"] == 0
+        assert clients_of(fresh_server) <= 10
+        await cache.aclose()
+
+    def test_two_hundred_threads_wait_for_their_turn(self, fresh_server):
+        cache = SQLCacheBackend(fresh_server.url, deadline=PATIENT, pool_size=5)
+        assert in_threads(*[partial(cache.incr, "n") for _ in range(200)]) == []
+        assert cache.get("n") == 200
+        assert clients_of(fresh_server) <= 5
+        cache.close()
+        nobody_is_left(fresh_server)
+
+    async def test_crowd_that_is_cancelled_leaves_every_connection_free(self, fresh_server):
+        cache = SQLCacheBackend(fresh_server.url, pool_size=3, deadline=PATIENT)
+        await survive_crowds(cache)
+        nobody_is_left(fresh_server, before=3)
+        await cache.aclose()
+        nobody_is_left(fresh_server)
+
+    @pytest.mark.parametrize("state", ["alive", "frozen", "killed"])
+    async def test_closing_takes_a_second_at_most(self, fresh_server, state):
+        cache = SQLCacheBackend(fresh_server.url, deadline=5)
+        await cache.set_async("k", 1)
+        await asyncio.to_thread(cache.get, "k")
+        if state == "frozen":
+            fresh_server.freeze()
+        elif state == "killed":
+            await asyncio.to_thread(fresh_server.kill)
+        under_way = asyncio.create_task(cache.set_async("k", b"x" * 10_000_000))
+        await asyncio.sleep(0.01)
+        began = time.monotonic()
+        await cache.aclose()
+        await asyncio.to_thread(cache.close)
+        assert time.monotonic() - began <= 1
+        assert await under_way in (True, False)
+
+    async def test_opening_and_closing_leaves_nothing(self, fresh_server):
+        for _ in range(30):
+            cache = SQLCacheBackend(fresh_server.url, deadline=PATIENT)
+            await cache.set_async("k", 1)
+            await asyncio.to_thread(cache.get, "k")
+            await cache.aclose()
+        nobody_is_left(fresh_server)
+        assert {task.get_name() for task in asyncio.all_tasks()} == {asyncio.current_task().get_name()}
+
+    def test_loops_that_end_without_closing_leave_nothing(self, fresh_server):
+        cache = SQLCacheBackend(fresh_server.url, deadline=PATIENT)
+        for number in range(10):
+            assert asyncio.run(cache.incr_async("n")) == number + 1
+        nobody_is_left(fresh_server)
