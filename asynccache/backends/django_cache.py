@@ -19,7 +19,9 @@ if TYPE_CHECKING:
     from asynccache.plan.io import IO
 
 WORKERS = 8
-ATTEMPTS = 8
+PATIENCE = 5.0
+"""Seconds, as SQLite's own `timeout` in Django: for a database that other processes write to."""
+JITTER = 0.02
 _BATCH = 500
 
 
@@ -93,11 +95,12 @@ def _put(alias: str, key: str, raw: bytes, timeout: int) -> bool:
 
 def _put_surely(alias: str, key: str, raw: bytes, timeout: int) -> bool:
     """Set until it is there: Django tells nobody that another process had locked the database."""
-    for attempt in range(ATTEMPTS):
+    give_up_at = time.monotonic() + PATIENCE
+    while time.monotonic() < give_up_at:
         _asked(alias, "set", key, raw, timeout)
         if _asked(alias, "get", key) == raw:
             return True
-        time.sleep(random.uniform(0, 0.002 * 2**attempt))
+        time.sleep(random.uniform(0, JITTER))
     raise TimeoutError("other processes had locked the SQLite database all the time")
 
 

@@ -3,11 +3,12 @@
 import asyncio
 import functools
 import os
+import sqlite3
 import subprocess
 import sys
 import threading
 import time
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from uuid import uuid4
 
@@ -148,6 +149,22 @@ def test_none_of_the_sets_of_two_processes_is_lost_on_sqlite(in_sqlite, unique_p
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
     keys = [f"{who} {number}" for who in ("child", "parent") for number in range(50)]
     assert list(cache.get_many(keys)) == keys
+    cache.close()
+
+
+def test_set_is_false_while_others_lock_the_database(in_sqlite, unique_prefix, monkeypatch):
+    monkeypatch.setattr("asynccache.backends.django_cache.PATIENCE", 0.2)
+    options = connections.settings["cache"]["OPTIONS"] | {"timeout": 0.1}
+    monkeypatch.setitem(connections.settings["cache"], "OPTIONS", options)
+    cache = in_sqlite(key_prefix=unique_prefix)
+    cache.set("k", "old")
+    with closing(sqlite3.connect(connections.settings["cache"]["NAME"])) as other:
+        other.execute("BEGIN IMMEDIATE")
+        assert cache.set("k", "new") is False
+        with pytest.raises(BackendUnavailableError, match="locked"):
+            cache.delete("k")
+        other.rollback()
+    assert cache.delete("k") is True
     cache.close()
 
 
