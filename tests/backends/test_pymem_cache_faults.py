@@ -25,3 +25,11 @@ class TestConnections(threaded_memcached.Connections):
 
 class TestHostileBytes(threaded_memcached.HostileBytes):
     pass
+
+
+class TestNonsense(threaded_memcached.Nonsense):
+    pass
+
+
+class TestAnyKey(threaded_memcached.AnyKey):
+    pass

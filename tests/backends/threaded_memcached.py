@@ -8,12 +8,16 @@ import time
 from functools import partial
 from itertools import chain
 from pathlib import Path
+from traceback import format_exception
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from asynccache.core.keys import memcached_key
 from asynccache.errors import BackendUnavailableError
 from asynccache.plan.io import LOOP
+from tests.backends.peer import DELETES, READS, STARTS, WRITES, Peer
 from tests.backends.wire import ask, plant, stat
 from tests.conftest import LONG
 from tests.outages import (
@@ -359,3 +363,62 @@ class HostileBytes:
             await cache.incr_async("brief", 0)
         assert await cache.get_many_async(["brief", "renewed"]) == {"brief": 0, "renewed": 1}
         await cache.aclose()
+
+
+class Nonsense:
+    @pytest.mark.parametrize("reply", READS.values(), ids=READS)
+    async def test_reply_to_a_read_that_makes_no_sense_is_no_value(self, make, reply):
+        async with Peer(make, reply).cache() as cache:
+            assert await cache.get_async("k", default="a miss") == "a miss"
+            assert cache.stats()["errors"] == 1
+            for operation in (cache.incr_async("k"), cache.touch_async("k")):
+                with pytest.raises(BackendUnavailableError):
+                    await operation
+
+    @pytest.mark.parametrize("reply", WRITES)
+    async def test_reply_to_a_write_that_makes_no_sense_is_no_success(self, make, reply):
+        async with Peer(make, reply).cache() as cache:
+            assert await cache.set_async("k", 1) is False
+            assert await cache.set_many_async({"k": 1}) == ["k"]
+            with pytest.raises(BackendUnavailableError):
+                await cache.add_async("k", 1)
+
+    @pytest.mark.parametrize("reply", DELETES)
+    async def test_reply_to_a_delete_that_makes_no_sense_is_no_success(self, make, reply):
+        async with Peer(make, reply).cache() as cache:
+            with pytest.raises(BackendUnavailableError):
+                await cache.delete_async("k")
+            with pytest.raises(BackendUnavailableError):
+                await cache.delete_many_async(["k"])
+
+    @pytest.mark.parametrize("start", STARTS)
+    async def test_bytes_that_may_be_a_value_get_into_no_log_and_no_error(self, make, start, caplog):
+        caplog.set_level("DEBUG")
+        async with Peer(make, start + b"canary" * 5 + b"\r\n").cache(on_error="raise") as cache:
+            for operation in (cache.get_async, cache.delete_async, cache.incr_async, cache.get_async):
+                with pytest.raises(BackendUnavailableError) as raised:
+                    await operation("k")
+                assert "canary" not in "".join(format_exception(raised.value))
+        assert "canary" not in caplog.text
+        assert "down" in caplog.text
+
+
+class AnyKey:
+    def test_any_text_is_a_key_of_its_own(self, memcached_server, make):
+        cache = make(servers=memcached_server.url, key_prefix="any text", deadline=PATIENT)
+
+        @given(keys=st.lists(st.text(st.characters(), max_size=400), min_size=1, max_size=20, unique=True))
+        def use(keys: list[str]) -> None:
+            values = {key: number for number, key in enumerate(keys)}
+            assert cache.set_many(values) == []
+            assert cache.get_many(keys) == values
+            for key, value in values.items():
+                assert cache.add(key, 0) is False
+                assert cache.incr(key) == value + 1
+                assert cache.touch(key, 9) is True
+                assert cache.delete(key) is True
+            assert cache.delete_many(keys) == 0
+
+        use()
+        assert cache.stats()["errors"] == cache.stats()["damaged"] == 0
+        cache.close()

@@ -1,0 +1,90 @@
+"""A peer that does not speak as memcached does, with what it may say."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+from asynccache.core.codec import Frame, encode
+from asynccache.core.keys import key_hash
+from asynccache.model import BaseCacheBackend
+from asynccache.serializers import MsgpackSerializer
+
+DEADLINE = 0.15
+END = b"END\r\n"
+
+
+def value_line(key: str, value: object) -> bytes:
+    """Give the reply that a hit on `:1:key` is, complete and sealed."""
+    stored = f":1:{key}"
+    raw = encode(Frame(MsgpackSerializer().dumps(value)), key_hash(stored))
+    return b"VALUE %s 0 %d\r\n%s\r\n" % (stored.encode(), len(raw), raw)
+
+
+class Peer:
+    """Answers each command with the next of its lines, and the last one for ever; `None` closes."""
+
+    def __init__(self, make: Callable[..., BaseCacheBackend], *replies: bytes | None) -> None:
+        self.make = make
+        self.replies = list(replies)
+        self.late = b""
+        """What is sent a moment after each reply."""
+        self.connections = 0
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while line := await reader.readline():
+                if line.split()[0] in {b"set", b"add", b"cas"}:
+                    await reader.readexactly(int(line.split()[4]) + 2)
+                reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+                if reply is None:
+                    break
+                writer.write(reply)
+                if self.late:
+                    await asyncio.sleep(0.02)
+                    writer.write(self.late)
+        except OSError:
+            pass
+        finally:
+            writer.close()
+
+    @asynccontextmanager
+    async def cache(self, **options: object) -> AsyncIterator[BaseCacheBackend]:
+        server = await asyncio.start_server(self.serve, "127.0.0.1", 0)
+        address = server.sockets[0].getsockname()[:2]
+        cache = self.make(servers=[address], pool_size=1, deadline=DEADLINE, **options)
+        try:
+            yield cache
+        finally:
+            await cache.aclose()
+            server.close()
+            await asyncio.sleep(0.01)
+
+
+READS = {
+    "nothing at all": b"",
+    "half a line": b"VAL",
+    "an empty line": b"\r\n",
+    "no such command": b"ERROR\r\n",
+    "client error": b"CLIENT_ERROR line too long\r\n",
+    "server error": b"SERVER_ERROR a proxy's upstream is down\r\n",
+    "a value without a key": b"VALUE\r\n" + END,
+    "a value without a length": b"VALUE :1:k 0\r\n" + END,
+    "a negative length": b"VALUE :1:k 0 -7\r\n" + END,
+    "no number": b"VALUE :1:k 0 x\r\n" + END,
+    "a number without end": b"VALUE :1:k 0 " + b"9" * 5000 + b"\r\n" + END,
+    "more bytes than exist": b"VALUE :1:k 0 999999999999\r\nabc\r\n" + END,
+    "fewer bytes than come": b"VALUE :1:k 0 1\r\nabcdef\r\n" + END,
+    "another's value": value_line("another", "wrong") + END,
+    "mine and another's": value_line("k", "right") + value_line("another", "wrong") + END,
+    "the same twice": value_line("k", "one") + value_line("k", "two") + END,
+    "two replies": value_line("k", "one") + END + value_line("k", "two") + END,
+    "a reply to set": b"STORED\r\n",
+    "a reply to incr": b"42\r\n",
+    "binary protocol": bytes([0x81]) + bytes(23),
+    "HTTP": b"HTTP/1.1 400 Bad Request\r\n\r\n",
+    "a line without end": b"x" * 300_000,
+}
+WRITES = [b"END\r\n", b"DELETED\r\n", b"TOUCHED\r\n", b"OK\r\n", b"1\r\n", b"STORED", b"\r\n", b""]
+DELETES = [b"END\r\n", b"STORED\r\n", b"OK\r\n", b"1\r\n", b"DELETE", b"\r\n", b""]
+STARTS = [b"", b"VALUE", b"VALUE :1:k 0 ", b"STORED ", b"END"]
