@@ -89,14 +89,14 @@ class CachedCalls(Generic[P, R]):
         bound.__dict__.update(self.__dict__, _before=(owner,), __wrapped__=MethodType(self._function, owner))
         return bound
 
-    def key(self, *args: P.args, **kwargs: P.kwargs) -> str:
+    def key(self, /, *args: P.args, **kwargs: P.kwargs) -> str:
         """Return the key of the call with these arguments, in the service's own sense: `service.delete(key)` works.
 
         `TypeError` names an argument that cannot be part of a key.
         """
         return self._arguments.key(self._before + args, kwargs)
 
-    def invalidate(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+    def invalidate(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Remove what is stored for these arguments; tell whether there was something.
 
         What is loading for them is not stored afterwards. Raises `BackendUnavailableError` where the store is away.
@@ -105,13 +105,13 @@ class CachedCalls(Generic[P, R]):
         settings = self._settings
         return settings.enabled and current_service().delete(key, settings.version, settings.backend)
 
-    async def invalidate_async(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+    async def invalidate_async(self, /, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Remove what is stored for these arguments; tell whether there was something. As `invalidate` otherwise."""
         key = self._arguments.key(self._before + args, kwargs)
         settings = self._settings
         return settings.enabled and await current_service().delete_async(key, settings.version, settings.backend)
 
-    async def refresh_async(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    async def refresh_async(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function, store what it returns in place of what was stored, and return it.
 
         Those who call the function meanwhile get what is stored, or wait for this. A plain function is called on the
@@ -147,7 +147,7 @@ class CachedCalls(Generic[P, R]):
 class CachedFunction(CachedCalls[P, R]):
     """A plain function or method with a cache."""
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Return what is stored for these arguments, or call the function and store what it returns."""
         if self._before:
             args = self._before + args  # type: ignore[assignment]  # the object that it is bound to comes first
@@ -161,7 +161,7 @@ class CachedFunction(CachedCalls[P, R]):
             found = service.loader.get(self._load(service, key, args, kwargs))
         return found  # type: ignore[no-any-return]  # likewise
 
-    def refresh(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def refresh(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function, store what it returns in place of what was stored, and return it.
 
         Those who call the function meanwhile get what is stored, or wait for this.
@@ -194,7 +194,7 @@ class CachedFunction(CachedCalls[P, R]):
 class CachedCoroutine(CachedCalls[P, R]):
     """A coroutine function or method with a cache."""
 
-    async def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    async def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Return what is stored for these arguments, or await the function and store what it returns."""
         if self._before:
             args = self._before + args  # type: ignore[assignment]  # the object that it is bound to comes first
@@ -208,7 +208,7 @@ class CachedCoroutine(CachedCalls[P, R]):
             found = await service.loader.get_async(self._load(service, key, args, kwargs))
         return found  # type: ignore[no-any-return]  # likewise
 
-    def refresh(self, *args: P.args, **kwargs: P.kwargs) -> NoReturn:
+    def refresh(self, /, *args: P.args, **kwargs: P.kwargs) -> NoReturn:
         """Raise `TypeError`: it is `await refresh_async(...)` for what is asynchronous."""
         del args, kwargs
         raise TypeError(f"{self._arguments.name} is asynchronous: await refresh_async(...)")

@@ -96,6 +96,8 @@ class Cached:
 
     def _decorated(self, function: Any, *, of_class: bool = False) -> Any:
         _check(function)
+        if function.__name__ == "<lambda>" and self.name is None:
+            raise ConfigurationError("@cached on a lambda, which has no name: give it one with name=...")
         scope = Scope(function, is_told=self.key is not None)
         make = ClassArguments if scope.is_of_class else Arguments
         arguments = make(self.name or full_name(function), signature(function), self._left_out(scope), self.key)

@@ -51,6 +51,8 @@ class Scope:
 
     def in_class(self, owner: type) -> None:
         """Note that it is a method of this class, which is just being made: a decorator may follow."""
+        if self.name.rpartition(".")[0] != owner.__qualname__:
+            return  # a function from elsewhere that the class has, too
         self._is_in_class = True
         if not _is_keyed(owner) and not any(
             name.startswith("__annot") for base in owner.__mro__ for name in vars(base)

@@ -524,6 +524,10 @@ def returns_perhaps_response(number) -> "dict | Response":
     return {}
 
 
+def takes_number(number):
+    return number
+
+
 async def takes_later(number):
     return number
 
@@ -572,12 +576,38 @@ def test_what_cannot_be_cached_is_an_error_at_decoration(function, says):
 )
 def test_wrong_options_are_errors_at_decoration(options, error):
     with pytest.raises(error):
-        cached(**options)(lambda number: number)
+        cached(**options)(takes_number)
 
 
 def test_without_parentheses_it_says_how_to_write_it():
     with pytest.raises(ConfigurationError, match=r"@cached\(\)"):
         cached(plain)
+
+
+def test_lambdas_have_no_names_of_their_own(cache):
+    with pytest.raises(ConfigurationError, match="name="):
+        cached()(lambda: 1)
+    assert [cached(name="one")(lambda: 1)(), cached(name="two")(lambda: 2)()] == [1, 2]
+
+
+def test_a_function_that_a_class_has_too_stays_one(cache):
+    found = cached()(takes_number)
+
+    class Settings:
+        verbose: bool = True
+        number = found
+
+    assert found(7) == 7
+    assert Settings.number(7) == 7
+
+
+def test_parameters_may_have_any_name(cache):
+    @cached()
+    def odd(self, args, kwargs, key):
+        return [self, args, kwargs, key]
+
+    assert odd(self=1, args=2, kwargs=3, key=4) == odd.refresh(1, 2, 3, key=4) == [1, 2, 3, 4]
+    assert odd.invalidate(self=1, args=2, kwargs=3, key=4)
 
 
 def test_a_response_or_an_awaitable_as_a_value_is_an_error(cache):
@@ -591,7 +621,7 @@ def test_a_response_or_an_awaitable_as_a_value_is_an_error(cache):
     with pytest.raises(ConfigurationError, match="use @Cache"):
         page()
     with pytest.raises(TypeError, match="async def"):
-        cached()(lambda: later())()
+        cached(name="later")(lambda: later())()
 
 
 # Switched off
