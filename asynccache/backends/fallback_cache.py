@@ -32,10 +32,12 @@ class FallbackCacheBackend(BaseCacheBackend):
     Args:
         backends: instances, the preferred one first. They are opened and closed with the chain.
 
-    Raises `ConfigurationError` where there is none, or something is no instance.
+    Raises `ConfigurationError` where there is none, or something is no instance, and for all options.
     """
 
-    def __init__(self, backends: Iterable[BaseCacheBackend]) -> None:
+    def __init__(self, backends: Iterable[BaseCacheBackend], **options: Any) -> None:
+        if options:
+            raise ConfigurationError(f"a chain has no {', '.join(options)} of its own: give it to the backends in it")
         self.backends = _checked(backends)
         first = self.backends[0]
         super().__init__(

@@ -96,13 +96,15 @@ class Chain:
                 self._failed(place, error)
 
     async def shut(self, io: IO) -> None:
-        """Remove what is outdated, for half a second at most, and close all."""
+        """Remove what is outdated, for half a second at most, since nobody else knows of it; and close all."""
         async with AsyncExitStack() as closing:
             for link in self._links:
                 closing.push_async_callback(link.backend.shut, io)
             until = monotonic() + _LAST_SWEEP_SECONDS
-            while monotonic() < until and await self._sweep(io):
-                pass
+            for place in range(len(self._links)):
+                for marks in self._journal.all(place, _BATCH):
+                    if monotonic() > until or not await self._removed(io, place, marks):
+                        break
 
     async def _asked(self, place: int, names: list[Name], ask: Ask[T], *, changes: bool) -> T:
         try:
@@ -136,15 +138,13 @@ class Chain:
             self._journal.unmark(place, marks)
         return True
 
-    async def _sweep(self, io: IO) -> bool:
-        """Remove some of what is outdated, wherever nobody else does; tell whether something was removed."""
-        swept = False
+    async def _sweep(self, io: IO) -> None:
+        """Remove some of what is outdated, wherever nobody else does."""
         for place, link in enumerate(self._links):
             if self._journal.count(place) and link.is_worth_a_try():
                 with self._journal.sweeping(place) as mine:
-                    marks = self._journal.some(place, _BATCH) if mine else {}
-                    swept |= bool(marks) and await self._removed(io, place, marks) and link.is_settled
-        return swept
+                    if mine and (marks := self._journal.some(place, _BATCH)):
+                        await self._removed(io, place, marks)
 
     def _failed(self, place: int, error: BackendUnavailableError) -> None:
         behind = self._links[place + 1 :]

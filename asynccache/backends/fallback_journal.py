@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import threading
 from contextlib import contextmanager
-from itertools import count, islice
+from itertools import count, groupby, islice
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
@@ -87,6 +87,14 @@ class Journal:
         with self._lock:
             batch = list(islice(self._outdated[place].items(), most))
         return {name: number for name, number in batch if name[0] == batch[0][0][0]}
+
+    def all(self, place: int, most: int) -> Iterator[Marks]:
+        """Give all outdated names, at most so many at once, and those of one version only."""
+        with self._lock:
+            everything = sorted(self._outdated[place].items())
+        for _, of_version in groupby(everything, key=lambda mark: mark[0][0]):
+            while batch := dict(islice(of_version, most)):
+                yield batch
 
     @contextmanager
     def sweeping(self, place: int) -> Iterator[bool]:

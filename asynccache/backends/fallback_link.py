@@ -22,6 +22,7 @@ SETTLE_SECONDS = 1.0
 """For how long a store has to answer before the keys that changed meanwhile return to it: what was under way when it
 went away, and was done again elsewhere, may still arrive."""
 PROBE_SECONDS = 0.25
+_QUIET_SECONDS = 60.0
 
 
 class Link:
@@ -38,6 +39,8 @@ class Link:
         self._answers_since = -inf
         self._away_since = 0.0
         self._next_probe = 0.0
+        self._level = logging.WARNING
+        self._said = ("", -inf)
         self._away = threading.Lock()  # a flag that only one thread can raise; nobody ever waits for it
         backend.listeners.append(self._heard)
 
@@ -67,7 +70,8 @@ class Link:
         self._next_probe = monotonic() + PROBE_SECONDS
         if self._away.acquire(blocking=False):
             self._away_since = monotonic()
-            logger.warning("%s does not answer, %s instead: %s", self.backend.name, instead, error)
+            self._level = self._level_for(str(error))
+            logger.log(self._level, "%s does not answer, %s instead: %s", self.backend.name, instead, error)
             self._tell(BackendDown(self.backend.name, str(error)))
 
     def answered(self) -> None:
@@ -83,8 +87,17 @@ class Link:
                 self._away.release()
             except RuntimeError:
                 return  # another thread was first
-            logger.warning("%s answers again, after %.1f s", self.backend.name, seconds)
+            logger.log(self._level, "%s answers again, after %.1f s", self.backend.name, seconds)
             self._tell(BackendUp(self.backend.name, seconds))
+
+    def _level_for(self, reason: str) -> int:
+        """Warn of each reason once a minute: a store that refuses one operation is back again and again."""
+        now = monotonic()
+        said, said_at = self._said
+        if reason == said and now - said_at < _QUIET_SECONDS:
+            return logging.DEBUG
+        self._said = (reason, now)
+        return logging.WARNING
 
     def _heard(self, event: Event) -> None:
         if not isinstance(event, BackendDown | BackendUp):  # of these the chain has its own

@@ -20,6 +20,7 @@ from asynccache.model import Capability
 from asynccache.plan.io import LOOP
 from asynccache.testing import BackendContract
 from asynccache.testing.contract import CounterContract, KindContract, ManyContract, ValueContract
+from tests.servers import Redis
 from tests.servers.process import free_port
 
 PATIENT = 5.0
@@ -144,13 +145,20 @@ async def test_what_nobody_asks_for_is_removed_all_the_same(stores):
     assert await stores.redis.get_many_async(keys) == {}
 
 
-async def test_closing_removes_what_is_outdated(stores):
-    await stores.chain.set_async("k", "old")
-    await frozen_while(stores.server, stores.chain.delete_async("k"))
-    await stores.chain.get_async("any")
-    await asyncio.sleep(SETTLED)
-    await stores.chain.aclose()
-    assert await RedisCacheBackend(stores.server.url, deadline=PATIENT).get_async("k") is None
+@pytest.mark.parametrize("close", [FallbackCacheBackend.aclose, lambda chain: asyncio.to_thread(chain.close)])
+async def test_closing_removes_what_is_outdated(stores, close):
+    keys = [f"k{number}" for number in range(1_200)]
+    await stores.chain.set_many_async(dict.fromkeys(keys, "old"))
+    await stores.chain.set_many_async(dict.fromkeys(keys, "old"), version=2)
+    stores.server.freeze()
+    await stores.chain.delete_many_async(keys)
+    await stores.chain.delete_many_async(keys, version=2)
+    stores.server.thaw()
+    await asyncio.sleep(fallback_link.PROBE_SECONDS + 0.05)
+    await close(stores.chain)
+    redis = RedisCacheBackend(stores.server.url, deadline=PATIENT)
+    assert await redis.get_many_async(keys) == await redis.get_many_async(keys, version=2) == {}
+    await redis.aclose()
 
 
 async def test_values_of_one_outage_are_gone_in_the_next(stores):
@@ -225,6 +233,22 @@ async def test_it_is_said_once(stores, caplog):
     assert [type(event) for event in events] == [BackendDown, BackendUp]
 
 
+async def test_a_refusal_that_comes_again_and_again_is_said_once(launch, caplog, monkeypatch):
+    monkeypatch.setattr(fallback_link, "SETTLE_SECONDS", 0.0)
+    server = launch(Redis(acl=["user default on nopass ~* &* +@all -eval -evalsha"]))
+    chain = over(partial(RedisCacheBackend, server.url, deadline=PATIENT), LocalMemCacheBackend)
+    events = []
+    chain.listeners.append(events.append)
+    for _ in range(3):
+        await chain.incr_async("n")
+        await chain.get_async("k")
+        await chain.get_async("k")
+    said = [record.levelname for record in caplog.records if record.name.endswith("fallback_link")]
+    assert said == ["WARNING", "WARNING"]
+    assert [type(event) for event in events] == [BackendDown, BackendUp] * 3
+    await chain.aclose()
+
+
 async def test_other_events_of_the_stores_are_passed_on(stores):
     events = []
     stores.chain.listeners.append(events.append)
@@ -273,6 +297,11 @@ async def test_what_the_chain_promises_is_what_all_its_stores_promise():
     assert over(dead_redis).capabilities == frozenset(Capability)
     assert over(dead_redis, LocalMemCacheBackend).capabilities == LocalMemCacheBackend.capabilities
     assert over(LocalMemCacheBackend, DummyCacheBackend).capabilities == frozenset()
+
+
+def test_options_belong_to_the_stores():
+    with pytest.raises(ConfigurationError, match="no key_prefix, ttl of its own"):
+        FallbackCacheBackend([LocalMemCacheBackend()], key_prefix="shop", ttl=60)
 
 
 def test_options_are_those_of_the_first():

@@ -17,6 +17,7 @@ from asynccache.backends.redis import RedisCacheBackend
 from asynccache.core.events import BackendDown, BackendUp
 from tests.conftest import LONG
 from tests.load import healthy, under_load
+from tests.servers import Redis
 from tests.storms import Storm, expect_bounds, follow_models, in_threads
 
 DEADLINE = 0.15
@@ -145,8 +146,6 @@ async def test_flapping_once_a_second_misleads_nobody(flapping, way):
 
 
 async def test_two_stores_that_flap_in_turn_mislead_nobody(flapping, launch, fault_proxy):
-    from tests.servers import Redis
-
     second = launch(Redis())
     proxies = [flapping.proxy, fault_proxy(second.host, second.port)]
     chain = chain_over(flapping, RedisCacheBackend(proxies[1].address, deadline=DEADLINE))
