@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import time
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from asynccache.backends.memcached_entries import JITTER, PATIENCE, Answers, MemcachedBackend
 from asynccache.backends.outage import OutageGuard, checked_deadline
 from asynccache.errors import BackendUnavailableError
-from asynccache.plan.io import BLOCKING, run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,8 +25,8 @@ class AppEngineCacheBackend(MemcachedBackend):
     """Keeps entries in App Engine's memcache; needs the extra `appengine`, and an app with `app_engine_apis: true`.
 
     Lifetimes are whole seconds, rounded up. A value that has more than 1,000,000 bytes with its key is not stored:
-    `set` is False. Entries belong to the namespace that `google.appengine.api.namespace_manager` has set, if any. On a
-    loop the service, which blocks, is called in worker threads, which get the caller's context.
+    `set` is False. Entries belong to the namespace that `google.appengine.api.namespace_manager` has set, if any. Calls
+    begin in the caller's thread and wait for the SDK's own, on a loop without blocking it.
 
     Args:
         deadline: seconds for one call, after which the service counts as not answering.
@@ -50,24 +50,28 @@ class AppEngineCacheBackend(MemcachedBackend):
     async def _ask(self, io: IO, command: str, wire: bytes, *args: Any) -> Any:
         if args:
             args = ({wire: args[0]}, *args[1:])
-        return (await io.offload(self._asked, command, [wire], args)).get(wire)
+        return (await self._asked(io, command, [wire], args)).get(wire)
 
     async def _ask_each(self, io: IO, command: str, calls: Mapping[bytes, tuple[Any, ...]]) -> Answers:
-        return await io.offload(self._asked_in_batches, command, list(calls.items()))
+        return await self._asked_in_batches(io, command, list(calls.items()))
 
     async def _ask_many(self, io: IO, wires: list[bytes]) -> Answers:
-        return await io.offload(self._asked_in_batches, "get", [(wire, ()) for wire in wires])
+        return await self._asked_in_batches(io, "get", [(wire, ()) for wire in wires])
 
     async def _rewritten(self, io: IO, key: str, change: Change) -> Frame | None:
-        return await io.offload(self._rewritten_at_last, key, change)
+        give_up_at = time.monotonic() + PATIENCE * self.deadline
+        while time.monotonic() < give_up_at:
+            done, frame = await self._rewritten_once(io, key, change)
+            if done:
+                return frame
+            await io.twin(time.sleep, asyncio.sleep, random.uniform(0, JITTER))
+        raise self._contended(key)
 
-    # What blocks
-
-    def _asked(self, command: str, wires: list[bytes], args: tuple[Any, ...]) -> dict[bytes, Any]:
+    async def _asked(self, io: IO, command: str, wires: list[bytes], args: tuple[Any, ...]) -> dict[bytes, Any]:
         with self._guard.attempt(command) as due:
-            return self._run(command, wires, args, due)
+            return await self._run(io, command, wires, args, due)
 
-    def _asked_in_batches(self, command: str, calls: list[tuple[bytes, tuple[Any, ...]]]) -> Answers:
+    async def _asked_in_batches(self, io: IO, command: str, calls: list[tuple[bytes, tuple[Any, ...]]]) -> Answers:
         """Ask for several keys at once, whose arguments but the bytes are all the same."""
         answers = Answers()
         try:
@@ -75,16 +79,7 @@ class AppEngineCacheBackend(MemcachedBackend):
                 some = dict(calls[start : start + self._batch])
                 first = next(iter(some.values()))
                 args = ({wire: raw for wire, (raw, *_) in some.items()}, *first[1:]) if first else ()
-                answers.by_key.update(self._asked(command, list(some), args))
+                answers.by_key.update(await self._asked(io, command, list(some), args))
         except BackendUnavailableError as failure:
             answers.failure = failure
         return answers
-
-    def _rewritten_at_last(self, key: str, change: Change) -> Frame | None:
-        give_up_at = time.monotonic() + PATIENCE * self.deadline
-        while time.monotonic() < give_up_at:
-            done, frame = run(self._rewritten_once(BLOCKING, key, change))
-            if done:
-                return frame
-            time.sleep(random.uniform(0, JITTER))
-        raise self._contended(key)
