@@ -29,7 +29,8 @@ T = TypeVar("T")
 class CacheService(NamedBackends, ICacheService):
     """Named backends: `CacheService(default="redis://localhost", sessions="local")`.
 
-    Each is an instance, a URL or a bare word. Connections are made by the first operation. `await start()` gets
+    Each is an instance, a URL, a bare word, or a list of these: a chain. Connections are made by the first operation.
+    `await start()` gets
     backends ready earlier, `close()` and `await aclose()` let connections go, `with` and `async with` do both.
     `flights` are the loads under way, which `loader` runs; `listeners` are told the events of all backends.
 
