@@ -30,9 +30,9 @@ class CacheService(NamedBackends, ICacheService):
     """Named backends: `CacheService(default="redis://localhost", sessions="local")`.
 
     Each is an instance, a URL, a bare word, or a list of these: a chain. Connections are made by the first operation.
-    `await start()` gets
-    backends ready earlier, `close()` and `await aclose()` let connections go, `with` and `async with` do both.
-    `flights` are the loads under way, which `loader` runs; `listeners` are told the events of all backends.
+    `await start()` gets backends ready earlier, `close()` and `await aclose()` let connections go, `with` and
+    `async with` do both. `flights` are the loads under way, which `loader` runs; `listeners` are told the events of all
+    backends.
 
     Raises `ConfigurationError` where `default` is missing or something cannot be made a backend of.
     """
