@@ -83,8 +83,8 @@ class PylibmcLine:
         """Tell whether it is in step, as far as anybody knows."""
         if monotonic() - self._in_step_at < HOT_SECONDS:
             return True
+        self._due = due
         try:
-            self._wait_until(due)
             self._prove()
         except (OutOfStepError, OSError):
             return False
@@ -102,7 +102,7 @@ class PylibmcLine:
     def run(self, command: str, args: tuple[Any, ...], due: Due) -> Any:
         """Run a command; the errors are those that an `OutageGuard` knows."""
         self._due = due
-        self._wait_until(due)
+        self._keep_to_deadline()
         if monotonic() - self._marked_at > RENEWED_AFTER:
             self._call("set", self._mark_key, self._mark, MARK_SECONDS)
             self._prove()
@@ -126,7 +126,7 @@ class PylibmcLine:
         """Get one by one: `get_multi` ends the process where more comes than was asked for."""
         found = {}
         for key in keys:
-            self._wait_until(self._due)
+            self._keep_to_deadline()
             found[key] = self._value(key)
         answer = {key: raw for key, raw in found.items() if raw is not None}
         return answer if all(_is_sealed(raw, key) for key, raw in found.items()) else self._proved(answer)
@@ -169,6 +169,7 @@ class PylibmcLine:
         return answer
 
     def _prove(self) -> None:
+        self._keep_to_deadline()
         try:
             found = self._call("get", self._mark_key)
         except RefusedError:  # nothing refuses a get
@@ -177,9 +178,9 @@ class PylibmcLine:
             raise OutOfStepError("no answer, or that to another question")
         self._in_step_at = monotonic()
 
-    def _wait_until(self, due: Due) -> None:
-        """Let each wait of libmemcached's be for what is left at most."""
-        milliseconds = max(1, ceil(due.left() * 1000))
+    def _keep_to_deadline(self) -> None:
+        """Let each wait of libmemcached's be for what is left at most; `TimeoutError` when nothing is."""
+        milliseconds = max(1, ceil(self._due.left() * 1000))
         self._client.set_behaviors({"connect_timeout": milliseconds, "_poll_timeout": milliseconds})
 
     def _call(self, method: str, *args: Any) -> Any:

@@ -13,6 +13,7 @@ from pymemcache import serde
 from pymemcache.client.base import KeepaliveOpts
 
 from asynccache import CacheService, ConfigurationError
+from asynccache.backends.aio_cache import AioMemCacheBackend
 from asynccache.backends.pylib_cache import PyLibMCCacheBackend
 from asynccache.backends.pymem_cache import PyMemcacheCacheBackend
 from tests.servers.certificates import certify
@@ -234,3 +235,21 @@ async def test_as_a_backend_of_caches(memcached_server, unique_prefix, make, cli
         assert await cache.get_async("k") == 1
         assert type(cache.get_backend()) is make
         assert cache.get_backend().default_ttl == 60
+
+
+async def test_all_memcached_backends_share_their_entries(memcached_servers, unique_prefix):
+    place = {"servers": [server.address for server in memcached_servers], "key_prefix": unique_prefix}
+    caches = [
+        AioMemCacheBackend(deadline=PATIENT, **place),
+        PyMemcacheCacheBackend(deadline=PATIENT, **place),
+        PyLibMCCacheBackend(deadline=PATIENT, **place),
+        PyLibMCCacheBackend(deadline=PATIENT, options={"binary": True}, **place),
+    ]
+    for writer in caches:
+        values = {f"{number} \xe9 of {caches.index(writer)}": (number, b"x") for number in range(20)}
+        assert await writer.set_many_async(values) == []
+        for reader in caches:
+            assert await reader.get_many_async(values) == values
+    assert [await cache.incr_async("n") for cache in caches * 2] == list(range(1, 9))
+    for cache in caches:
+        await cache.aclose()

@@ -61,7 +61,7 @@ class NobodyGetsAnothersData:
     @pytest.mark.timeout(1200 if LONG else 120)
     async def test_cancelled_operations_disturb_nobody(self, fresh_memcached, make):
         cache = make(servers=fresh_memcached.url, deadline=PATIENT)
-        storm = Storm(cache, 1_000_000 if LONG else 20_000)
+        storm = Storm(cache, 1_000_000 if LONG else 100_000)
         await storm.run()
         assert set(storm.seen) == {"right"}
         assert cache.stats()["errors"] == cache.stats()["damaged"] == 0
