@@ -21,7 +21,9 @@ from tests.servers import (
     Missing,
     PostgreSQL,
     Redis,
+    RedisCluster,
     RedisReplicaSet,
+    RedisSentinels,
     ReplitDB,
     Running,
     Server,
@@ -29,7 +31,7 @@ from tests.servers import (
     named_by_environment,
 )
 
-S = TypeVar("S", bound=Server | RedisReplicaSet | FaultProxy)
+S = TypeVar("S", bound=Server | RedisReplicaSet | RedisCluster | RedisSentinels | FaultProxy)
 
 
 class Launch(Protocol):
@@ -38,6 +40,8 @@ class Launch(Protocol):
     def __call__(self, server: S, /) -> S: ...
 
 
+SERVER_PATIENCE = 15.0
+"""Seconds after which shared servers fail over: never, since a busy machine is no reason."""
 LONG = os.environ.get("ASYNCCACHE_LONG") == "1"
 PROGRAMS = {  # what to fetch for fixtures that have this word in their names
     "redis-server": "redis",
@@ -107,6 +111,20 @@ def redis_replica_set() -> Iterator[RedisReplicaSet]:
 
 
 @pytest.fixture(scope="session")
+def redis_cluster() -> Iterator[RedisCluster]:
+    """Give a shared cluster of three masters with a replica each; `.url`, `.nodes`."""
+    with RedisCluster(patience=SERVER_PATIENCE) as cluster:
+        yield cluster
+
+
+@pytest.fixture(scope="session")
+def redis_sentinels() -> Iterator[RedisSentinels]:
+    """Give a shared trio of sentinels over a leader and two replicas; `.url`, `.nodes`."""
+    with RedisSentinels(patience=SERVER_PATIENCE) as sentinels:
+        yield sentinels
+
+
+@pytest.fixture(scope="session")
 def memcached_server() -> Iterator[Memcached | Running]:
     """Give the memcached that all tests share; `.url`, `.host`, `.port`, `.address`."""
     if running := named_by_environment("memcached"):
@@ -161,6 +179,18 @@ def replitdb_server() -> Iterator[ReplitDB]:
 def fresh_redis(launch: Launch) -> Redis:
     """Give a Redis of this test's own, to kill and freeze."""
     return launch(Redis())
+
+
+@pytest.fixture
+def fresh_redis_cluster(launch: Launch) -> RedisCluster:
+    """Give a cluster of this test's own, to kill nodes and move slots."""
+    return launch(RedisCluster())
+
+
+@pytest.fixture
+def fresh_redis_sentinels(launch: Launch) -> RedisSentinels:
+    """Give sentinels of this test's own, to kill the master and fail over."""
+    return launch(RedisSentinels())
 
 
 @pytest.fixture

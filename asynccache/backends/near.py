@@ -25,6 +25,16 @@ _NEAR_BLOCKING: IO = type(BLOCKING)()
 _NEAR_LOOP: IO = type(LOOP)()
 
 
+def is_near(io: IO) -> bool:
+    """Tell whether a read may ask a replica."""
+    return io is _NEAR_BLOCKING or io is _NEAR_LOOP
+
+
+def chosen(replicas: Sequence[T]) -> T:
+    """Choose one to ask."""
+    return random.choice(replicas)  # spreads load, guards nothing
+
+
 class Near(StoreBackend):
     """A backend whose plain reads may be answered by a replica."""
 
@@ -32,12 +42,6 @@ class Near(StoreBackend):
         """Say, once, whether there are replicas."""
         self._blocking = _NEAR_BLOCKING if near else BLOCKING
         self._loop = _NEAR_LOOP if near else LOOP
-
-    def _is_near(self, io: IO) -> bool:
-        return io is _NEAR_BLOCKING or io is _NEAR_LOOP
-
-    def _chosen(self, replicas: Sequence[T]) -> T:
-        return random.choice(replicas)  # spreads load, guards nothing
 
     def get(self, key: str, version: Version = None, *, default: Any = None) -> Any:
         entry = run(self.read(self._blocking, key, version))

@@ -107,19 +107,22 @@ class OutageGuard:
         self._lock = threading.Lock()
 
     @contextmanager
-    def attempt(self, tried: str) -> Iterator[Due]:
-        """Ask the server, or raise at once while it is down; `tried` names the operation in errors."""
+    def attempt(self, tried: str, due: Due | None = None) -> Iterator[Due]:
+        """Ask the server, or raise at once while it is down; `tried` names the operation in errors.
+
+        Give `due` where the operation has begun elsewhere.
+        """
         self._admit(tried)
         try:
-            yield Due(monotonic() + self.deadline)
+            yield due or Due(monotonic() + self.deadline)
         except RefusedError as refusal:
             self._answered()
             raise self._refused(tried, refusal) from refusal
         except BusyError as busy:
-            raise self._unavailable(f"{tried}: {busy}") from busy
+            raise self.unavailable(f"{tried}: {busy}") from busy
         except self._failures as failure:
             self._failed(failure)
-            raise self._unavailable(f"{tried}: {self._said(failure)}") from failure
+            raise self.unavailable(f"{tried}: {self._said(failure)}") from failure
         self._answered()
 
     @asynccontextmanager
@@ -139,22 +142,36 @@ class OutageGuard:
         """Tell whether the next operation would be let through: the server is up, or a probe is due."""
         return self.breaker.opened_at is None or monotonic() >= self.breaker.next_probe
 
+    def try_now(self) -> None:
+        """Let the next operation be the probe: another server is in the place of the one that was down."""
+        with self._lock:
+            self.breaker.next_probe = 0.0
+
+    def dismiss(self) -> None:
+        """Forget an outage: the server is not to be asked any more."""
+        self._answered("is not needed any more")
+
+    def unavailable(self, what: str) -> BackendUnavailableError:
+        """Give, and count, the error of an operation that was not done."""
+        self.counts["errors"] += 1
+        return BackendUnavailableError(f"{self.server}: {what}")
+
     def _admit(self, tried: str) -> None:
         if self.breaker.opened_at is None:
             return
         with self._lock:
             allowed = self.breaker.allows(monotonic())
         if not allowed:
-            raise self._unavailable(f"{tried}: not asked, it has been down for {self._down_seconds():.1f} s")
+            raise self.unavailable(f"{tried}: not asked, it has been down for {self._down_seconds():.1f} s")
 
-    def _answered(self) -> None:
+    def _answered(self, how: str = "answers again") -> None:
         if not self.breaker.failures and self.breaker.opened_at is None:
             return
         with self._lock:
             seconds = self._down_seconds()
             change = self.breaker.succeeded()
         if change is Change.CLOSED:
-            logger.warning("%s: %s answers again after %.1f s", self.owner.name, self.server, seconds)
+            logger.warning("%s: %s %s after %.1f s", self.owner.name, self.server, how, seconds)
             self.owner.tell(BackendUp(self.owner.name, seconds))
 
     def _failed(self, failure: Exception) -> None:
@@ -174,11 +191,7 @@ class OutageGuard:
 
     def _refused(self, tried: str, refusal: RefusedError) -> BackendUnavailableError:
         self.note_refusal(tried, str(refusal))
-        return self._unavailable(f"{tried} was refused: {refusal}")
-
-    def _unavailable(self, what: str) -> BackendUnavailableError:
-        self.counts["errors"] += 1
-        return BackendUnavailableError(f"{self.server}: {what}")
+        return self.unavailable(f"{tried} was refused: {refusal}")
 
     def _down_seconds(self) -> float:
         opened_at = self.breaker.opened_at

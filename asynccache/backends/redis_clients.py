@@ -16,9 +16,9 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
-from asynccache.backends.outage import BusyError, OutOfStepError, RefusedError, in_time
+from asynccache.backends.outage import BusyError, in_time
 from asynccache.backends.redis_connections import BlockingLine, LoopLine, arguments_of
-from asynccache.backends.redis_questions import DOWN, Question, Refusal
+from asynccache.backends.redis_questions import checked
 from asynccache.errors import BackendUnavailableError
 from asynccache.plan.clients import LoopClients
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from asynccache.backends.outage import Due, OutageGuard
+    from asynccache.backends.redis_questions import Question
     from asynccache.backends.servers import Server
     from asynccache.plan.io import IO
 
@@ -45,18 +46,19 @@ class RedisNode:
 
     def __init__(self, server: Server, guard: OutageGuard, pool_size: int, options: Mapping[str, Any]) -> None:
         arguments = arguments_of(server, options)
+        self.server = server
         self.guard = guard
         self._blocking = _BlockingLines(lambda: BlockingLine(server.scheme, arguments), pool_size)
         self._loops = LoopClients(
             lambda: _LoopLines(lambda: LoopLine(server.scheme, arguments), pool_size), _LoopLines.aclose
         )
 
-    async def ask(self, io: IO, tried: str, *questions: Question) -> list[Any]:
+    async def ask(self, io: IO, tried: str, *questions: Question, due: Due | None = None) -> list[Any]:
         """Ask these questions in one go and give the replies, each of the shape that its question allows.
 
-        Raises `BackendUnavailableError`.
+        Give `due` where the operation has begun elsewhere. Raises `BackendUnavailableError`.
         """
-        replies: list[Any] = await io.twin(self._ask_blocking, self._ask_on_loop, tried, questions)
+        replies: list[Any] = await io.twin(self._ask_blocking, self._ask_on_loop, tried, questions, due)
         return replies
 
     async def distrust(self, io: IO) -> None:
@@ -67,20 +69,25 @@ class RedisNode:
         """Close all connections, those of other loops too."""
         await io.twin(self._shut_blocking, self._shut_on_loop)
 
-    def _ask_blocking(self, tried: str, questions: Sequence[Question]) -> list[Any]:
+    def retire(self) -> None:
+        """Close all connections soon, without waiting for it; it is not to be asked any more."""
+        self._blocking.drop()
+        self._loops.close(patience=0)
+
+    def _ask_blocking(self, tried: str, questions: Sequence[Question], due: Due | None) -> list[Any]:
         try:
-            with self.guard.attempt(tried) as due:
-                return self._blocking.exchange(questions, due)
+            with self.guard.attempt(tried, due) as until:
+                return self._blocking.exchange(questions, until, self.guard.deadline / 2)
         except BackendUnavailableError:
             if self.guard.is_down:
                 self._blocking.drop()
             raise
 
-    async def _ask_on_loop(self, tried: str, questions: Sequence[Question]) -> list[Any]:
+    async def _ask_on_loop(self, tried: str, questions: Sequence[Question], due: Due | None) -> list[Any]:
         lines = self._loops.current()
         try:
-            with self.guard.attempt(tried):
-                return await lines.exchange(questions, self.guard.deadline)
+            with self.guard.attempt(tried, due) as until:
+                return await lines.exchange(questions, until, self.guard.deadline / 2)
         except BackendUnavailableError:
             if self.guard.is_down:
                 await lines.drop()
@@ -112,11 +119,11 @@ class _BlockingLines:
         self._idle: deque[BlockingLine] = deque()
         self._epoch = 0
 
-    def exchange(self, questions: Sequence[Question], due: Due) -> list[Any]:
-        patience = due.left()
-        if not self._free.acquire(timeout=patience):
+    def exchange(self, questions: Sequence[Question], due: Due, fair: float) -> list[Any]:
+        """Ask; a server that has had less than so many `fair` seconds is not to blame for being late."""
+        if not self._free.acquire(timeout=max(0.0, due.at - monotonic())):
             raise BusyError(self._busy())
-        in_good_time = due.at - monotonic() > patience / 2
+        in_good_time = due.at - monotonic() >= fair
         try:
             return self._exchange(questions, due)
         except TimeoutError:
@@ -129,7 +136,7 @@ class _BlockingLines:
     def _exchange(self, questions: Sequence[Question], due: Due) -> list[Any]:
         epoch, line = self._epoch, self._fit_line(due)
         try:
-            replies = _checked(questions, line.exchange(questions, due))
+            replies = checked(questions, line.exchange(questions, due))
         except BaseException:
             line.drop()
             raise
@@ -175,12 +182,12 @@ class _LoopLines:
         self._used: set[LoopLine] = set()
         self._epoch = 0
 
-    async def exchange(self, questions: Sequence[Question], seconds: float) -> list[Any]:
-        began = monotonic()
+    async def exchange(self, questions: Sequence[Question], due: Due, fair: float) -> list[Any]:
+        """Ask; a server that has had less than so many `fair` seconds is not to blame for being late."""
         in_good_time = False
         try:
-            async with in_time(seconds), self._free:
-                in_good_time = monotonic() - began < seconds / 2
+            async with in_time(due.at - monotonic()), self._free:
+                in_good_time = due.at - monotonic() >= fair
                 return await self._exchange(questions)
         except TimeoutError:
             if in_good_time:
@@ -205,7 +212,7 @@ class _LoopLines:
         epoch, line = self._epoch, await self._fit_line()
         self._used.add(line)
         try:
-            replies = _checked(questions, await line.exchange(questions))
+            replies = checked(questions, await line.exchange(questions))
         except BaseException:
             await line.drop()
             raise
@@ -224,21 +231,6 @@ class _LoopLines:
                 return line
             await line.drop()
         return self._make()
-
-
-def _checked(questions: Sequence[Question], replies: list[Any]) -> list[Any]:
-    refused = None
-    for question, reply in zip(questions, replies, strict=True):
-        if isinstance(reply, Refusal):
-            refused = refused if reply.code in question.answers else refused or reply
-        elif not question.fits(reply):
-            command = bytes(question.words[0]).decode()
-            raise OutOfStepError(f"a reply of type {type(reply).__name__} is none to {command}")
-    if refused is None:
-        return replies
-    if refused.code in DOWN:
-        raise ConnectionRefusedError(refused.said)
-    raise RefusedError(refused.said)
 
 
 _to_begin_anew: WeakSet[_BlockingLines] = WeakSet()

@@ -1,4 +1,4 @@
-"""One connection to a Redis server, in both flavours: the only file that knows redis-py.
+"""One connection to a Redis server, in both flavours: the only file, beside `redis_ear.py`, that knows redis-py.
 
 redis-py connects, authenticates and parses. A line is told what to ask and gives back the replies, an error that the
 server answered being a `Refusal`; it raises the errors of `FOREIGN_ERRORS`, `OSError` and `OutOfStepError`.

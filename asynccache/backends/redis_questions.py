@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from asynccache.backends.outage import OutOfStepError, RefusedError
 from asynccache.core.lifetime import FOREVER, milliseconds
 
 NONE: frozenset[str] = frozenset()
@@ -20,6 +21,7 @@ DOWN = frozenset({"BUSY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "N
 _LONGEST = 10**15
 """Milliseconds, 31,000 years: what a server can add to its clock without an overflow."""
 _OK = b"OK"
+_SCRIPTED = frozenset({b"EVAL", b"EVALSHA"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,35 @@ class Question:
     words: tuple[bytes | int, ...]
     fits: Callable[[Any], bool]
     answers: frozenset[str] = NONE
+
+    @property
+    def key(self) -> bytes:
+        """The first key that it names."""
+        return self.words[3 if self.words[0] in _SCRIPTED else 1]  # type: ignore[return-value]  # a key is bytes
+
+    def taking(self, answers: frozenset[str]) -> Question:
+        """Give the same question, to which these refusals are answers too."""
+        return Question(self.words, self.fits, self.answers | answers)
+
+
+def checked(questions: Sequence[Question], replies: list[Any]) -> list[Any]:
+    """Give the replies if each is one to its question.
+
+    Raises `RefusedError` for a refusal that is no answer, `ConnectionRefusedError` where it means that the server is
+    as good as down, and `OutOfStepError` for what answers something else.
+    """
+    refused = None
+    for question, reply in zip(questions, replies, strict=True):
+        if isinstance(reply, Refusal):
+            refused = refused if reply.code in question.answers else refused or reply
+        elif refused is None and not question.fits(reply):
+            command = bytes(question.words[0]).decode()
+            raise OutOfStepError(f"a reply of type {type(reply).__name__} is none to {command}")
+    if refused is None:
+        return replies
+    if refused.code in DOWN:
+        raise ConnectionRefusedError(refused.said)
+    raise RefusedError(refused.said)
 
 
 def get(key: bytes) -> Question:

@@ -43,9 +43,10 @@ def _answers(nonce: bytes | int) -> Any:
     return fits
 
 
-# KEYS entry, scratch; ARGV nonce, delta, a new counter's frame without its payload, its milliseconds or 0.
-# The server adds on the scratch key, since numbers in Lua are doubles. A frame that is not this key's, or whose two
-# copies of the number differ, is as good as missing. Offsets are those of the codec, counted from 1.
+# KEYS entry; ARGV nonce, delta, a new counter's frame without its payload, its milliseconds or 0.
+# The server adds, in the entry's own place, since numbers in Lua are doubles; no other key may be named, which in a
+# cluster could be elsewhere. A frame that is not this key's, or whose two copies of the number differ, is as good as
+# missing. Offsets are those of the codec, counted from 1.
 BUMP = Script(
     f"""
 local raw = redis.pcall('GET', KEYS[1])
@@ -60,11 +61,13 @@ if raw and #raw >= {codec.PAYLOAD_OFFSET} and string.byte(raw, {codec.HEAD_SIZE 
   local first, second = string.match(raw, '^(-?%d+) (-?%d+)$', at)
   if first and first == second then start, number = at, first end
 end
-redis.call('SET', KEYS[2], number)
-local sum = redis.pcall('INCRBY', KEYS[2], ARGV[2])
-number = redis.call('GET', KEYS[2])
-redis.call('DEL', KEYS[2])
-if type(sum) == 'table' then return {{ARGV[1], 'RANGE', number}} end
+redis.call('SET', KEYS[1], number, 'KEEPTTL')
+local sum = redis.pcall('INCRBY', KEYS[1], ARGV[2])
+if type(sum) == 'table' then
+  redis.call('SET', KEYS[1], raw, 'KEEPTTL')
+  return {{ARGV[1], 'RANGE', number}}
+end
+number = redis.call('GET', KEYS[1])
 local payload = number .. ' ' .. number
 if start then redis.call('SET', KEYS[1], string.sub(raw, 1, start - 1) .. payload, 'KEEPTTL')
 elseif ARGV[4] == '0' then redis.call('SET', KEYS[1], mine .. payload)

@@ -7,6 +7,8 @@ from tests.servers.memcached import Memcached
 from tests.servers.postgresql import PostgreSQL
 from tests.servers.process import Server, StartError
 from tests.servers.redis import Redis, RedisReplicaSet
+from tests.servers.redis_cluster import RedisCluster
+from tests.servers.redis_sentinel import RedisSentinels
 from tests.servers.replitdb import ReplitDB
 from tests.servers.running import Running, named_by_environment
 
@@ -17,7 +19,9 @@ __all__ = [
     "Missing",
     "PostgreSQL",
     "Redis",
+    "RedisCluster",
     "RedisReplicaSet",
+    "RedisSentinels",
     "ReplitDB",
     "Running",
     "Server",

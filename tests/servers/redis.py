@@ -65,9 +65,10 @@ class Redis(Server):
 class RedisReplicaSet:
     """A leader and its replicas, in sync when started."""
 
-    def __init__(self, replicas: int = 2, *extra: str) -> None:
+    def __init__(self, replicas: int = 2, *extra: str, password: str = "") -> None:
         self._extra = ("--repl-diskless-sync-delay", "0", "--repl-ping-replica-period", "1", *extra)
-        self.leader = Redis(*self._extra)
+        self._password = password
+        self.leader = Redis(*self._extra, password=password)
         self.replicas: list[Redis] = []
         self._wanted = replicas
 
@@ -87,7 +88,7 @@ class RedisReplicaSet:
         self.leader.start()
         try:
             for _ in range(self._wanted):
-                replica = Redis("--replicaof", HOST, str(self.leader.port), *self._extra)
+                replica = Redis("--replicaof", HOST, str(self.leader.port), *self._extra, password=self._password)
                 self.replicas.append(replica.start())
             wait_until(self.is_in_sync, "the replicas follow the leader")
         except BaseException:

@@ -1,0 +1,61 @@
+"""A single server, or a leader with replicas that do not change."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from asynccache.backends.near import RecentWrites, chosen, is_near
+from asynccache.backends.redis_place import Nodes, Place
+from asynccache.core.breaker import Breaker
+from asynccache.errors import BackendUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from asynccache.backends.outage import OutageGuard
+    from asynccache.backends.redis_questions import Question
+    from asynccache.backends.servers import Server
+    from asynccache.plan.io import IO
+
+_REPLICAS_PAUSE = 1.0
+
+
+class LeaderAndReplicas(Place):
+    """All writes go to the first server; plain reads to one of the others, where there are any."""
+
+    def __init__(self, nodes: Nodes, servers: Sequence[Server]) -> None:
+        self._leader = nodes.node(servers[0])
+        self._replicas = [
+            nodes.node(server, nodes.guard(server.name, Breaker(pause=_REPLICAS_PAUSE))) for server in servers[1:]
+        ]
+        self._recent = RecentWrites()
+
+    async def read(self, io: IO, tried: str, questions: Sequence[Question], keys: Sequence[str]) -> list[Any]:
+        """Ask a replica, where this read may and one is up; else the leader."""
+        up = [node for node in self._replicas if node.guard.lets_through] if is_near(io) else []
+        if up and not self._recent.has_any(keys):
+            try:
+                return await chosen(up).ask(io, tried, *questions)
+            except BackendUnavailableError:
+                pass
+        return await self._leader.ask(io, tried, *questions)
+
+    async def write(self, io: IO, tried: str, questions: Sequence[Question], keys: Sequence[str]) -> list[Any]:
+        """Have the leader do something, and remember what it may have written."""
+        try:
+            return await self._leader.ask(io, tried, *questions)
+        finally:
+            if self._replicas:
+                self._recent.note(keys)
+
+    def guard_of(self, question: Question) -> OutageGuard:
+        del question
+        return self._leader.guard
+
+    async def distrust(self, io: IO) -> None:
+        for node in (self._leader, *self._replicas):
+            await node.distrust(io)
+
+    async def shut(self, io: IO) -> None:
+        for node in (self._leader, *self._replicas):
+            await node.shut(io)

@@ -1,0 +1,168 @@
+"""Masters of a cluster fail, hand over, and give slots away: no error, and other slots hear nothing of it."""
+
+import asyncio
+import time
+from functools import partial
+
+import pytest
+from redis.crc import key_slot
+
+from asynccache.backends.redis import RedisCacheBackend
+from asynccache.core.events import BackendDown, BackendUp
+from asynccache.errors import BackendUnavailableError
+from asynccache.testing import recorded_events
+from tests.failovers import DEADLINE, lose_no_write, survive_a_failover
+from tests.load import KEYS, healthy, under_load
+from tests.servers.process import wait_until
+from tests.servers.redis_cluster import is_master, tell
+from tests.storms import expect_bounds
+
+KEYS_OF_LOAD = [f"load {number}" for number in range(KEYS)]
+
+
+@pytest.fixture
+def cluster(fresh_redis_cluster):
+    return fresh_redis_cluster
+
+
+@pytest.fixture
+def make(cluster):
+    made = []
+
+    def one(**options):
+        made.append(RedisCacheBackend(cluster.url, **{"deadline": DEADLINE} | options))
+        return made[-1]
+
+    yield one
+    for backend in made:
+        backend.close()
+
+
+def kept_by(node, cluster, cache):
+    return {key for key in KEYS_OF_LOAD if cluster.node_of(cache.stored_key(key)) is node}
+
+
+class TestMasters:
+    @pytest.mark.parametrize(("how", "longest"), [("kill", DEADLINE + 0.05), ("freeze", 2 * DEADLINE + 0.05)])
+    async def test_the_replica_of_a_master_that_fails_takes_over(self, cluster, make, how, longest):
+        cache = make()
+        master = cluster.nodes[1]
+        replica = cluster.replica_of(master)
+        with recorded_events(cache) as events:
+            await survive_a_failover(
+                cache,
+                getattr(master, how),
+                lambda: wait_until(lambda: is_master(replica), "the replica has taken over"),
+                longest=longest,
+            )
+        assert [type(event) for event in events] == [BackendDown, BackendUp]
+        await cache.aclose()
+
+    @pytest.mark.parametrize("how", ["kill", "freeze"])
+    async def test_other_slots_are_untouched(self, cluster, make, how):
+        cache = make()
+        await cache.set_many_async({key: f"value of {key}" for key in KEYS_OF_LOAD}, None)
+        gone = kept_by(cluster.nodes[0], cluster, cache)
+        assert 0 < len(gone) < KEYS
+        getattr(cluster.nodes[0], how)()
+        getattr(cluster.replica_of(cluster.nodes[0]), how)()
+        others = [key for key in KEYS_OF_LOAD if key not in gone]
+        for _ in range(3):
+            await asyncio.gather(*[cache.get_async(key) for key in gone])
+        for _ in range(20):
+            began = time.monotonic()
+            assert await asyncio.gather(*[cache.get_async(key) for key in others]) == [
+                f"value of {key}" for key in others
+            ]
+            assert {cache.get(key) for key in others} == {f"value of {key}" for key in others}
+            assert time.monotonic() - began <= DEADLINE
+        assert set(await cache.get_many_async(KEYS_OF_LOAD)) == set(others)
+        assert set(cache.get_many(KEYS_OF_LOAD)) == set(others)
+        assert set(await cache.set_many_async(dict.fromkeys(KEYS_OF_LOAD, 1))) == gone
+        for operation in (cache.delete_async(min(gone)), cache.delete_many_async(KEYS_OF_LOAD)):
+            with pytest.raises(BackendUnavailableError):
+                await operation
+        assert await cache.get_many_async(KEYS_OF_LOAD) == {}
+        await cache.aclose()
+
+    async def test_whoever_wants_to_know_is_told_what_is_missing(self, cluster, make):
+        cache = make(on_error="raise")
+        await cache.set_many_async(dict.fromkeys(KEYS_OF_LOAD, 1))
+        for node in (cluster.nodes[0], cluster.replica_of(cluster.nodes[0])):
+            await asyncio.to_thread(node.kill)
+        for operation in (cache.get_many_async(KEYS_OF_LOAD), cache.set_many_async(dict.fromkeys(KEYS_OF_LOAD, 1))):
+            with pytest.raises(BackendUnavailableError):
+                await operation
+        await cache.aclose()
+
+    async def test_a_planned_failover_loses_no_write_that_was_said_to_be_done(self, cluster, make):
+        cache = make()
+        await lose_no_write(cache, partial(cluster.fail_over, cluster.nodes[2]))
+        await cache.aclose()
+
+    async def test_it_is_found_again_when_all_nodes_were_away(self, cluster, make):
+        cache = make()
+        assert await cache.set_async("a", 1) is True
+        for node in cluster.nodes:
+            node.freeze()
+        began = time.monotonic()
+        for _ in range(50):
+            await cache.get_async("a")
+            cache.get("b")
+        assert time.monotonic() - began <= 20 * DEADLINE
+        for node in cluster.nodes:
+            node.thaw()
+        wait_until(lambda: cache.set("back", 1), "it is in use again", 5)
+        await cache.aclose()
+
+    async def test_closing_does_not_wait_for_the_frozen(self, cluster, make):
+        cache = make(deadline=5.0)
+        await cache.set_many_async(dict.fromkeys(KEYS_OF_LOAD, 1))
+        cache.get_many(KEYS_OF_LOAD)
+        for node in cluster.nodes:
+            node.freeze()
+        under_way = asyncio.create_task(cache.set_async("k", b"x" * 10_000_000))
+        await asyncio.sleep(0.01)
+        began = time.monotonic()
+        await cache.aclose()
+        await asyncio.to_thread(cache.close)
+        assert time.monotonic() - began <= 1
+        under_way.cancel()
+        await asyncio.wait([under_way])
+
+
+class TestSlots:
+    async def test_slots_move_under_load(self, cluster, make):
+        """Each slot of the load goes to the next master, key by key, and is asked for all the time."""
+        cache = make()
+        await healthy(cache)
+        assert await cache.set_many_async({key: f"value of {key}" for key in KEYS_OF_LOAD}, None) == []
+        load = asyncio.create_task(under_load(cache, 2))
+        for key in KEYS_OF_LOAD[:25]:
+            stored = cache.stored_key(key).encode()
+            source = await asyncio.to_thread(cluster.node_of, stored)
+            target = cluster.nodes[(cluster.nodes.index(source) + 1) % 3]
+            await asyncio.to_thread(cluster.move_slot, key_slot(stored), source, target)
+        assert not load.done()
+        report = await load
+        expect_bounds(report, DEADLINE + 0.05)
+        assert len(report.hits) == len(report.seconds)
+        assert cache.stats()["errors"] == 0
+        await cache.aclose()
+
+    async def test_a_slot_that_nobody_serves_is_a_miss_and_comes_back(self, cluster, make):
+        cache = make()
+        await cache.set_many_async(dict.fromkeys(KEYS_OF_LOAD, 1))
+        slot = key_slot(cache.stored_key("load 0").encode())
+        keeper = cluster.node_of(cache.stored_key("load 0"))
+        for node in cluster.nodes[:3]:
+            tell(node, "CLUSTER DELSLOTS", slot)
+        assert await cache.get_async("load 0") is None
+        with pytest.raises(BackendUnavailableError):
+            cache.delete("load 0")
+        with recorded_events(cache) as events:
+            assert len(await cache.get_many_async(KEYS_OF_LOAD)) == KEYS - 1
+        assert events == []
+        tell(keeper, "CLUSTER ADDSLOTS", slot)
+        wait_until(lambda: cache.set("load 0", 2), "it is served again", 5)
+        await cache.aclose()

@@ -1,0 +1,148 @@
+"""Redis Sentinel by the contract, and how the master is found."""
+
+import asyncio
+from functools import partial
+from multiprocessing import get_context
+
+import pytest
+
+from asynccache.backends.redis import RedisCacheBackend
+from asynccache.errors import BackendUnavailableError, ConfigurationError
+from asynccache.testing import BackendContract
+from tests.backends.test_redis import use_alone
+from tests.servers import RedisSentinels
+from tests.servers.process import wait_until
+from tests.servers.redis_cluster import tell
+from tests.servers.redis_sentinel import SERVICE
+from tests.storms import Storm, share_one_service
+
+PATIENT = 5.0
+
+
+class TestContract(BackendContract):
+    @pytest.fixture
+    def backend_factory(self, redis_sentinels):
+        return partial(RedisCacheBackend, redis_sentinels.url, deadline=PATIENT)
+
+
+@pytest.fixture
+def make(unique_prefix):
+    made = []
+
+    def one(url, **options):
+        made.append(RedisCacheBackend(url, **{"key_prefix": unique_prefix, "deadline": PATIENT} | options))
+        return made[-1]
+
+    yield one
+    for backend in made:
+        backend.close()
+
+
+async def works(backend):
+    assert backend.set("a", 1) is True
+    assert await backend.get_async("a") == 1
+    assert await backend.incr_async("a") == 2
+    assert backend.delete("a") is True
+    await backend.aclose()
+
+
+class TestReach:
+    async def test_one_sentinel_is_enough(self, redis_sentinels, make):
+        await works(make(f"redis+sentinel://{redis_sentinels.sentinels[1].address}/{SERVICE}"))
+
+    async def test_sentinels_that_are_away_are_passed_over(self, redis_sentinels, make):
+        backend = make(f"redis+sentinel://127.0.0.1:1,{redis_sentinels.sentinels[0].address}/{SERVICE}")
+        for _ in range(5):
+            await works(backend)
+
+    async def test_frozen_sentinels_hold_up_nobody_for_long(self, redis_sentinels, make):
+        backend = make(redis_sentinels.url, deadline=1.0, on_error="raise")
+        for sentinel in redis_sentinels.sentinels[:2]:
+            sentinel.freeze()
+        try:
+            await works(backend)
+        finally:
+            for sentinel in redis_sentinels.sentinels[:2]:
+                sentinel.thaw()
+
+    async def test_the_database_is_the_one_that_was_named(self, redis_sentinels, make, unique_prefix):
+        backend = make(redis_sentinels.url.replace("/0", "/3"))
+        backend.set("a", 1)
+        master = redis_sentinels.master()
+        assert tell(master, "EXISTS", f"{unique_prefix}:1:a") == 0
+        wait_until(lambda: "db3:keys=1" in tell(master, "INFO keyspace").decode(), "it is in database 3")
+        backend.delete("a")
+
+    async def test_master_and_sentinels_have_passwords_of_their_own(self, launch, make):
+        settings = [f"sentinel auth-pass {SERVICE} of-master", "user app on >of-sentinels +@all &* ~*"]
+        servers = launch(RedisSentinels("of-master", settings, patience=15))
+        url = servers.url.replace("//", "//:of-master@")
+        await works(make(f"{url}?sentinel_username=app&sentinel_password=of-sentinels"))
+        await works(make(url, options={"sentinel_username": "app", "sentinel_password": "of-sentinels"}))
+        with pytest.raises(BackendUnavailableError, match="invalid username-password"):
+            make(url, options={"sentinel_username": "app", "sentinel_password": "wrong"}).delete("a")
+
+    def test_an_unknown_service_says_so(self, redis_sentinels, make, caplog):
+        backend = make(redis_sentinels.url.replace(SERVICE, "another"))
+        assert backend.get("a") is None
+        with pytest.raises(BackendUnavailableError, match="No such master"):
+            backend.delete("a")
+
+    @pytest.mark.parametrize(
+        ("servers", "said"),
+        [
+            ("redis+sentinel://a,b", "name the sentinels' service"),
+            ("redis+sentinel://a,b/", "name the sentinels' service"),
+            (["redis+sentinel://a/one", "redis+sentinel://b/two"], "name the sentinels' service"),
+            ("redis+sentinel://a/one/two", "a database is a number"),
+            (["redis+sentinel://a/one", "/run/redis.sock"], "cannot be mixed"),
+        ],
+    )
+    def test_what_cannot_work_is_an_error_at_once(self, servers, said):
+        with pytest.raises(ConfigurationError, match=said):
+            RedisCacheBackend(servers)
+
+    def test_the_password_is_never_shown(self):
+        backend = RedisCacheBackend("redis+sentinel://user:s3cret@a,b:1/one?sentinel_password=s3cret")
+        assert "s3cret" not in repr(backend) + repr(backend.servers)
+        assert "a:26379, b:1" in repr(backend)
+
+
+class TestLife:
+    async def test_cancelled_operations_disturb_nobody(self, redis_sentinels, make):
+        backend = make(redis_sentinels.url)
+        storm = Storm(backend, 5_000)
+        await storm.run()
+        assert set(storm.seen) == {"right"}
+        assert backend.stats()["errors"] == 0
+        await backend.aclose()
+
+    def test_threads_and_loops_share_one_service(self, redis_sentinels, make):
+        share_one_service(make(redis_sentinels.url))
+
+    @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+    async def test_it_works_on_after_a_fork(self, redis_sentinels, make):
+        backend = make(redis_sentinels.url)
+        await backend.set_async("shared", "value")
+        backend.set("shared", "value")
+        child = get_context("fork").Process(target=use_alone, args=(backend, "child"))
+        child.start()
+        for number in range(200):
+            assert await backend.get_async("shared") == "value"
+            assert backend.incr("parent") == number + 1
+        await asyncio.to_thread(child.join)
+        assert child.exitcode == 0
+        await backend.aclose()
+
+    @pytest.mark.parametrize("flavour", ["sync", "async"])
+    async def test_closing_leaves_nobody_listening(self, redis_sentinels, make, flavour):
+        sentinel = redis_sentinels.sentinels[0]
+        for _ in range(20):
+            backend = make(redis_sentinels.url)
+            backend.set("a", 1)
+            await (backend.aclose() if flavour == "async" else asyncio.to_thread(backend.close))
+        wait_until(lambda: listeners(sentinel) == 0, "nobody listens")
+
+
+def listeners(sentinel):
+    return sum(b"sub=" in line and b" sub=0 " not in line for line in tell(sentinel, "CLIENT LIST").splitlines())
