@@ -55,8 +55,8 @@ class CallableCacheBackend(StoreBackend):
         **base: Any,
     ) -> None:
         super().__init__(**base)
-        for name, given in (("get", get), ("set", set), ("delete", delete or get)):
-            if not callable(given):
+        for name, given in (("get", get), ("set", set), ("delete", delete)):
+            if not (callable(given) or (name == "delete" and given is None)):
                 raise ConfigurationError(f"{name} is a {type(given).__name__}: give a function, such as cache.{name}")
         self._use(Foreign.of(get), Foreign.of(set), None if delete is None else Foreign.of(delete))
         self._guard = OutageGuard(self, _owner(get), inf, (Exception,), self._counts)

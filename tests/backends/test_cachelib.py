@@ -10,7 +10,7 @@ import redis
 from asynccache import CacheModule, CacheService
 from asynccache.backends.callable_cache import CallableCacheBackend
 from asynccache.testing import BackendContract
-from asynccache.testing.contract import CounterContract, KindContract, LifetimeContract, ManyContract, ValueContract
+from asynccache.testing.contract import CounterContract, KindContract, LifetimeContract, ValueContract
 
 
 def over(cache):
@@ -23,13 +23,13 @@ class TestSimpleCache(BackendContract):
         return over(cachelib.SimpleCache(threshold=100_000))
 
 
-class TestFileSystemCache(ValueContract, LifetimeContract, CounterContract, KindContract):
+class TestFileSystemCache(LifetimeContract, CounterContract):
     @pytest.fixture
     def backend_factory(self, tmp_path):
         return over(cachelib.FileSystemCache(str(tmp_path), threshold=0))
 
 
-class TestRedisCache(ValueContract, LifetimeContract, ManyContract):
+class TestRedisCache(LifetimeContract, KindContract):
     @pytest.fixture
     def backend_factory(self, redis_server):
         client = redis.Redis.from_url(redis_server.url)
@@ -37,7 +37,7 @@ class TestRedisCache(ValueContract, LifetimeContract, ManyContract):
         client.close()
 
 
-class TestMemcachedCache(ValueContract, LifetimeContract, ManyContract):
+class TestMemcachedCache(ValueContract, LifetimeContract):
     @pytest.fixture
     def backend_factory(self, memcached_server):
         client = pymemcache.PooledClient(memcached_server.address, default_noreply=False)
@@ -45,7 +45,7 @@ class TestMemcachedCache(ValueContract, LifetimeContract, ManyContract):
         client.close()
 
 
-class TestMemcachedCacheOverPylibmc(ValueContract, KindContract):
+class TestMemcachedCacheOverPylibmc(KindContract):
     @pytest.fixture
     def backend_factory(self, memcached_server):
         return over(cachelib.MemcachedCache([memcached_server.address]))

@@ -228,7 +228,7 @@ async def test_object_whose_call_is_a_coroutine_runs_on_the_loop():
     assert await CallableCacheBackend(Get(), {}.__setitem__).get_async("k", default="a miss") == "a miss"
 
 
-@pytest.mark.parametrize("arguments", [(None, len), (len, "set"), (len, len, "delete")])
+@pytest.mark.parametrize("arguments", [(None, len), (len, "set"), (len, len, "delete"), (len, len, 0)])
 def test_what_is_no_function_is_refused(arguments):
     with pytest.raises(ConfigurationError, match=r"give a function, such as cache\."):
         CallableCacheBackend(*arguments)

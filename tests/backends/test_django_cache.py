@@ -89,36 +89,34 @@ class TestLocMem(BackendContract):
             yield make
 
 
-class TestDatabaseOnSqlite(
-    SurroundingsContract, ValueContract, LifetimeContract, CounterContract, ManyContract, KindContract
-):
+class TestDatabaseOnSqlite(SurroundingsContract, ValueContract, LifetimeContract, KindContract):
     @pytest.fixture
     def backend_factory(self, in_sqlite):
         return in_sqlite
 
 
-class TestFiles(LifetimeContract, KindContract, CounterContract):
+class TestFiles(LifetimeContract, CounterContract):
     @pytest.fixture
     def backend_factory(self, tmp_path):
         with alias(BACKEND=f"{BACKENDS}.filebased.FileBasedCache", LOCATION=str(tmp_path), OPTIONS=ROOMY) as make:
             yield make
 
 
-class TestRedis(ValueContract, LifetimeContract, ManyContract):
+class TestRedis(LifetimeContract, ManyContract, KindContract):
     @pytest.fixture
     def backend_factory(self, redis_server):
         with alias(BACKEND=f"{BACKENDS}.redis.RedisCache", LOCATION=redis_server.url) as make:
             yield make
 
 
-class TestPyMemcache(ValueContract, LifetimeContract, ManyContract, KindContract):
+class TestPyMemcache(ValueContract, LifetimeContract):
     @pytest.fixture
     def backend_factory(self, memcached_server):
         with alias(BACKEND=f"{BACKENDS}.memcached.PyMemcacheCache", LOCATION=memcached_server.address) as make:
             yield make
 
 
-class TestDjangosFunctionsAsAPair(ValueContract, KindContract):
+class TestDjangosFunctionsAsAPair(KindContract):
     @pytest.fixture
     def backend_factory(self):
         return lambda **options: CacheModule.use(django_cache.get, django_cache.set, **options).service.get_backend()
@@ -250,6 +248,22 @@ def test_a_database_that_is_away_is_an_outage(in_sqlite, unique_prefix):
         assert cache.get("k", default="a miss") == "a miss"
         assert CacheService(default=cache).get_or_set("k", lambda: 7) == 7
         cache.close()
+
+
+async def test_redis_below_is_killed_and_comes_back(fresh_redis):
+    with alias(BACKEND=f"{BACKENDS}.redis.RedisCache", LOCATION=fresh_redis.url) as make:
+        async with CacheService(default=make()) as cache:
+            assert await cache.set_async("k", 1) is True
+            fresh_redis.kill()
+            for _ in range(20):
+                assert await cache.get_or_set_async("k", lambda: "loaded") == "loaded"
+            assert await cache.set_async("k", 2) is False
+            with pytest.raises(BackendUnavailableError):
+                await cache.delete_async("k")
+            fresh_redis.start()
+            while not await cache.set_async("k", 3):
+                await asyncio.sleep(0.05)
+            assert await cache.get_async("k") == 3
 
 
 def test_alias_that_django_does_not_know():

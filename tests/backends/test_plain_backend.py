@@ -88,7 +88,7 @@ class TestPlainMethods(BackendContract):
         return lambda **options: DictBackend(entries, **options)
 
 
-class TestAsynchronousMethods(ValueContract, CounterContract, KindContract):
+class TestAsynchronousMethods(CounterContract, KindContract):
     @pytest.fixture
     def backend_factory(self):
         entries = {}
