@@ -37,6 +37,7 @@ class Flight:
         "_loop",
         "_outcome",
         "_waiters",
+        "displaced",
         "doomed",
         "is_storing",
         "key",
@@ -47,6 +48,7 @@ class Flight:
 
     def __init__(self, flights: Flights, key: Hashable) -> None:
         self.key = key
+        self.displaced: Flight | None = None
         self.doomed = False
         self.is_storing = False
         self.renews = False
@@ -188,13 +190,20 @@ class Flights:
                 flight.doomed = True
             return flight
 
-    def lead(self, key: Hashable) -> Flight:
-        """Give a new flight, which the caller leads, to renew what is stored; what another one loads is not stored."""
+    def renew(self, key: Hashable) -> tuple[Flight, bool]:
+        """Give the flight that renews what is stored, and whether the caller leads it.
+
+        What another flight loads, that does not, is not stored.
+        """
         with self.lock:
-            self.detach(key)
+            found = self.under_way.get(key)
+            if found is not None and found.renews and not found.is_stranded:
+                return found, False
+            displaced = None if found is None or found.is_stranded else self.detach(key)
             flight, _ = self.join(key)
             flight.renews = True
-            return flight
+            flight.displaced = displaced
+            return flight, True
 
     def forget(self, flight: Flight) -> None:
         """Take a flight off the table, if it is still there."""

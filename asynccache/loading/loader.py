@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import random
 import time
+from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from asynccache.core.events import Hit, Loaded, LoadFailed, Miss
 from asynccache.core.policy import lifetime
-from asynccache.loading.changes import Change
 from asynccache.loading.circles import inside, waiting, within
 from asynccache.loading.load import awaited, check_factory, is_plain_function, plain
 from asynccache.loading.loops import required_loop
@@ -81,20 +81,43 @@ class Loader:
                 return outcome.for_follower()
 
     def renew(self, load: Load) -> Any:
-        """Load and store anew, whatever is stored, and return the value; what was loading before is not stored."""
+        """Load and store anew, and return the value; what was loading before is not stored.
+
+        A renewal that is under way is waited for, since it may have missed what this caller knows; the next one is then
+        shared by all who waited.
+        """
         _check_plain(load)
-        Change(self._flights, load.backend, load.version, load.key).wait()
-        return self._lead(self._flights.lead(load.flight_key), load, look_again=False)
+        has_waited = False
+        while True:
+            flight, leads = self._flights.renew(load.flight_key)
+            if leads:
+                return self._lead(flight, load, look_again=False)
+            stuck = (*within.get(), *self._flights.led_here())
+            with waiting(self._flights, stuck, flight) as ends:
+                if not ends:
+                    return plain(load.factory())
+                outcome = flight.wait_in_thread()
+            if has_waited and not isinstance(outcome, Gone):
+                return outcome.for_follower()
+            has_waited = True
 
     async def renew_async(self, load: Load) -> Any:
-        """Load and store anew, whatever is stored, and return the value; what was loading before is not stored."""
+        """Load and store anew, and return the value; as `renew` otherwise."""
         check_factory(load.factory)
-        await Change(self._flights, load.backend, load.version, load.key).wait_async()
-        flight = self._flights.lead(load.flight_key)
-        self._launch(flight, load, look_again=False)
-        with waiting(self._flights, within.get(), flight):
-            outcome = await flight.wait()
-        return outcome.for_leader()
+        has_waited = False
+        while True:
+            flight, leads = self._flights.renew(load.flight_key)
+            if leads:
+                self._launch(flight, load, look_again=False)
+            with waiting(self._flights, within.get(), flight) as ends:
+                if not ends:
+                    return await awaited(load.factory())
+                outcome = await flight.wait()
+            if leads or (isinstance(outcome, Gone) and outcome.closed_on == required_loop()):
+                return outcome.for_leader()
+            if has_waited and not isinstance(outcome, Gone):
+                return outcome.for_follower()
+            has_waited = True
 
     async def aclose(self) -> None:
         """Cancel the loads that run on this loop, and the callers on it that wait for them."""
@@ -155,6 +178,8 @@ class Loader:
             if entry is not None:
                 return Landed(entry.value, load.replicas(entry.value))
             policy = load.merged_policy()
+            if flight.displaced is not None:
+                await _stored(io, flight.displaced)
             made = load.factory()
             value = plain(made) if io is BLOCKING else await awaited(made)
             await self._store(io, flight, load, policy, value)
@@ -176,6 +201,12 @@ class Loader:
             await load.survive(backend.remove(io, load.key, load.version))
         if flight.doomed:
             await load.survive(backend.remove(io, load.key, load.version))
+
+
+async def _stored(io: IO, flight: Flight) -> None:
+    """Wait for what is just being stored, so that it does not land later; unless that waits for this."""
+    if flight.is_storing and flight not in within.get() and not (io is BLOCKING and flight.thread == get_ident()):
+        await io.twin(flight.wait_in_thread, flight.wait)
 
 
 def _check_plain(load: Load) -> None:

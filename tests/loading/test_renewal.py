@@ -1,7 +1,10 @@
 """Renewing: a fresh load takes the place of what is stored, and of what was loading before."""
 
 import asyncio
+import random
 import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -76,27 +79,135 @@ async def test_it_waits_for_what_is_just_being_stored_which_must_not_land_later(
     assert cache.get("key", backend="slow") == "new"
 
 
-async def test_what_began_to_load_while_it_waited_does_not_land_either(cache, slow):
-    go = asyncio.Event()
-
-    async def meanwhile():
-        await go.wait()
-        return "meanwhile"
-
+async def test_who_asks_while_it_waits_shares_it(cache, slow):
     older = asyncio.create_task(cache.loader.get_async(load_of(cache, "old", "slow")))
     await settle()
     renewing = asyncio.create_task(cache.loader.renew_async(load_of(cache, "new", "slow")))
     await settle()
-    other = asyncio.create_task(cache.loader.get_async(load_of(cache, meanwhile, "slow")))
+    other = asyncio.create_task(cache.loader.get_async(load_of(cache, "mine", "slow")))
     await settle()
-    slow.gates[0].set()
+    for gate in range(2):
+        slow.gates[gate].set()
+        await settle()
+    assert await asyncio.gather(older, renewing, other) == ["old", "new", "new"]
+
+
+async def test_those_who_renew_while_another_does_share_the_next(cache):
+    source, gates = [1], []
+
+    async def read():
+        value = source[0]
+        gates.append(asyncio.Event())
+        await gates[-1].wait()
+        return value
+
+    first = asyncio.create_task(cache.loader.renew_async(load_of(cache, read)))
+    await settle()
+    source[0] = 2
+    others = [asyncio.create_task(cache.loader.renew_async(load_of(cache, read))) for _ in range(10)]
+    await settle()
+    assert len(gates) == 1
+    gates[0].set()
+    await settle()
+    assert (first.result(), cache.get("key"), len(gates)) == (1, 1, 2)
+    gates[1].set()
+    assert await asyncio.gather(*others) == [2] * 10
+    assert (cache.get("key"), len(gates)) == (2, 2)
+
+
+def test_those_who_renew_in_threads_share_the_next(cache):
+    runs, go = [], threading.Semaphore(0)
+
+    def read():
+        runs.append(len(runs) + 1)
+        number = runs[-1]
+        assert go.acquire(timeout=10)
+        return number
+
+    with ThreadPoolExecutor(5) as threads:
+        first = threads.submit(cache.loader.renew, load_of(cache, read))
+        until(lambda: runs)
+        others = [threads.submit(cache.loader.renew, load_of(cache, read)) for _ in range(4)]
+        until(lambda: next(iter(cache.flights.under_way.values()))._joined == 4)
+        go.release()
+        assert first.result(10) == 1
+        until(lambda: len(runs) == 2 and next(iter(cache.flights.under_way.values()))._joined == 3)
+        go.release()
+        assert [other.result(10) for other in others] == [2] * 4
+    assert cache.get("key") == 2
+
+
+def until(happened):
+    for _ in range(10_000):
+        if happened():
+            return
+        time.sleep(0.001)
+    raise AssertionError(happened)
+
+
+async def test_a_renewal_within_itself_does_not_wait_for_itself(cache):
+    async def outer():
+        return "outer of " + await cache.loader.renew_async(load_of(cache, "inner"))
+
+    async with asyncio.timeout(5):
+        assert await cache.loader.renew_async(load_of(cache, outer)) == "outer of inner"
+
+
+async def test_the_one_that_is_waited_for_may_fail(cache):
+    go = asyncio.Event()
+
+    async def failing():
+        await go.wait()
+        raise LookupError
+
+    first = asyncio.create_task(cache.loader.renew_async(load_of(cache, failing)))
+    await settle()
+    second = asyncio.create_task(cache.loader.renew_async(load_of(cache, "new")))
     await settle()
     go.set()
-    await settle()
-    assert len(slow.gates) == 2
-    slow.gates[1].set()
-    assert await asyncio.gather(older, renewing, other) == ["old", "new", "meanwhile"]
-    assert cache.get("key", backend="slow") == "new"
+    with pytest.raises(LookupError):
+        await first
+    assert await second == "new" == cache.get("key")
+
+
+async def test_nobody_sees_what_is_older_than_what_was_renewed_or_invalidated(cache):
+    """Writers change the source, then renew or invalidate; others read, renew and leave at random."""
+    luck, source = random.Random(7), [0]
+
+    async def origin():
+        value = source[0]
+        await pause()
+        return value
+
+    async def pause():
+        for _ in range(luck.randrange(12)):
+            await asyncio.sleep(0)
+
+    async def write():
+        await pause()
+        source[0] = known = source[0] + 1
+        if luck.random() < 0.5:
+            await cache.delete_async("key")
+        else:
+            await cache.loader.renew_async(load_of(cache, origin))
+        assert await cache.loader.get_async(load_of(cache, origin)) >= known
+
+    async def read():
+        await pause()
+        await cache.loader.get_async(load_of(cache, origin))
+
+    async def renew():
+        await pause()
+        await cache.loader.renew_async(load_of(cache, origin))
+
+    for _ in range(500):
+        tasks = [asyncio.create_task(role()) for role in (read,) * 5 + (renew,) * 2 + (write,) * 3]
+        await pause()
+        luck.choice(tasks[:7]).cancel()
+        outcomes = await asyncio.gather(*tasks, return_exceptions=True)
+        assert [outcome for outcome in outcomes if isinstance(outcome, Exception)] == []
+        assert await cache.loader.get_async(load_of(cache, origin)) == source[0]
+    assert len(cache.flights) == 0
 
 
 def test_in_a_thread_it_beats_what_another_loads(cache):
