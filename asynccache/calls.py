@@ -89,6 +89,11 @@ class CachedCalls(Generic[P, R]):
         bound.__dict__.update(self.__dict__, _before=(owner,), __wrapped__=MethodType(self._function, owner))
         return bound
 
+    @property
+    def backend(self) -> str:
+        """The name of the backend that it uses."""
+        return self._settings.backend
+
     def key(self, /, *args: P.args, **kwargs: P.kwargs) -> str:
         """Return the key of the call with these arguments, in the service's own sense: `service.delete(key)` works.
 

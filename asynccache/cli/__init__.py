@@ -1,0 +1,26 @@
+"""The command line: `python -m asynccache`, or `asynccache` where it is installed; the extra `cli`.
+
+One file per group of commands; what they share is in target.py (which cache), output.py (what is shown) and exits.py
+(what scripts are told).
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+def main() -> None:
+    """Run the command that the arguments say."""
+    try:
+        import rich  # noqa: F401
+        import typer  # noqa: F401
+    except ModuleNotFoundError as missing:
+        print(  # noqa: T201  # there is no rich to print with
+            f"the command line needs {missing.name}: pip install 'asynccache[cli]'", file=sys.stderr
+        )
+        sys.exit(2)
+    from asynccache.cli.commands import app
+
+    if "" not in sys.path:
+        sys.path.insert(0, "")  # modules are looked for here first, as by `python -m`
+    app()

@@ -1,0 +1,145 @@
+"""`call`: a `@cached` function from the command line, by way of the same cache that handlers and workers use."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import msgspec
+import typer
+
+from asynccache.calls import CachedCalls
+from asynccache.cli import target
+from asynccache.cli.exits import FAILED, telling
+from asynccache.cli.output import err, show, tell
+from asynccache.cli.values import literal
+from asynccache.core.events import Hit, Loaded
+from asynccache.errors import CacheError, ConfigurationError
+from asynccache.model import Capability
+
+if TYPE_CHECKING:
+    from asynccache.core.events import Event
+    from asynccache.service import CacheService
+
+
+def call(
+    function: Annotated[str, typer.Argument(help="module:function, decorated with @cached.")],
+    arguments: Annotated[list[str] | None, typer.Argument(help="Values, and name=value.")] = None,
+    refresh: Annotated[
+        bool, typer.Option("--refresh", help="Call it, whatever is stored, and store the result.")
+    ] = False,
+    only_key: Annotated[bool, typer.Option("--key", help="Print the key of this call, and call nothing.")] = False,
+    url: target.Url = None,
+    config: target.Config = None,
+    as_json: target.AsJson = False,
+) -> None:
+    """Call a cached function: what is stored for these arguments, else what it returns, which is then stored.
+
+    Arguments are read by their annotations, else as JSON, else as text. Exit code 4 if the function fails.
+
+    Example:  python -m asynccache call shop.reports:sales year=2026 --json --url redis://localhost
+    """
+    with telling():
+        called = found(function)
+        args, kwargs = coerced(called, arguments or [])
+        if only_key:
+            show(called.key(*args, **kwargs), as_json=as_json)
+            return
+        service = target.service(url, config)
+        _warn(service, called)
+    with telling():
+        value = _run(service, called.refresh_async if refresh else called, args, kwargs)
+    show(value, as_json=as_json)
+
+
+def found(path: str) -> CachedCalls[Any, Any]:
+    """Import the function that `module:function` names; `ConfigurationError` for what is no `@cached` function."""
+    module, colon, name = path.partition(":")
+    if not (colon and module and name):
+        raise ConfigurationError(f"{path!r}: write module:function, such as shop.reports:sales")
+    try:
+        target_: Any = import_module(module)
+        for part in name.split("."):
+            target_ = getattr(target_, part)
+    except (ModuleNotFoundError, AttributeError) as missing:
+        raise ConfigurationError(f"{path!r} cannot be found: {missing}") from missing
+    if not isinstance(target_, CachedCalls):
+        raise ConfigurationError(f"{path!r} is no function with @cached, but {type(target_).__name__}")
+    return target_
+
+
+def coerced(called: CachedCalls[Any, Any], words: list[str]) -> tuple[list[Any], dict[str, Any]]:
+    """Turn words into arguments, by the annotations of the function."""
+    function: Any = called
+    signature = inspect.signature(function)
+    hints = get_type_hints(inspect.unwrap(function))
+    names = list(signature.parameters)
+    args: list[Any] = []
+    kwargs: dict[str, Any] = {}
+    takes_any = any(known.kind is known.VAR_KEYWORD for known in signature.parameters.values())
+    for word in words:
+        name, equals, text = word.partition("=")
+        if equals and (name in names or (takes_any and name.isidentifier())):
+            kwargs[name] = _read(name, text, hints.get(name, Any))
+        else:
+            name = names[len(args)] if len(args) < len(names) else ""
+            args.append(_read(name, word, hints.get(name, Any)))
+    signature.bind(*args, **kwargs)
+    return args, kwargs
+
+
+def _read(name: str, text: str, kind: Any) -> Any:
+    if kind is Any:
+        return literal(text)
+    if kind is str:
+        return text
+    try:
+        return msgspec.json.decode(text, type=kind, strict=False, dec_hook=_made)
+    except (msgspec.MsgspecError, TypeError):
+        try:
+            return msgspec.convert(text, kind, strict=False, dec_hook=_made)
+        except (msgspec.MsgspecError, TypeError) as wrong:
+            raise ConfigurationError(f"{name}={text!r} is no {kind}: {wrong}") from wrong
+
+
+def _made(kind: Any, value: Any) -> Any:
+    return kind(value)
+
+
+def _warn(service: CacheService, called: CachedCalls[Any, Any]) -> None:
+    backend = service.get_backend(called.backend)
+    if Capability.SHARED not in backend.capabilities:
+        tell(
+            f"{called.backend}: {type(backend).__name__} keeps entries in this process only, and nothing for the next "
+            "call: give --url or --config"
+        )
+
+
+def _run(service: CacheService, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    service.listeners.append(_note)
+    try:
+        with err.status("calling"):
+            if inspect.iscoroutinefunction(function):
+                return asyncio.run(_awaited(service, function, args, kwargs))
+            with service:
+                return function(*args, **kwargs)
+    except CacheError:
+        raise
+    except Exception as failure:
+        err.print_exception()
+        raise typer.Exit(FAILED) from failure
+
+
+async def _awaited(service: CacheService, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:
+    async with service:
+        return await function(*args, **kwargs)
+
+
+def _note(event: Event) -> None:
+    match event:
+        case Hit():
+            tell("hit")
+        case Loaded(load_seconds=seconds):
+            tell(f"called, in {seconds:.3f} s")

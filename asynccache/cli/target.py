@@ -1,0 +1,43 @@
+"""Which cache a command is about: that of `--url`, of `--config`, else what the environment names."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from asynccache.config import backend_of, backends_of, environment_backends
+from asynccache.errors import ConfigurationError
+from asynccache.service import CacheService
+
+if TYPE_CHECKING:
+    from asynccache.model import BaseCacheBackend
+
+Url = Annotated[str | None, typer.Option("--url", "-u", help="A backend's URL or word, such as redis://localhost.")]
+Config = Annotated[
+    str | None, typer.Option("--config", "-c", help="The dotted path of what has CACHES, such as shop.settings.")
+]
+Backend = Annotated[str, typer.Option("--backend", "-b", help="The backend's name in the configuration.")]
+Version = Annotated[
+    str | None, typer.Option("--version", help="The version of the entries; the backend's, if not given.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for scripts.")]
+
+
+def backends(url: str | None, config: str | None) -> dict[str, BaseCacheBackend]:
+    """Make the backends that the options name, or without options the environment."""
+    if url is not None and config is not None:
+        raise ConfigurationError("give --url or --config, not both")
+    if url is not None:
+        return {"default": backend_of(url)}
+    named = environment_backends() if config is None else backends_of(config)
+    return {name: backend_of(given, name) for name, given in named.items()}
+
+
+def service(url: str | None, config: str | None, *, strict: bool = False) -> CacheService:
+    """Make a service of them; a strict one raises where a store is away, and calls nothing a miss that is none."""
+    made = backends(url, config)
+    for backend in made.values():
+        if strict and hasattr(backend, "on_error"):
+            backend.on_error = "raise"
+    return CacheService(**made)
