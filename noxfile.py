@@ -16,6 +16,7 @@ from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from zlib import crc32
 
 ROOT = Path(__file__).resolve().parent
 NOX = "nox[uv]==2026.10.20"
@@ -114,13 +115,13 @@ def pip_settings() -> dict[str, str]:
     return sections["global"] | sections["install"] | sections[":env:"]
 
 
-def install(session: nox.Session, *requirements: str) -> None:
+def install(session: nox.Session, *requirements: str, env: dict[str, str] | None = None) -> None:
     """Install, unless the environment has exactly this already: a second run needs no network."""
     wanted = "\n".join([sys.version, *requirements, (ROOT / "pyproject.toml").read_text()])
-    stamp = Path(session.virtualenv.location, "installed")
+    stamp = Path(session.virtualenv.location, f"installed-{crc32(' '.join(requirements).encode()):08x}")
     if not stamp.exists() or stamp.read_text() != wanted:
         stamp.unlink(missing_ok=True)
-        session.install("--quiet", *requirements, env=uv_settings())
+        session.install("--quiet", *requirements, env=uv_settings() | (env or {}))
         stamp.write_text(wanted)
 
 
@@ -140,6 +141,7 @@ def tests(session: nox.Session) -> None:
         session.notify("floors")
         for folder in APART:
             session.notify(f"apart({folder})")
+        session.notify("pylibmc_built")
 
 
 @nox.session
@@ -157,6 +159,17 @@ def apart(session: nox.Session, folder: str) -> None:
     """Run the tests below tests/apart: what they meet has pins that clash with those of others."""
     install(session, "--group=tests", *APART[folder])
     session.run("python", "-m", "pytest", f"tests/apart/{folder}", *session.posargs, interrupt_timeout=5)
+
+
+@nox.session
+def pylibmc_built(session: nox.Session) -> None:
+    """Test pylibmc as a build on Debian's libmemcached, which is fetched without root; a C compiler is needed."""
+    install(session, "-e.[memcached,pymemcache,redis]", "--group=tests")
+    listing = session.run("python", "tests/apart/pylibmc_built/libmemcached.py", silent=True)
+    settings = dict(line.split("=", 1) for line in str(listing).splitlines())
+    install(session, "--no-binary=pylibmc", "pylibmc>=1.6.3,<2", env=settings)
+    chosen = session.posargs or ["tests/apart/pylibmc_built", "tests/backends/test_pylib_cache.py"]
+    session.run("python", "-m", "pytest", *chosen, interrupt_timeout=5, terminate_timeout=10)
 
 
 @nox.session
