@@ -11,7 +11,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from asynccache.backends.base import StoreBackend
-from asynccache.backends.foreign import Foreign, foreign_key
+from asynccache.backends.foreign import Foreign, Turns, foreign_key
 from asynccache.backends.outage import OutageGuard
 from asynccache.errors import BackendUnavailableError, ConfigurationError
 from asynccache.model import Capability
@@ -63,6 +63,9 @@ class CallableCacheBackend(StoreBackend):
 
     def _use(self, get: Foreign, set: Foreign, delete: Foreign | None) -> None:  # noqa: A002  # likewise
         self._get, self._set, self._delete = get, set, delete
+        set.turns = turns = Turns()
+        if delete is not None:
+            delete.turns = turns
 
     # Drivers
 

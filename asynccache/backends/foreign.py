@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import threading
 import time
 from functools import partial
 from inspect import Parameter, isawaitable, iscoroutinefunction, signature
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from asynccache.core.keys import memcached_key
 from asynccache.core.lifetime import memcached_exptime, whole_seconds
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
     from asynccache.plan.io import IO
 
+T = TypeVar("T")
 LONGEST_KEY = 200
 """Bytes of a key: libraries put their own prefix before it, and memcached takes 250 of both."""
 _RELATIVE = ("timeout", "ttl", "ex")
@@ -22,8 +25,34 @@ _MEMCACHED = ("time", "expire")
 """Names under which libraries hand on what memcached reads: beyond 30 days a moment, not a distance."""
 
 
+class Turns:
+    """Lets plain calls for one key take turns: one whose caller was cancelled goes on in its thread.
+
+    Otherwise what it sets could come after a delete that was called later.
+    """
+
+    def __init__(self) -> None:
+        self._begin_anew()
+
+    def call(self, function: Callable[..., T], key: str, *args: Any, **options: Any) -> T:
+        """Call it, after those that were called before."""
+        if self._pid != os.getpid():
+            self._begin_anew()
+        with self._locks[hash(key) % len(self._locks)]:
+            return function(key, *args, **options)
+
+    def _begin_anew(self) -> None:
+        self._locks = [threading.RLock() for _ in range(64)]
+        self._pid = os.getpid()
+
+
 class Foreign:
-    """A function of somebody else's: plain, asynchronous, or one of each."""
+    """A function of somebody else's: plain, asynchronous, or one of each.
+
+    `turns` are those that plain calls take; none take any unless it is set.
+    """
+
+    turns: Turns | None = None
 
     def __init__(
         self, plain: Callable[..., Any] | None = None, on_loop: Callable[..., Awaitable[Any]] | None = None
@@ -49,7 +78,8 @@ class Foreign:
             return await io.call(self._on_loop, *args, **options)  # type: ignore[arg-type]  # the one that is written
         if self._on_loop is not None:
             return await io.twin(partial(self._plain, *args, **options), partial(self._on_loop, *args, **options))
-        result = await io.offload(self._plain, *args, **options)
+        plain = self._plain if self.turns is None else partial(self.turns.call, self._plain)
+        result = await io.offload(plain, *args, **options)
         return await io.call(lambda: result) if isawaitable(result) else result
 
     def lifetime(self, ttl: float) -> dict[str, int]:

@@ -3,6 +3,7 @@
 import asyncio
 import functools
 import logging
+import threading
 from math import ceil
 from time import time
 
@@ -352,3 +353,23 @@ async def test_cancelled_caller_cancels_an_async_function():
         await waiting
     assert cancelled.is_set()
     assert cache.stats()["errors"] == 0
+
+
+async def test_cancelled_set_does_not_come_after_a_later_delete():
+    entries, under_way, go_on = {}, threading.Event(), threading.Event()
+
+    def put(key, value):
+        under_way.set()
+        go_on.wait(5)
+        entries[key] = value
+
+    cache = CallableCacheBackend(entries.get, put, entries.pop)
+    setting = asyncio.ensure_future(cache.set_async("k", "stale"))
+    await asyncio.to_thread(under_way.wait, 5)
+    setting.cancel()
+    deleting = asyncio.ensure_future(cache.delete_async("k"))
+    await asyncio.sleep(0.05)
+    go_on.set()
+    await deleting
+    assert entries == {}
+    assert await cache.get_async("k", default="a miss") == "a miss"
