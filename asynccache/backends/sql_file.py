@@ -93,7 +93,7 @@ class SqlFile:
     @contextmanager
     def _turn(self, due: Due) -> Iterator[None]:
         if not self._writing.acquire(timeout=due.left()):
-            raise BusyError("other threads were writing for too long")
+            raise TimeoutError("other threads were writing")
         try:
             yield
         finally:
@@ -179,10 +179,12 @@ def _code(error: sqlite3.Error) -> int:
 def _translated() -> Iterator[None]:
     try:
         yield
+    except TimeoutError as late:
+        raise BusyError("others were writing for too long") from late
     except sqlite3.Error as error:
         code = _code(error)
         if code in _BUSY:
-            raise BusyError(f"another process was writing for too long: {error}") from error
+            raise BusyError(f"others were writing for too long: {error}") from error
         if code in _FULL:
             raise FullError(str(error)) from error
         if code in _REFUSED:

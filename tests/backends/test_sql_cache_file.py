@@ -17,6 +17,7 @@ import pytest
 from asynccache.backends.sql_cache import SQLCacheBackend
 from asynccache.core.events import BackendDown
 from asynccache.errors import BackendUnavailableError
+from tests.backends.sql_workers import write_all
 from tests.conftest import LONG
 from tests.storms import Storm, follow_models, in_threads, share_one_service
 
@@ -62,14 +63,6 @@ def _limited(opened, pragma, due):
     return line
 
 
-def _write(path, number):
-    cache = SQLCacheBackend(f"sqlite:///{path}", deadline=60, on_error="raise")
-    for turn in range(100):
-        assert cache.set(f"{number} {turn}", [number, turn]) is True
-        cache.incr("visits")
-    cache.close()
-
-
 class TestSharing:
     def test_what_is_stored_survives_the_process(self, path, make):
         code = f"""
@@ -86,7 +79,7 @@ os.kill(os.getpid(), signal.SIGKILL)
 
     def test_eight_processes_write_and_nothing_is_lost(self, path, make):
         with get_context("spawn").Pool(8) as pool:
-            pool.starmap(_write, [(path, number) for number in range(8)])
+            pool.starmap(write_all, [(f"sqlite:///{path}", number) for number in range(8)])
         expected = {f"{number} {turn}": [number, turn] for number in range(8) for turn in range(100)}
         assert make().get_many(expected) == expected
         assert make().get("visits") == 800

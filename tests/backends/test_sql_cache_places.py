@@ -11,6 +11,7 @@ from sqlalchemy import make_url
 
 from asynccache.backends.sql_cache import SQLCacheBackend
 from asynccache.errors import BackendUnavailableError, ConfigurationError
+from tests.backends.sql_workers import use_first
 from tests.servers import MariaDB
 
 PATIENT = 5.0
@@ -138,18 +139,10 @@ def make(url):
         backend.close()
 
 
-def _first_use(url, table, number):
-    cache = SQLCacheBackend(url, table=table, deadline=PATIENT, on_error="raise")
-    cache.set(f"k{number}", number)
-    visits = [cache.incr("visits") for _ in range(50)]
-    cache.close()
-    return visits
-
-
 class TestTable:
     def test_eight_processes_may_be_the_first(self, url, make, unique_prefix):
         with get_context("spawn").Pool(8) as pool:
-            visits = pool.starmap(_first_use, [(url, unique_prefix, number) for number in range(8)])
+            visits = pool.starmap(use_first, [(url, unique_prefix, number) for number in range(8)])
         assert sorted(number for each in visits for number in each) == list(range(1, 401))
         assert make(table=unique_prefix).get_many([f"k{number}" for number in range(8)]) == {
             f"k{number}": number for number in range(8)
