@@ -1,4 +1,4 @@
-"""Blocking connections to memcached that all threads share: bounded, lent to one, dropped after any exception.
+"""memcached by clients that block.
 
 On a loop an operation runs in a worker thread, and that thread alone has the connection until the reply is read or the
 deadline is over: a caller who is cancelled meanwhile goes away, and takes nothing along.
@@ -6,14 +6,11 @@ deadline is over: a caller who is cancelled meanwhile goes away, and takes nothi
 
 from __future__ import annotations
 
-import os
 import random
 import threading
 import time
 from abc import abstractmethod
-from collections import deque
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
-from weakref import WeakSet
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from asynccache.backends.memcached_entries import (
     JITTER,
@@ -26,7 +23,8 @@ from asynccache.backends.memcached_entries import (
     checked_servers,
     checked_size,
 )
-from asynccache.backends.outage import BusyError, Due, OutageGuard, checked_deadline
+from asynccache.backends.memcached_lines import Lines, to_begin_anew
+from asynccache.backends.outage import OutageGuard, checked_deadline
 from asynccache.backends.rendezvous import Rendezvous
 from asynccache.errors import BackendUnavailableError
 from asynccache.plan.io import BLOCKING, run
@@ -34,97 +32,10 @@ from asynccache.plan.io import BLOCKING, run
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from asynccache.backends.memcached_lines import Line
     from asynccache.backends.servers import Servers
     from asynccache.core.codec import Frame
     from asynccache.plan.io import IO
-
-_inherited: list[Line] = []
-"""What a forked child got from its parent: kept, since to finalize it could close what is the parent's."""
-
-
-class Line(Protocol):
-    """A connection to one server; one thread at a time uses it."""
-
-    def is_fit(self, due: Due) -> bool:
-        """Tell whether it is open, and nothing that nobody asked for is waiting in it."""
-
-    def run(self, command: str, args: tuple[Any, ...], due: Due) -> Any:
-        """Run a command of `MemcachedBackend`, or `get_many` of a list of keys."""
-
-    def drop(self) -> None:
-        """Close it."""
-
-    def leave_to_parent(self) -> None:
-        """Do nothing to the connection, now or ever: this is a forked child."""
-
-
-class _Lines:
-    """The connections to one server.
-
-    An operation waits for its turn first; the guard's deadline begins when it has a connection of its own. So a crowd
-    at a server that answers is served in order, and behind a server that does not, all fail as soon as the first did.
-    """
-
-    def __init__(self, open_line: Callable[[], Line], guard: OutageGuard, size: int) -> None:
-        self._open = open_line
-        self._guard = guard
-        self._size = size
-        self._idle: deque[Line] = deque()
-        self.begin_anew()
-        _to_begin_anew.add(self)
-
-    def begin_anew(self) -> None:
-        """Leave the parent's connections and locks, in a forked child."""
-        for line in self._idle:
-            line.leave_to_parent()
-        _inherited.extend(self._idle)
-        self._idle = deque()
-        self._places = threading.Semaphore(self._size)
-        self._epoch = 0
-
-    def ask(self, command: str, *args: Any) -> Any:
-        if not self._places.acquire(timeout=PATIENCE * self._guard.deadline):
-            with self._guard.attempt(command):
-                raise BusyError(f"all {self._size} connections were busy for too long")
-        try:
-            with self._guard.attempt(command) as due:
-                return self._run(command, args, due)
-        finally:
-            self._places.release()
-
-    def drop(self) -> None:
-        """Close those that are idle now, and the others when they come back."""
-        self._epoch += 1
-        for line in self._taken():
-            line.drop()
-
-    def _run(self, command: str, args: tuple[Any, ...], due: Due) -> Any:
-        epoch, line = self._epoch, self._fit_line(due)
-        try:
-            answer = line.run(command, args, due)
-        except BaseException:
-            line.drop()
-            raise
-        if epoch == self._epoch:
-            self._idle.append(line)
-        else:
-            line.drop()
-        return answer
-
-    def _fit_line(self, due: Due) -> Line:
-        for line in self._taken():
-            if line.is_fit(due):
-                return line
-            line.drop()
-        return self._open()
-
-    def _taken(self) -> Iterator[Line]:
-        while True:
-            try:
-                line = self._idle.pop()
-            except IndexError:
-                return
-            yield line
 
 
 class ThreadedMemcachedBackend(MemcachedBackend):
@@ -160,12 +71,12 @@ class ThreadedMemcachedBackend(MemcachedBackend):
         size = checked_size(pool_size)
         openers = self._openers(options or {})
         self._lines = {
-            server.name: _Lines(opener, OutageGuard(self, server.name, self.deadline, (), self._counts), size)
+            server.name: Lines(opener, OutageGuard(self, server.name, self.deadline, (), self._counts), size)
             for server, opener in zip(self.servers, openers, strict=True)
         }
         self._rendezvous = Rendezvous(list(self._lines))
         self.begin_anew()
-        _to_begin_anew.add(self)
+        to_begin_anew.add(self)
 
     @abstractmethod
     def _openers(self, options: Mapping[str, Any]) -> list[Callable[[], Line]]:
@@ -195,7 +106,7 @@ class ThreadedMemcachedBackend(MemcachedBackend):
 
     # What blocks
 
-    def _lines_of(self, wire: bytes) -> _Lines:
+    def _lines_of(self, wire: bytes) -> Lines:
         return self._lines[self._rendezvous.place(wire)]
 
     def _drop_lines(self) -> None:
@@ -222,7 +133,7 @@ class ThreadedMemcachedBackend(MemcachedBackend):
                 answers.failure = failure
         return answers
 
-    def _by_lines(self, wires: list[bytes]) -> Iterator[tuple[_Lines, list[bytes]]]:
+    def _by_lines(self, wires: list[bytes]) -> Iterator[tuple[Lines, list[bytes]]]:
         by_place: dict[str, list[bytes]] = {}
         for wire in wires:
             by_place.setdefault(self._rendezvous.place(wire), []).append(wire)
@@ -243,15 +154,3 @@ class ThreadedMemcachedBackend(MemcachedBackend):
         finally:
             turn.release()
         raise self._contended(key)
-
-
-_to_begin_anew: WeakSet[_Lines | ThreadedMemcachedBackend] = WeakSet()
-
-
-def _begin_anew_in_child() -> None:
-    for one in _to_begin_anew:
-        one.begin_anew()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_anew_in_child)

@@ -12,7 +12,7 @@ from asynccache.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from asynccache.backends.memcached_threads import Line
+    from asynccache.backends.memcached_lines import Line
 
 logger = logging.getLogger(__name__)
 _PASSED = frozenset({"no_delay", "socket_keepalive", "socket_module", "tls_context"})

@@ -3,7 +3,7 @@
 import pytest
 
 from asynccache.backends.pymem_cache import PyMemcacheCacheBackend
-from tests.backends import threaded_memcached
+from tests.backends import threaded_memcached, threaded_memcached_bytes, threaded_memcached_connections
 
 
 @pytest.fixture
@@ -19,17 +19,17 @@ class TestItKeepsWorking(threaded_memcached.ItKeepsWorking):
     pass
 
 
-class TestConnections(threaded_memcached.Connections):
+class TestConnections(threaded_memcached_connections.Connections):
     pass
 
 
-class TestHostileBytes(threaded_memcached.HostileBytes):
+class TestHostileBytes(threaded_memcached_bytes.HostileBytes):
     pass
 
 
-class TestNonsense(threaded_memcached.Nonsense):
+class TestNonsense(threaded_memcached_bytes.Nonsense):
     pass
 
 
-class TestAnyKey(threaded_memcached.AnyKey):
+class TestAnyKey(threaded_memcached_bytes.AnyKey):
     pass

@@ -1,0 +1,142 @@
+"""What is in memcached, or comes from it, and is not ours, not whole, or too much, hurts nobody."""
+
+import asyncio
+import time
+from traceback import format_exception
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from asynccache.core.keys import memcached_key
+from asynccache.errors import BackendUnavailableError
+from asynccache.plan.io import LOOP
+from tests.backends.peer import DELETES, READS, STARTS, WRITES, Peer
+from tests.backends.wire import ask, plant, stat
+from tests.servers import Memcached
+
+# The machine that runs the tests is busy.
+PATIENT = 5.0
+MEBI = 1024 * 1024
+OWN_CONNECTION = 1  # that of `stat`
+
+
+class HostileBytes:
+    @pytest.mark.parametrize("flags", [0, 1, 2, 4, 8, 16, 4_294_967_295])
+    @pytest.mark.parametrize("raw", [b"", b"text", b"cos\nabort\n(tR.", b"\x00" * 200, b"END\r\n", b"\r\n"])
+    async def test_what_others_stored_is_a_miss_and_goes(self, memcached_server, unique_prefix, make, raw, flags):
+        cache = make(servers=memcached_server.url, key_prefix=unique_prefix, deadline=PATIENT)
+        wire = memcached_key(cache.stored_key("k"))
+        plant(memcached_server, wire, raw, flags=flags)
+        assert await cache.get_async("k", default="a miss") == "a miss"
+        assert cache.stats() == {"hits": 0, "misses": 1, "errors": 0, "damaged": 1}
+        assert ask(memcached_server, b"get %s\r\n" % wire) == b"END\r\n"
+        plant(memcached_server, wire, raw, flags=flags)
+        assert await cache.incr_async("k") == 1
+        plant(memcached_server, wire, raw, flags=flags)
+        assert await cache.get_many_async(["k", "l"]) == {}
+        await cache.aclose()
+
+    async def test_entry_of_another_key_is_a_miss_and_its_connection_goes(self, fresh_memcached, make):
+        cache = make(servers=fresh_memcached.url, pool_size=2, deadline=PATIENT)
+        await cache.set_many_async({"mine": "mine", "theirs": "theirs"})
+        theirs = await cache._fetch(LOOP, cache.stored_key("theirs"))
+        plant(fresh_memcached, memcached_key(cache.stored_key("mine")), theirs)
+        before = stat(fresh_memcached, "total_connections")
+        assert await cache.get_async("mine") is None
+        assert cache.stats()["damaged"] == 1
+        assert await cache.get_async("theirs") == "theirs"
+        assert stat(fresh_memcached, "total_connections") == before + 1 + OWN_CONNECTION
+        await cache.aclose()
+
+    @pytest.mark.parametrize("size", [MEBI - 2048, MEBI, 5 * MEBI])
+    async def test_value_too_large_is_refused_and_the_old_one_is_gone(self, fresh_memcached, make, size):
+        cache = make(servers=fresh_memcached.url, pool_size=1, deadline=PATIENT, on_error="raise")
+        await cache.set_async("k", "old")
+        kept = await cache.set_async("k", b"x" * size)
+        assert kept is (size < MEBI)
+        assert (await cache.get_async("k") is not None) is kept
+        assert await cache.add_async("added", b"x" * size) is kept
+        assert await cache.set_many_async({"k": b"x" * size, "small": 1}) == ([] if kept else ["k"])
+        assert await cache.get_async("small") == 1
+        assert cache.stats()["errors"] == 0
+        await cache.aclose()
+
+    async def test_server_that_is_full_refuses_and_is_not_down(self, launch, make):
+        server = launch(Memcached("-M", "-m", "2"))  # full: errors, instead of evictions
+        cache = make(servers=server.address, deadline=PATIENT)
+        stored = [await cache.set_async(f"k{number}", b"x" * 100_000) for number in range(60)]
+        assert set(stored) == {True, False}
+        assert await cache.get_async("k0") == b"x" * 100_000
+        assert cache.stats()["errors"] == 0
+        await cache.aclose()
+
+    async def test_counter_keeps_its_lifetime_and_touch_renews_it(self, memcached_server, unique_prefix, make):
+        cache = make(servers=memcached_server.url, key_prefix=unique_prefix, deadline=PATIENT)
+        await cache.set_many_async({"brief": 1, "renewed": 1}, 2)
+        await cache.touch_async("renewed", 60)
+        began = time.monotonic()
+        while time.monotonic() < began + 2.2:
+            await asyncio.sleep(0.2)
+            await cache.incr_async("brief", 0)
+        assert await cache.get_many_async(["brief", "renewed"]) == {"brief": 0, "renewed": 1}
+        await cache.aclose()
+
+
+class Nonsense:
+    @pytest.mark.parametrize("reply", READS.values(), ids=READS)
+    async def test_reply_to_a_read_that_makes_no_sense_is_no_value(self, make, reply):
+        async with Peer(make, reply).cache() as cache:
+            assert await cache.get_async("k", default="a miss") == "a miss"
+            assert cache.stats()["errors"] == 1
+            for operation in (cache.incr_async("k"), cache.touch_async("k")):
+                with pytest.raises(BackendUnavailableError):
+                    await operation
+
+    @pytest.mark.parametrize("reply", WRITES)
+    async def test_reply_to_a_write_that_makes_no_sense_is_no_success(self, make, reply):
+        async with Peer(make, reply).cache() as cache:
+            assert await cache.set_async("k", 1) is False
+            assert await cache.set_many_async({"k": 1}) == ["k"]
+            with pytest.raises(BackendUnavailableError):
+                await cache.add_async("k", 1)
+
+    @pytest.mark.parametrize("reply", DELETES)
+    async def test_reply_to_a_delete_that_makes_no_sense_is_no_success(self, make, reply):
+        async with Peer(make, reply).cache() as cache:
+            with pytest.raises(BackendUnavailableError):
+                await cache.delete_async("k")
+            with pytest.raises(BackendUnavailableError):
+                await cache.delete_many_async(["k"])
+
+    @pytest.mark.parametrize("start", STARTS)
+    async def test_bytes_that_may_be_a_value_get_into_no_log_and_no_error(self, make, start, caplog):
+        caplog.set_level("DEBUG")
+        async with Peer(make, start + b"canary" * 5 + b"\r\n").cache(on_error="raise") as cache:
+            for operation in (cache.get_async, cache.delete_async, cache.incr_async, cache.get_async):
+                with pytest.raises(BackendUnavailableError) as raised:
+                    await operation("k")
+                assert "canary" not in "".join(format_exception(raised.value))
+        assert "canary" not in caplog.text
+        assert "down" in caplog.text
+
+
+class AnyKey:
+    def test_any_text_is_a_key_of_its_own(self, memcached_server, make):
+        cache = make(servers=memcached_server.url, key_prefix="any text", deadline=PATIENT)
+
+        @given(keys=st.lists(st.text(st.characters(), max_size=400), min_size=1, max_size=20, unique=True))
+        def use(keys: list[str]) -> None:
+            values = {key: number for number, key in enumerate(keys)}
+            assert cache.set_many(values) == []
+            assert cache.get_many(keys) == values
+            for key, value in values.items():
+                assert cache.add(key, 0) is False
+                assert cache.incr(key) == value + 1
+                assert cache.touch(key, 9) is True
+                assert cache.delete(key) is True
+            assert cache.delete_many(keys) == 0
+
+        use()
+        assert cache.stats()["errors"] == cache.stats()["damaged"] == 0
+        cache.close()
