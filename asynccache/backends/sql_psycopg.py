@@ -80,5 +80,6 @@ class PostgreSQL(PGDialectAsync_psycopg):
 
 
 def _is_readable(descriptor: int) -> bool:
-    readable, _, _ = select.select([descriptor], [], [], 0)
-    return bool(readable)
+    poll = select.poll()
+    poll.register(descriptor, select.POLLIN)
+    return bool(poll.poll(0))
