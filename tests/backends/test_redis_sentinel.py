@@ -74,7 +74,10 @@ class TestReach:
         backend.delete("a")
 
     async def test_master_and_sentinels_have_passwords_of_their_own(self, launch, make):
-        settings = [f"sentinel auth-pass {SERVICE} of-master", "user app on >of-sentinels +@all &* ~*"]
+        settings = [
+            f"sentinel auth-pass {SERVICE} of-master",
+            "user app on >of-sentinels nocommands +sentinel +subscribe +ping &*",
+        ]
         servers = launch(RedisSentinels("of-master", settings, patience=15))
         url = servers.url.replace("//", "//:of-master@")
         await works(make(f"{url}?sentinel_username=app&sentinel_password=of-sentinels"))

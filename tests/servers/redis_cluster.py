@@ -6,7 +6,7 @@ from typing import Any, Protocol, Self
 import redis
 from redis.crc import REDIS_CLUSTER_HASH_SLOTS, key_slot
 
-from tests.servers.process import HOST, wait_until
+from tests.servers.process import HOST, free_port, wait_until
 from tests.servers.redis import Redis
 
 OPTIONS = (
@@ -16,6 +16,24 @@ OPTIONS = (
 )
 
 
+class ClusterNode(Redis):
+    """A node, whose bus has a port below those of outgoing connections too."""
+
+    def __init__(self) -> None:
+        super().__init__(*OPTIONS)
+        self.bus_port = free_port()
+
+    def command(self) -> list[str]:
+        """Name the bus's port."""
+        return [*super().command(), "--cluster-port", str(self.bus_port)]
+
+    def _try_start(self) -> bool:
+        if super()._try_start():
+            return True
+        self.bus_port = free_port()
+        return False
+
+
 class RedisCluster:
     """A cluster that fails over a second or so after its `patience`; a dead master's slots do not close the others."""
 
@@ -23,7 +41,7 @@ class RedisCluster:
         self._count = masters
         self._patience = patience
         self._started = ExitStack()
-        self.nodes: list[Redis] = []
+        self.nodes: list[ClusterNode] = []
         """The masters of the beginning, then a replica of each."""
 
     def __enter__(self) -> Self:
@@ -40,7 +58,7 @@ class RedisCluster:
     def start(self) -> Self:
         """Start all, make them a cluster, and wait until each says that all slots are served."""
         with ExitStack() as started:
-            self.nodes = [started.enter_context(Redis(*OPTIONS)) for _ in range(2 * self._count)]
+            self.nodes = [started.enter_context(ClusterNode()) for _ in range(2 * self._count)]
             self._join()
             self._started = started.pop_all()
         return self
@@ -49,16 +67,16 @@ class RedisCluster:
         """End all."""
         self._started.close()
 
-    def node_of(self, key: str | bytes) -> Redis:
+    def node_of(self, key: str | bytes) -> ClusterNode:
         """Give the master that serves a key."""
         slot = key_slot(key.encode() if isinstance(key, str) else key)
         return next(node for node in self.nodes if node.is_alive and is_master(node) and serves(node, slot))
 
-    def replica_of(self, node: Redis) -> Redis:
+    def replica_of(self, node: ClusterNode) -> ClusterNode:
         """Give the replica of a master of the beginning, or the other way round."""
         return self.nodes[(self.nodes.index(node) + self._count) % len(self.nodes)]
 
-    def fail_over(self, node: Redis) -> None:
+    def fail_over(self, node: ClusterNode) -> None:
         """Let the replica take over as planned, and wait until it has."""
         replica = self.replica_of(node)
         tell(replica, "CLUSTER FAILOVER")
@@ -84,7 +102,7 @@ class RedisCluster:
         for place, node in enumerate(self.nodes):
             tell(node, "CLUSTER SET-CONFIG-EPOCH", place + 1)
             for other in self.nodes[:place]:
-                tell(node, "CLUSTER MEET", HOST, other.port)
+                tell(node, "CLUSTER MEET", HOST, other.port, other.bus_port)
         for place, master in enumerate(masters):
             tell(master, "CLUSTER ADDSLOTS", *self._slots(place))
         wait_until(lambda: all(known(node) == len(self.nodes) for node in self.nodes), "all know each other")
