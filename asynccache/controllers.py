@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from copy import deepcopy
 from dataclasses import dataclass
-from inspect import getattr_static, getmembers_static, isfunction
+from inspect import getattr_static, getmembers_static, isclass, isfunction
+from types import WrapperDescriptorType as WrapperType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -41,6 +42,17 @@ def handlers_of(controller: type, methods: Collection[str]) -> Iterator[Slot]:
                 yield Slot(found, _ellar_put(controller, name))
         elif name in names:
             yield Slot(getattr_static(controller, name), _plain_put(controller, name))
+
+
+def leads_to(endpoint: Any, wrapper: Any) -> bool:
+    """Tell whether a route's endpoint comes to this function: is it, is bound to it, is around it, is its class."""
+    while endpoint is not None and endpoint is not wrapper:
+        if isclass(endpoint):
+            return any(member is wrapper for _, member in getmembers_static(endpoint))
+        inner = [getattr(endpoint, name, None) for name in ("__func__", "func", "__wrapped__")]
+        inner.append(getattr_static(type(endpoint), "__call__", None))
+        endpoint = next((found for found in inner if callable(found) and not isinstance(found, WrapperType)), None)
+    return endpoint is wrapper
 
 
 def move_routes(function: Any, wrapper: Any) -> None:

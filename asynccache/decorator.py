@@ -156,7 +156,7 @@ def _wrap(function: Callable[..., Any], settings: CacheSettings) -> Callable[...
         if passage is None:
             request = args[0] if args and isinstance(args[0], Request) else _request(handler, args, kwargs)
             return handler.hit(request.scope) or await handler.answer(Call(make, request, args, kwargs))
-        if passage.is_taken:
+        if not passage.admits(cached):
             return await make(*args, **kwargs)
         call = passage.call(make, args, kwargs)
         found = handler.hit(call.scope)

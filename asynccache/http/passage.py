@@ -7,11 +7,13 @@ from then on goes through the tee. The nearest passage counts.
 
 from __future__ import annotations
 
+from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import ClientDisconnect, Request
 
+from asynccache.controllers import leads_to
 from asynccache.http.call import Call
 from asynccache.http.capture import FILES, Tee
 from asynccache.http.mark import enter_busy
@@ -20,7 +22,9 @@ from asynccache.http.rules import Then
 from asynccache.http.settings import keyed_by_body
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from contextlib import AbstractContextManager
+    from contextvars import Token
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -28,6 +32,27 @@ if TYPE_CHECKING:
     from asynccache.http.mark import Mark
 
 passing: ContextVar[Passage | None] = ContextVar("asynccache_passage", default=None)
+_AS_IT_IS = nullcontext()
+
+
+def on_its_own(scope: Scope) -> AbstractContextManager[None]:
+    """Keep a request to an app of its own, which a handler makes in this process, out of that handler's passage."""
+    passage = passing.get()
+    return _AS_IT_IS if passage is None or passage.scope is scope else _nowhere()
+
+
+@contextmanager
+def _nowhere() -> Iterator[None]:
+    token = passing.set(None)
+    try:
+        yield
+    finally:
+        _leave(token)
+
+
+def _leave(token: Token[Passage | None]) -> None:
+    with suppress(ValueError):  # an abandoned request that is cleared away in a foreign context, which stays as it is
+        passing.reset(token)
 
 
 class Passage:
@@ -40,12 +65,13 @@ class Passage:
         found: the cache of its app.
     """
 
-    __slots__ = ("_extensions", "_is_inner", "_send", "_tee", "body", "mark", "reads", "scope")
+    __slots__ = ("_extensions", "_is_inner", "_is_taken", "_send", "_tee", "body", "mark", "reads", "scope")
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, found: Installed) -> None:
         self.scope = scope
         self.mark: Mark | None = None
         self.body = NotedBody(receive, keyed_by_body.get(scope["method"], 0))
+        self._is_taken = False
         self._send = send
         self._tee: Tee | None = None
         self._extensions: Any = None
@@ -64,16 +90,24 @@ class Passage:
             raise
         finally:
             self._end()
-            passing.reset(token)
+            _leave(token)
 
     def call(self, make: Callable[..., Awaitable[Any]], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
         """Give the call of a cached handler that this request came to."""
         return LateCall(self, make, args, kwargs)
 
-    @property
-    def is_taken(self) -> bool:
-        """Whether a cached handler has its answer recorded already: one that it calls is called plainly."""
-        return self._tee is not None
+    def admits(self, wrapper: Any) -> bool:
+        """Tell whether it is the route that calls this cached handler: only then its answer is that of the request.
+
+        As a dependency, or called by another handler or by itself, it is called plainly.
+        """
+        if self._is_taken or not leads_to(self._endpoint(), wrapper):
+            return False
+        self._is_taken = True
+        return True
+
+    def _endpoint(self) -> Any:
+        return self.scope.get("endpoint")
 
     def _watch(self, found: Installed) -> Reads:
         return PassageReads(self.body, self.scope, found)

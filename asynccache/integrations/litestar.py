@@ -137,6 +137,9 @@ class _Passage(Passage):
         self._replay, self._error = found, sys.exc_info()[1]
         return Replayed(None)
 
+    def _endpoint(self) -> Any:
+        return self.scope["route_handler"].fn
+
     def _watch(self, found: Installed) -> PassageReads:
         return _Reads(self.body, self.scope, found)
 
