@@ -160,4 +160,4 @@ class ReplitCacheBackend(StoreBackend):
                 task.cancel()
 
     async def _distrust(self) -> None:
-        await self._clients.current().aclose()
+        await self._clients.current().drop_idle()

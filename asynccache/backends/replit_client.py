@@ -105,6 +105,7 @@ class ReplitClient:
         self._guard = guard
         self._turns = asyncio.Semaphore(size)
         self._pool = httpcore2.AsyncConnectionPool(max_connections=size, keepalive_expiry=_IDLE_SECONDS)
+        self._left: list[httpcore2.AsyncConnectionInterface] = []
 
     async def ask(self, tried: str, method: str, path: str, query: str = "", form: bytes | None = None) -> Reply:
         """Send a request in its turn; `BackendUnavailableError` where it is not answered in time, or not done."""
@@ -115,10 +116,19 @@ class ReplitClient:
                 return self._judged(response, may_refuse=form is not None)
         finally:
             self._turns.release()
+            if self._left:
+                await self.drop_idle()
 
     async def aclose(self) -> None:
-        """Close all connections."""
+        """Close all connections; those that are just being made are closed when their request is over."""
+        self._left = self._pool.connections
         await self._pool.aclose()
+
+    async def drop_idle(self) -> None:
+        """Close all connections that no request is using."""
+        for connection in (*self._pool.connections, *self._left):
+            if connection.is_idle():
+                await connection.aclose()
 
     async def _sent(self, method: str, url: httpcore2.URL, form: bytes | None) -> httpcore2.Response:
         headers = [] if form is None else [("Content-Type", "application/x-www-form-urlencoded")]

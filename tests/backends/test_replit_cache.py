@@ -19,7 +19,6 @@ from asynccache.backends import replit_client
 from asynccache.backends.replit_cache import SWEEP_PAUSE, ReplitCacheBackend
 from asynccache.backends.replit_wire import LARGEST_VALUE, LONGEST_KEY, of_text, stored_key_of, to_text, wire_key
 from asynccache.testing import BackendContract, FakeClock
-from tests.outages import DEADLINE, NETWORK_FAULTS, survive_a_frost, survive_a_kill, survive_the_network
 from tests.servers import ReplitDB
 from tests.servers.replitdb import SECRET
 
@@ -232,35 +231,7 @@ async def test_what_is_over_goes_when_it_is_met(store):
     await cache.aclose()
 
 
-# Faults
-
-
-@pytest.mark.parametrize("status", [429, 500, 503, 301])
-async def test_store_that_asks_for_a_pause_gets_one(fresh_replitdb, status, caplog):
-    cache = ReplitCacheBackend(fresh_replitdb.url, deadline=PATIENT)
-    await cache.set_async("k", 1)
-    fresh_replitdb.answer(status)
-    assert [await cache.get_async("k") for _ in range(20)] == [None] * 20
-    with pytest.raises(BackendUnavailableError, match="not asked, it has been down"):
-        await cache.delete_async("k")
-    assert f"down, asked again every 0.25 s: {fresh_replitdb.address}: OverloadedError: {status}" in caplog.text
-    assert SECRET not in caplog.text
-    await cache.aclose()
-
-
-@pytest.mark.parametrize("status", [400, 401, 403, 418])
-async def test_refused_read_is_no_outage(fresh_replitdb, status, caplog):
-    cache = ReplitCacheBackend(fresh_replitdb.url, deadline=PATIENT)
-    await cache.set_async("k", 1)
-    fresh_replitdb.answer(status)
-    assert [await cache.get_async("k") for _ in range(20)] == [None] * 20
-    with pytest.raises(BackendUnavailableError, match=f"was refused: {status}") as raised:
-        await cache.delete_async("k")
-    fresh_replitdb.answer(0)
-    assert await cache.get_async("k") == 1
-    assert len([record for record in caplog.records if "refused" in record.message]) == 1
-    assert SECRET not in f"{caplog.text}{raised.value}"
-    await cache.aclose()
+# The secret
 
 
 async def test_secret_is_in_no_log_and_no_repr(store, caplog):
@@ -277,49 +248,6 @@ async def test_secret_is_in_no_log_and_no_repr(store, caplog):
         await cache.aclose()
     assert "httpcore2" in {record.name.partition(".")[0] for record in caplog.records}
     assert SECRET not in f"{caplog.text}{cache!r}{cache._guard!r}{vars(cache)}"
-
-
-async def test_store_that_is_killed_and_restarted(fresh_replitdb):
-    await survive_a_kill(ReplitCacheBackend(fresh_replitdb.url, deadline=DEADLINE), fresh_replitdb)
-
-
-async def test_store_that_is_frozen_and_thawed(fresh_replitdb):
-    await survive_a_frost(ReplitCacheBackend(fresh_replitdb.url, deadline=DEADLINE), fresh_replitdb)
-
-
-@pytest.mark.parametrize("fault", NETWORK_FAULTS[:3], ids=lambda fault: next(iter(fault)))
-async def test_network_that_goes_wrong(store, fault_proxy, fault):
-    proxy = fault_proxy(store.host, store.port)
-    cache = ReplitCacheBackend(store.url.replace(store.address, proxy.address), deadline=DEADLINE)
-    await survive_the_network(cache, proxy, fault)
-
-
-async def test_connection_that_the_store_closed_is_replaced(store, fault_proxy):
-    proxy = fault_proxy(store.host, store.port)
-    cache = ReplitCacheBackend(store.url.replace(store.address, proxy.address), deadline=PATIENT, on_error="raise")
-    for close in (proxy.half_close, proxy.reset_all):
-        await cache.set_async("k", 1)
-        close()
-        await asyncio.sleep(0.05)
-        assert await cache.get_async("k") == 1
-    await cache.aclose()
-
-
-async def test_lost_invalidation_is_never_silent(fresh_replitdb):
-    cache = ReplitCacheBackend(fresh_replitdb.url)
-    await asyncio.to_thread(fresh_replitdb.kill)
-    operations = (
-        cache.delete_async("k"),
-        cache.delete_many_async(["k"]),
-        cache.incr_async("k"),
-        cache.touch_async("k"),
-    )
-    for operation in operations:
-        with pytest.raises(BackendUnavailableError, match=fresh_replitdb.address):
-            await operation
-    assert await cache.set_many_async({"k": 1, "l": 2}) == ["k", "l"]
-    assert await cache.get_many_async(["k", "l"]) == {}
-    await cache.aclose()
 
 
 # The double itself
