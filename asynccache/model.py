@@ -103,7 +103,8 @@ class BaseCacheBackend:
         if not isinstance(key_prefix, str):
             raise ConfigurationError(f"key_prefix={key_prefix!r}: give a str")
         if serializer is not None and not isinstance(serializer, ICacheSerializer):
-            raise ConfigurationError(f"serializer={serializer!r:.80}: give an instance, such as MsgpackSerializer()")
+            given = serializer if isinstance(serializer, str | type) else type(serializer)
+            raise ConfigurationError(f"serializer={given!r:.80}: give an instance, such as MsgpackSerializer()")
         if clock is not None and not callable(clock):
             raise ConfigurationError(f"clock={clock!r:.80}: give a function that returns seconds")
         self.key_prefix = key_prefix
@@ -312,7 +313,7 @@ def announce(event: Event, listeners: Iterable[Listener]) -> None:
 
 def _namespace(key_prefix: str, version: object) -> str:
     if isinstance(version, bool) or not isinstance(version, str | int):
-        raise TypeError(f"a version is a str or an int, not {type(version).__name__}: {version!r}")
+        raise TypeError(f"a version is a str or an int, not a {type(version).__name__}")
     return keys.namespace(key_prefix, version)
 
 

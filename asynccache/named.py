@@ -6,8 +6,8 @@ from collections import ChainMap
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Self
 
-from asynccache.backends.servers import redacted
 from asynccache.config import backend_of
+from asynccache.config.making import shown
 from asynccache.current import entered, left
 from asynccache.errors import ConfigurationError, UnknownBackendError
 from asynccache.model import announce
@@ -46,8 +46,8 @@ class NamedBackends:
         try:
             return self._backends[backend]
         except (KeyError, TypeError):
-            shown = redacted(str(backend))
-            raise UnknownBackendError(f"no backend is called {shown!r}; there are {sorted(self._backends)}") from None
+            wrong = shown(str(backend))
+            raise UnknownBackendError(f"no backend is called {wrong!r}; there are {sorted(self._backends)}") from None
 
     def stats(self) -> dict[str, dict[str, int]]:
         """Return each backend's counters, by its name."""

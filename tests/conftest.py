@@ -5,6 +5,7 @@ A test that kills, freezes or configures a server starts its own: `launch`, `fre
 `fresh_postgresql`, `fresh_mariadb`, `fresh_replitdb`.
 """
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
@@ -14,6 +15,7 @@ from uuid import uuid4
 import pytest
 from hypothesis import settings
 
+from tests.canaries import WORDS
 from tests.servers import (
     FaultProxy,
     MariaDB,
@@ -73,6 +75,35 @@ def pytest_collection_finish(session: pytest.Session) -> None:
         if any(word in name for name in fixtures) and not named_by_environment(word):
             with suppress(Missing):  # whoever starts it will hear
                 find(program)
+
+
+class _Censor(logging.Handler):
+    """Keeps what our loggers say of the secrets of tests."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line = self.format(record)
+        if any(word in line for word in WORDS):
+            self.told.append(line)
+
+
+@pytest.fixture(scope="session")
+def _censor() -> Iterator[_Censor]:
+    censor = _Censor()
+    logging.getLogger("asynccache").addHandler(censor)
+    yield censor
+    logging.getLogger("asynccache").removeHandler(censor)
+
+
+@pytest.fixture(autouse=True)
+def _no_secret_in_the_log(_censor: _Censor) -> Iterator[None]:
+    """Fail whatever test makes our loggers tell a password, a secret or a value of the tests."""
+    yield
+    told, _censor.told = _censor.told, []
+    assert not told, told
 
 
 @pytest.fixture

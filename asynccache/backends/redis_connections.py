@@ -215,9 +215,14 @@ def _commands(questions: Sequence[Question]) -> list[tuple[bytes | int, ...]]:
 
 
 def _refusal(answered: ResponseError) -> Refusal:
-    said = str(answered)
+    said = _without_arguments(str(answered))
     code = answered.status_code or said.partition(" ")[0]
     return Refusal(code, said if said.startswith(code) else f"{code} {said}")
+
+
+def _without_arguments(said: str) -> str:
+    """Leave out what a server quotes of a command that it does not know: passwords and values among it."""
+    return said.partition(", with args beginning with:")[0]
 
 
 @contextmanager
@@ -226,6 +231,8 @@ def _translated() -> Iterator[None]:
         yield
     except RedisTimeoutError as late:
         raise TimeoutError(str(late)) from late
+    except ResponseError as refused:  # of what is said at connecting, which has the password in it
+        raise ResponseError(_without_arguments(str(refused))) from None
     except (RedisError, OSError, OutOfStepError):
         raise
     except Exception as confusion:  # what a parser raises on garbage is whatever its code ran into

@@ -6,7 +6,7 @@ A reply of another shape answers another question: the connection is out of step
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from asynccache.backends.outage import OutOfStepError, RefusedError
@@ -36,7 +36,7 @@ class Refusal:
 class Question:
     """A command, the test that its reply passes, and the refusals that count as answers."""
 
-    words: tuple[bytes | int, ...]
+    words: tuple[bytes | int, ...] = field(repr=False)
     fits: Callable[[Any], bool]
     answers: frozenset[str] = NONE
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 Servers = str | Iterable[str | tuple[str, int]]
 UNIX = "unix"
 _HIGHEST_PORT = 65535
+_NO_PORT = re.compile(r"(?![\da-fA-F]*:[\da-fA-F:.]*(/|$))[^:/\[]+:(?!\d*([/,;]|$))")
+"""What follows the colon after a host, where that is neither a port nor the rest of an IPv6 address."""
 _ODD = re.compile(r"[\s|<>\"'^`\\]")
 
 
@@ -33,7 +35,7 @@ class Server:
     host: str
     port: int
     path: str = ""
-    username: str | None = None
+    username: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
     query: Mapping[str, str] = field(default_factory=dict, repr=False)
 
@@ -64,8 +66,13 @@ def redacted(url: str) -> str:
     """Give a URL, or what was meant to be one, without password and query."""
     scheme, colon, rest = url.partition("://") if "://" in url else ("", "", url)
     credentials, at, servers = rest.rpartition("@")
-    user = re.split("[:/?#]", credentials)[0]
-    return f"{scheme}{colon}{user}:***@{servers}".partition("?")[0] if at else url.partition("?")[0]
+    servers = servers.partition("?")[0]
+    if at:
+        user = re.split("[:/?#]", credentials)[0] if ":" in credentials else ""  # a password alone is a common mistake
+        return f"{scheme}{colon}{user}:***@{servers}"
+    if _NO_PORT.match(servers):  # half of a password that was not escaped
+        servers = f"{servers.partition(':')[0]}:***"
+    return f"{scheme}{colon}{servers}"
 
 
 def _of_item(item: object, schemes: tuple[str, ...], port: int) -> tuple[Server, ...]:

@@ -71,14 +71,9 @@ class Statement:
     fits: Callable[[Rows], bool] = lambda rows: not rows
 
     @property
-    def only_reads(self) -> bool:
-        """Tell whether it changes nothing."""
-        return self.text.startswith("SELECT")
-
-    @property
     def gives_rows(self) -> bool:
         """Tell whether the reply is a table, if an empty one."""
-        return self.only_reads or "RETURNING" in self.text
+        return self.text.startswith("SELECT") or "RETURNING" in self.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +82,7 @@ class Row:
 
     cache_key: bytes
     place: int
-    entry: bytes
+    entry: bytes = field(repr=False)
     number: int | None
 
     @classmethod

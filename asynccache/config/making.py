@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 def imported(path: str) -> Any:
     """Import what a dotted path names: a module, or something in one."""
     if not all(part.isidentifier() for part in path.split(".")):
-        raise ConfigurationError(f"{path!r} is no dotted path, such as 'shop.settings'")
+        raise ConfigurationError(f"{shown(path)!r} is no dotted path, such as 'shop.settings'")
     module, _, name = path.rpartition(".")
     try:
         found = import_module(module or path)
@@ -66,8 +66,9 @@ def check_options(options: Iterable[str], known: set[str], who: str) -> None:
 
 def shown(text: str) -> str:
     """Give a text for an error, without what may be secret: passwords, queries, and all paths of web addresses."""
-    if text.lower().startswith(("http://", "https://")):
-        return "/".join([*redacted(text).split("/")[:3], "..."])
+    scheme = text.partition("://")[0].lower()
+    if scheme in {"http", "https", "replit"}:
+        return "/".join([*redacted(text).split("/")[: 2 if scheme == "replit" else 3], "..."])
     return redacted(text)
 
 

@@ -71,7 +71,7 @@ def _backend_class(given: object) -> type[BaseCacheBackend]:
         raise _djangos(given)
     found = imported(given)
     if not (isinstance(found, type) and issubclass(found, BaseCacheBackend)):
-        raise ConfigurationError(f"BACKEND={name!r}: that is no class of backends, but {found!r:.80}")
+        raise ConfigurationError(f"BACKEND={name!r}: that is no class of backends, but a {type(found).__name__}")
     if "backends" in options_of(found):
         raise ConfigurationError(f"BACKEND={name!r}: a chain is a list, such as {{'default': ['redis', 'local']}}")
     return found

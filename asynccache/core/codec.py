@@ -48,7 +48,7 @@ class Frame:
     `owner` is the hash of the key under which it was found.
     """
 
-    payload: bytes
+    payload: bytes = field(repr=False)
     kind: Kind = Kind.VALUE
     flags: int = 0
     load_ms: int = 0

@@ -11,7 +11,7 @@ from asynccache.errors import NotAnIntegerError
 def checked_delta(delta: object) -> int:
     """Return what a counter is to be changed by; `TypeError` where that is no `int`, or a `bool`."""
     if isinstance(delta, bool) or not isinstance(delta, int):
-        raise TypeError(f"a counter is changed by an int, not {type(delta).__name__}: {delta!r}")
+        raise TypeError(f"a counter is changed by an int, not a {type(delta).__name__}")
     return delta
 
 

@@ -1,6 +1,6 @@
 """What a store gives back: an entry, or nothing. A cached `None` is an entry."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 
@@ -20,6 +20,6 @@ class Entry:
     `load_seconds` is what the load took (0 where nobody measured), `tags` are those it was stored with.
     """
 
-    value: Any
+    value: Any = field(repr=False)
     load_seconds: float = 0.0
     tags: tuple[str, ...] = ()

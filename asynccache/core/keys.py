@@ -38,7 +38,7 @@ def mapped(values: object) -> Mapping[str, Any]:
     """Return values by their keys; what is no mapping is a `TypeError`."""
     if isinstance(values, Mapping):
         return values
-    raise TypeError(f"values are a mapping of keys to values, not {type(values).__name__}: {values!r:.80}")
+    raise TypeError(f"values are a mapping of keys to values, not a {type(values).__name__}")
 
 
 def to_bytes(stored_key: str) -> bytes:

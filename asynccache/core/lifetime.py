@@ -22,7 +22,7 @@ def seconds(ttl: Ttl, default: float) -> float:
     if isinstance(ttl, timedelta):
         ttl = ttl.total_seconds()
     elif isinstance(ttl, bool) or not isinstance(ttl, int | float):
-        raise TypeError(f"a ttl is a number of seconds, a timedelta or None, not {type(ttl).__name__}: {ttl!r}")
+        raise TypeError(f"a ttl is a number of seconds, a timedelta or None, not a {type(ttl).__name__}")
     elif ttl != ttl:  # noqa: PLR0124  # NaN; math.isnan overflows on a great int
         raise ValueError("a ttl of NaN: give seconds, a timedelta, FOREVER or None")
     return max(ttl, 0.0) if ttl <= LONGEST else FOREVER

@@ -131,7 +131,9 @@ class Handler:
         if key is None:
             return False
         if not isinstance(key, str):
-            raise TypeError(f"the make_key_callback of {self.name} returned {key!r}: a str, or None for no cache")
+            raise TypeError(
+                f"the make_key_callback of {self.name} returned a {type(key).__name__}: a str, or None for no cache"
+            )
         ask.key = key if ask.method in SAFE_METHODS else f"{ask.method} {key}"
         ask.owner = (self.name, "", "")  # whoever makes the key decides what shares it
         return True

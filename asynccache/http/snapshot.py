@@ -43,6 +43,9 @@ class Record(msgspec.Struct, frozen=True, array_like=True, tag="page"):
     stored_at: float = 0.0
     received: float = 0.0
 
+    def __repr__(self) -> str:
+        return f"<Record {self.status} of {self.owner[0]}, {len(self.body)} bytes>"
+
 
 class Spec(msgspec.Struct, frozen=True, array_like=True, tag="spec"):
     """The names of the headers that the variants of a page depend on; its id is theirs as well."""

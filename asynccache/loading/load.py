@@ -84,7 +84,7 @@ def check_factory(factory: object) -> None:
     if not is_function(factory):
         if iscoroutine(factory):
             factory.close()
-        raise TypeError(f"the factory is {factory!r:.80}: give the function itself, not what it returns")
+        raise TypeError(f"the factory is a {type(factory).__name__}: give the function itself, not what it returns")
 
 
 def plain(made: Any) -> Any:
