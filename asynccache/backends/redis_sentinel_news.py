@@ -22,7 +22,8 @@ if TYPE_CHECKING:
     from asynccache.backends.servers import Server
 
 _BEGINS = b"+try-failover"
-_OVER = (b"+promoted-slave", b"+switch-master", b"+failover-end", b"+failover-end-for-timeout")
+_SWITCH = b"+switch-master"
+_OVER = (b"+promoted-slave", _SWITCH, b"+failover-end", b"+failover-end-for-timeout")
 _GIVEN_UP = (b"-failover-abort-not-elected", b"-failover-abort-no-good-slave", b"-failover-abort-slave-timeout")
 _LONGEST = 10.0
 """Seconds after which a failover whose end nobody told of is not waited for any more."""
@@ -90,7 +91,7 @@ class News:
     def _heard(self, sentinel: str, channel: bytes, words: list[bytes]) -> None:
         if not channel:  # connected again: who knows what was said meanwhile
             self._doubt()
-        elif self._service not in words:
+        elif service_of(channel, words) != self._service:
             return
         elif channel == _BEGINS:
             self._failovers.pop(sentinel, None)
@@ -130,3 +131,10 @@ class _Ears:
 
     def _told(self, name: str, channel: bytes, text: bytes) -> None:
         self._heard(name, channel, text.split())
+
+
+def service_of(channel: bytes, words: list[bytes]) -> bytes:
+    """Read `service old-host ...`, `slave name host port @ service ...` or `master service host port`."""
+    if channel == _SWITCH:
+        return words[0]
+    return words[words.index(b"@") + 1] if b"@" in words else words[1]

@@ -7,6 +7,7 @@ from multiprocessing import get_context
 import pytest
 
 from asynccache.backends.redis import RedisCacheBackend
+from asynccache.backends.redis_sentinel_news import service_of
 from asynccache.errors import BackendUnavailableError, ConfigurationError
 from asynccache.testing import BackendContract
 from tests.backends.test_redis import use_alone
@@ -17,6 +18,7 @@ from tests.servers.redis_sentinel import SERVICE
 from tests.storms import Storm, share_one_service
 
 PATIENT = 5.0
+RIGHTS = "+@connection +get +set +unlink +exists +pexpire +incrby +eval +evalsha +role"
 
 
 class TestContract(BackendContract):
@@ -79,9 +81,14 @@ class TestReach:
             "user app on >of-sentinels nocommands +sentinel +subscribe +ping &*",
         ]
         servers = launch(RedisSentinels("of-master", settings, patience=15))
-        url = servers.url.replace("//", "//:of-master@")
-        await works(make(f"{url}?sentinel_username=app&sentinel_password=of-sentinels"))
-        await works(make(url, options={"sentinel_username": "app", "sentinel_password": "of-sentinels"}))
+        for node in servers.nodes:
+            tell(node, f"ACL SETUSER app on >of-app ~shop:* nocommands {RIGHTS}")
+        url = servers.url.replace("//", "//app:of-app@")
+        await works(make(f"{url}?sentinel_username=app&sentinel_password=of-sentinels", key_prefix="shop"))
+        theirs = {"sentinel_username": "app", "sentinel_password": "of-sentinels"}
+        await works(make(url, options=theirs, key_prefix="shop"))
+        with pytest.raises(BackendUnavailableError, match="invalid username-password"):
+            make(url.replace("of-app", "wrong"), options=theirs).delete("a")
         with pytest.raises(BackendUnavailableError, match="invalid username-password"):
             make(url, options={"sentinel_username": "app", "sentinel_password": "wrong"}).delete("a")
 
@@ -109,6 +116,19 @@ class TestReach:
         backend = RedisCacheBackend("redis+sentinel://user:s3cret@a,b:1/one?sentinel_password=s3cret")
         assert "s3cret" not in repr(backend) + repr(backend.servers)
         assert "a:26379, b:1" in repr(backend)
+
+
+@pytest.mark.parametrize(
+    ("channel", "text", "service"),
+    [
+        (b"+try-failover", b"master one 127.0.0.1 6379", b"one"),
+        (b"+promoted-slave", b"slave 127.0.0.1:2 127.0.0.1 2 @ one 127.0.0.1 1", b"one"),
+        (b"+switch-master", b"one 127.0.0.1 1 127.0.0.1 2", b"one"),
+        (b"+try-failover", b"master master 127.0.0.1 6379", b"master"),
+    ],
+)
+def test_news_are_those_of_one_service(channel, text, service):
+    assert service_of(channel, text.split()) == service
 
 
 class TestLife:
