@@ -1,24 +1,24 @@
 """SQLite by the standard library: one file, with a write-ahead log, shared by threads and processes of one host.
 
 A connection serves one operation at a time, from whatever thread; idle ones are kept. Readers wait for nobody; writers
-wait for each other, those of this process in turn, those of others as SQLite's busy timeout has it. No connection is
-used on the other side of a fork, nor after the file was exchanged for another.
+wait for each other as SQLite's busy timeout has it. No connection is used on the other side of a fork, nor after the
+file was exchanged for another.
 """
 
 from __future__ import annotations
 
 import os
 import sqlite3
-import threading
 from collections import deque
 from contextlib import contextmanager
 from dataclasses import dataclass
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from asynccache.backends.outage import BusyError, Due, RefusedError
 from asynccache.backends.sql_statements import FullError, NoTableError
+from asynccache.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 FOREIGN_ERRORS: tuple[type[Exception], ...] = (sqlite3.Error,)
 LARGEST = 900_000_000
 """Bytes, a little less than what SQLite takes for a row unless it was built otherwise."""
+_OLDEST = (3, 35)
 _KEPT = 8
+_PAUSE = 0.005
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 _FULL = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_TOOBIG}
 _REFUSED = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}
@@ -55,13 +57,14 @@ class SqlFile:
     """
 
     def __init__(self, path: str, guard: OutageGuard) -> None:
+        if sqlite3.sqlite_version_info < _OLDEST:
+            raise ConfigurationError(f"SQLite {sqlite3.sqlite_version} is too old: 3.35 or later is needed")
         self.path = path
         self.guard = guard
         self._begin()
         _to_begin_anew.add(self)
 
     def _begin(self) -> None:
-        self._writing = threading.Lock()
         self._idle: deque[_Line] = deque()
         self._epoch = 0
 
@@ -85,19 +88,7 @@ class SqlFile:
     def _ask(self, tried: str, statements: Sequence[Statement], patience: float) -> list[Reply]:
         with self.guard.attempt(tried) as usual, _translated():
             due = Due(max(usual.at, monotonic() + patience))
-            if all(statement.only_reads for statement in statements):
-                return self._executed(statements, due)
-            with self._turn(due):
-                return self._executed(statements, due)
-
-    @contextmanager
-    def _turn(self, due: Due) -> Iterator[None]:
-        if not self._writing.acquire(timeout=due.left()):
-            raise TimeoutError("other threads were writing")
-        try:
-            yield
-        finally:
-            self._writing.release()
+            return self._executed(statements, due)
 
     def _executed(self, statements: Sequence[Statement], due: Due) -> list[Reply]:
         epoch, line = self._epoch, self._fit_line(due)
@@ -146,7 +137,7 @@ class SqlFile:
             except sqlite3.OperationalError as busy:
                 if _code(busy) not in _BUSY:
                     raise
-                _pause(due)
+                sleep(min(_PAUSE, due.left()))
         connection.execute("PRAGMA synchronous = NORMAL")
 
     def _drop(self) -> None:
@@ -157,10 +148,6 @@ class SqlFile:
             except IndexError:
                 return
             line.connection.close()
-
-
-def _pause(due: Due) -> None:
-    threading.Event().wait(min(0.005, due.left()))
 
 
 def _identity(path: str) -> tuple[int, int] | None:
