@@ -11,16 +11,9 @@ from asynccache.backends.framing import added
 from asynccache.backends.outage import OutageGuard, checked_deadline
 from asynccache.backends.sql_culling import SAMPLE, Culler
 from asynccache.backends.sql_place import checked_options, checked_table, place_of
-from asynccache.backends.sql_statements import (
-    KEY_BYTES,
-    Dialect,
-    FullError,
-    NoTableError,
-    Row,
-    Statement,
-    Statements,
-    framed,
-)
+from asynccache.backends.sql_replies import FullError, NoTableError, Statement
+from asynccache.backends.sql_rows import KEY_BYTES, Row, framed
+from asynccache.backends.sql_statements import Dialect, Statements
 from asynccache.core import codec
 from asynccache.core.codec import Frame
 from asynccache.core.keys import bounded_key
@@ -32,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from asynccache.backends.sql_file import SqlFile
+    from asynccache.backends.sql_replies import Reply
     from asynccache.backends.sql_server import SqlServer
-    from asynccache.backends.sql_statements import Reply
     from asynccache.plan.io import IO
 
 K = TypeVar("K", str, bytes)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import random
 from dataclasses import dataclass, field
 
-from asynccache.backends.sql_statements import PLACES
+from asynccache.backends.sql_rows import PLACES
 
 EVERY = 64
 """Rows that are written between two cullings."""

@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from asynccache.backends.outage import BusyError, Due, RefusedError
-from asynccache.backends.sql_statements import FullError, NoTableError
+from asynccache.backends.sql_replies import FullError, NoTableError
 from asynccache.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from asynccache.backends.outage import OutageGuard
-    from asynccache.backends.sql_statements import Reply, Statement
+    from asynccache.backends.sql_replies import Reply, Statement
     from asynccache.plan.io import IO
 
 FOREIGN_ERRORS: tuple[type[Exception], ...] = (sqlite3.Error,)

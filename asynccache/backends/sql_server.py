@@ -15,7 +15,8 @@ from sqlalchemy.pool import NullPool
 from asynccache.backends.loop_lines import LoopLines
 from asynccache.backends.outage import OutOfStepError, RefusedError
 from asynccache.backends.sql_dialects import meaning_of
-from asynccache.backends.sql_statements import Dialect, Statement, TryAgainError
+from asynccache.backends.sql_replies import Statement, TryAgainError
+from asynccache.backends.sql_statements import Dialect
 from asynccache.errors import BackendUnavailableError
 from asynccache.plan.clients import CLOSE_SECONDS, LoopClients
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from asynccache.backends.outage import OutageGuard
     from asynccache.backends.sql_place import Place
-    from asynccache.backends.sql_statements import Reply, Rows
+    from asynccache.backends.sql_replies import Reply, Rows
     from asynccache.plan.io import IO
 
 _ATTEMPTS = 5

@@ -14,31 +14,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
-from asynccache.backends.outage import RefusedError
+from asynccache.backends.sql_replies import Rows, Statement, are_entries, begin_with, is_sample
+from asynccache.backends.sql_rows import FAR, KEY_BYTES, Row, wire_ttl
 from asynccache.core import codec
-from asynccache.core.keys import bounded_key, key_hash
-from asynccache.core.lifetime import FOREVER, milliseconds
-
-KEY_BYTES = 250
-PLACES = 2**31
-_FAR = 2**62
-"""Milliseconds that never pass, and that a clock can be added to."""
-
-
-class NoTableError(Exception):
-    """The table is not there yet."""
-
-
-class TryAgainError(Exception):
-    """A deadlock, or whatever else is over when one asks again; nothing was done."""
-
-
-class FullError(RefusedError):
-    """The database has no room for this."""
 
 
 class Dialect(Enum):
@@ -55,59 +37,6 @@ _SERVER_NOW = {
 }
 _BINARY = {Dialect.SQLITE: ("BLOB", "BLOB"), Dialect.POSTGRESQL: ("BYTEA", "BYTEA")}
 _MYSQL_BINARY = (f"VARBINARY({KEY_BYTES})", "LONGBLOB")
-
-
-Rows = list[Any]
-Reply = tuple[Rows, int]
-"""The rows of a statement, and how many it changed."""
-
-
-@dataclass(frozen=True, slots=True)
-class Statement:
-    """A text with `:name` for each of its parameters; rows that do not fit answer somebody else's."""
-
-    text: str
-    parameters: dict[str, Any] = field(default_factory=dict, repr=False)
-    fits: Callable[[Rows], bool] = lambda rows: not rows
-
-    @property
-    def gives_rows(self) -> bool:
-        """Tell whether the reply is a table, if an empty one."""
-        return self.text.startswith("SELECT") or "RETURNING" in self.text
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """What is stored for one entry."""
-
-    cache_key: bytes
-    place: int
-    entry: bytes = field(repr=False)
-    number: int | None
-
-    @classmethod
-    def of(cls, stored_key: str, raw: bytes) -> Row:
-        """Take a framed entry apart: a counter's number has a column of its own."""
-        owner = key_hash(stored_key)
-        number = None
-        if codec.is_counter(raw):
-            payload = codec.decode(raw, owner).payload
-            number, raw = codec.integer_of(payload), raw[: -len(payload)]
-        return cls(bounded_key(stored_key, KEY_BYTES), int.from_bytes(owner[:4]) >> 1, raw, number)
-
-    def renumbered(self, number: int) -> Row:
-        """Give the same counter with another number."""
-        return replace(self, number=number)
-
-
-def framed(entry: bytes, number: int | None) -> bytes:
-    """Put a framed entry together again."""
-    return entry if number is None else entry + codec.integer_payload(number)
-
-
-def wire_ttl(ttl: float) -> int:
-    """Give a lifetime as it is added to the clock."""
-    return _FAR if ttl == FOREVER else milliseconds(ttl)
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +63,7 @@ class Statements:
         text = (
             f"SELECT cache_key, entry, number FROM {self._name} WHERE cache_key IN ({_list(names)}) AND {self._lives}"
         )
-        return self._with(text, names, now, _are_entries(set(keys)))
+        return self._with(text, names, now, are_entries(set(keys)))
 
     # Writing
 
@@ -150,7 +79,7 @@ class Statements:
     def insert(self, row: Row, ttl: float, now: float, nonce: int) -> tuple[Statement, ...]:
         """Insert where nothing lives; the last reply then has a row, which begins with the nonce."""
         into, parameters = self._insert_into([row], ttl)
-        fits, parameters = _begin_with(nonce), parameters | {"nonce": nonce}
+        fits, parameters = begin_with(nonce), parameters | {"nonce": nonce}
         if self.dialect is Dialect.MYSQL:  # which evaluates from left to right; what lives leaves the nonce as a trace
             over = f"IF(expires <= {self._now}, {_FRESH}, IF(LAST_INSERT_ID(:nonce), {{0}}, {{0}}))"
             text = f"{into} ON DUPLICATE KEY UPDATE {_assigned(over)}"
@@ -172,9 +101,9 @@ class Statements:
         parameters = {"k0": key, "delta": delta, "low": low, "high": high}
         if self.dialect is Dialect.MYSQL:
             ask = f"SELECT {_MYSQL_NONCE}, CAST(LAST_INSERT_ID() AS SIGNED) FROM DUAL WHERE ROW_COUNT() > 0"
-            return self._with(text, parameters, now), Statement(ask, {"nonce": nonce}, _begin_with(nonce))
+            return self._with(text, parameters, now), Statement(ask, {"nonce": nonce}, begin_with(nonce))
         text = f"{text} RETURNING {_NONCE}, number"
-        return (self._with(text, parameters | {"nonce": nonce}, now, _begin_with(nonce)),)
+        return (self._with(text, parameters | {"nonce": nonce}, now, begin_with(nonce)),)
 
     def touch(self, key: bytes, ttl: float, now: float) -> Statement:
         """Give a new lifetime to what lives; the reply counts it."""
@@ -190,7 +119,7 @@ class Statements:
 
     def cull(self, count: int, now: float, *, living: bool = False) -> Statement:
         """Remove at most so many that are over, those first that were over first; or `living` ones too."""
-        over = f"expires <= {self._now}" + (f" + {_FAR}" if living else "")
+        over = f"expires <= {self._now}" + (f" + {FAR}" if living else "")
         first = f"WHERE {over} ORDER BY expires LIMIT :count"
         match self.dialect:
             case Dialect.MYSQL:
@@ -206,7 +135,7 @@ class Statements:
         """How many rows there are from this place on, counting at most `count`, and the last one's place."""
         inner = f"SELECT place FROM {self._name} WHERE place >= :start ORDER BY place LIMIT :count"
         text = f"SELECT COUNT(*), MAX(place) FROM ({inner}) AS sample"
-        return Statement(text, {"start": start, "count": count}, _is_sample)
+        return Statement(text, {"start": start, "count": count}, is_sample)
 
     # The table
 
@@ -286,18 +215,3 @@ def _named(letter: str, values: Sequence[Any]) -> dict[str, Any]:
 
 def _list(names: dict[str, Any]) -> str:
     return ", ".join(f":{name}" for name in names)
-
-
-def _are_entries(asked: set[bytes]) -> Callable[[Rows], bool]:
-    def fits(rows: Rows) -> bool:
-        return all(len(row) == 3 and row[0] in asked and type(row[1]) is bytes for row in rows)
-
-    return fits
-
-
-def _begin_with(nonce: int) -> Callable[[Rows], bool]:
-    return lambda rows: not rows or (len(rows) == 1 and rows[0][0] == nonce)
-
-
-def _is_sample(rows: Rows) -> bool:
-    return len(rows) == 1 and type(rows[0][0]) is int

@@ -15,7 +15,7 @@ from asynccache.backends.pymem_cache import PyMemcacheCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
 from asynccache.backends.replit_cache import ReplitCacheBackend
 from asynccache.backends.sql_cache import SQLCacheBackend
-from asynccache.backends.sql_statements import Statement
+from asynccache.backends.sql_replies import Statement
 from asynccache.config import backend_of
 from asynccache.core import codec
 from asynccache.core.entry import Kind

@@ -9,7 +9,8 @@ import pytest
 from asynccache.backends import sql_culling
 from asynccache.backends.sql_cache import SQLCacheBackend
 from asynccache.backends.sql_culling import EVERY, SAMPLE, Culler
-from asynccache.backends.sql_statements import PLACES, Statement
+from asynccache.backends.sql_replies import Statement
+from asynccache.backends.sql_rows import PLACES
 from asynccache.core.lifetime import FOREVER
 from asynccache.plan.io import BLOCKING, run
 from asynccache.testing import FakeClock

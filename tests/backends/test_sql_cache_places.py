@@ -194,7 +194,7 @@ class TestTable:
 
 async def _execute(make, text):
     """Run a statement beside the cache."""
-    from asynccache.backends.sql_statements import Statement
+    from asynccache.backends.sql_replies import Statement
     from asynccache.plan.io import LOOP
 
     await make()._database.ask(LOOP, "test", [Statement(text)])
