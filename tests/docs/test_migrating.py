@@ -6,6 +6,7 @@ from datetime import timedelta
 import aiocache
 import cashews
 import pytest
+from cachelib import RedisCache as CachelibRedis
 from cachelib import SimpleCache
 from django.core.cache.backends.locmem import LocMemCache
 from django.core.cache.backends.redis import RedisCache
@@ -74,7 +75,7 @@ async def test_a_store_that_is_there_can_stay_without_a_way_to_delete():
 def test_one_prefix_on_one_server_spoils_both_caches_and_two_prefixes_spoil_none(redis_server, unique_prefix):
     theirs = RedisCache(redis_server.url, {"KEY_PREFIX": unique_prefix})
     same = RedisCacheBackend(redis_server.url, key_prefix=unique_prefix)
-    other = RedisCacheBackend(redis_server.url, key_prefix=f"{unique_prefix}-new")
+    other = RedisCacheBackend(redis_server.url, key_prefix=f"new-{unique_prefix}")
     assert theirs.make_key("key") == same.stored_key("key") != other.stored_key("key")
 
     theirs.set("key", "theirs")
@@ -87,6 +88,18 @@ def test_one_prefix_on_one_server_spoils_both_caches_and_two_prefixes_spoil_none
     with pytest.raises(pickle.UnpicklingError):
         theirs.get("key")
     for backend in (same, other):
+        backend.close()
+
+
+def test_clearing_theirs_by_prefix_keeps_ours_if_our_prefix_begins_otherwise(redis_server, unique_prefix):
+    theirs = CachelibRedis(redis_server.host, redis_server.port, key_prefix=unique_prefix)
+    taken = RedisCacheBackend(redis_server.url, key_prefix=f"{unique_prefix}-new")
+    kept = RedisCacheBackend(redis_server.url, key_prefix=f"new-{unique_prefix}")
+    for cache in (theirs, taken, kept):
+        cache.set("key", 1)
+    theirs.clear()
+    assert [cache.get("key") for cache in (theirs, taken, kept)] == [None, None, 1]
+    for backend in (taken, kept):
         backend.close()
 
 

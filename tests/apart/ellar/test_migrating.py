@@ -133,9 +133,9 @@ async def test_plain_methods_work_in_a_running_loop_here(recwarn):
 
 async def test_redis_fractions_zero_and_touch(redis_server, unique_prefix):
     theirs = TheirRedis(servers=[redis_server.url], key_prefix=unique_prefix)
-    ours = RedisCacheBackend(servers=[redis_server.url], key_prefix=f"{unique_prefix}-new")
+    ours = RedisCacheBackend(servers=[redis_server.url], key_prefix=f"new-{unique_prefix}")
     assert theirs.make_key("key").removeprefix(unique_prefix) == ours.stored_key("key").removeprefix(
-        f"{unique_prefix}-new"
+        f"new-{unique_prefix}"
     )
     async with CacheService(default=ours) as service:
         assert await service.set_async("key", 1, ttl=0.5)
