@@ -7,17 +7,19 @@ from then on goes through the tee. The nearest passage counts.
 
 from __future__ import annotations
 
+import sys
 from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 
 from asynccache.controllers import leads_to
+from asynccache.http.bodies import NotedBody, PassageReads
 from asynccache.http.call import Call
 from asynccache.http.capture import FILES, Tee
 from asynccache.http.mark import enter_busy
-from asynccache.http.reads import Reads, is_watched
+from asynccache.http.reads import is_watched
 from asynccache.http.rules import Then
 from asynccache.http.settings import keyed_by_body
 
@@ -30,9 +32,16 @@ if TYPE_CHECKING:
 
     from asynccache.http.current import Installed
     from asynccache.http.mark import Mark
+    from asynccache.http.reads import Reads
+    from asynccache.http.replay import Replay
 
 passing: ContextVar[Passage | None] = ContextVar("asynccache_passage", default=None)
 _AS_IT_IS = nullcontext()
+_STAND_IN = (
+    "@Cache answered from the store: what stands between it and the route, a decorator or an interceptor, was given a "
+    "Response in place of what the handler returns; put @Cache above the decorator"
+)
+_SUCCESS, _REDIRECT = 200, 300
 
 
 def on_its_own(scope: Scope) -> AbstractContextManager[None]:
@@ -65,13 +74,28 @@ class Passage:
         found: the cache of its app.
     """
 
-    __slots__ = ("_extensions", "_is_inner", "_is_taken", "_send", "_tee", "body", "mark", "reads", "scope")
+    __slots__ = (
+        "_error",
+        "_extensions",
+        "_is_answered",
+        "_is_inner",
+        "_is_taken",
+        "_replay",
+        "_send",
+        "_tee",
+        "body",
+        "mark",
+        "reads",
+        "scope",
+    )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, found: Installed) -> None:
         self.scope = scope
         self.mark: Mark | None = None
         self.body = NotedBody(receive, keyed_by_body.get(scope["method"], 0))
-        self._is_taken = False
+        self._is_taken = self._is_answered = False
+        self._replay: Replay | None = None
+        self._error: BaseException | None = None
         self._send = send
         self._tee: Tee | None = None
         self._extensions: Any = None
@@ -84,7 +108,9 @@ class Passage:
         token = passing.set(self)
         try:
             await app(self.scope, self.body.receive, self._pass_on)
-        except Exception:
+        except Exception as error:
+            if self._replay is not None and not self._replay.is_sent:
+                error.add_note(_STAND_IN)
             if self.mark is not None:
                 self.mark.land(Then.RETRY if self._tee is not None and self._tee.broken else Then.RUN)
             raise
@@ -128,8 +154,30 @@ class Passage:
                 self._extensions = extensions
                 self.scope["extensions"] = {name: value for name, value in extensions.items() if name not in FILES}
 
+    def replay(self, found: Replay) -> Any:
+        """Answer with this, whatever a decorator or an interceptor makes of it: its part is in the page already."""
+        self._replay, self._error = found, sys.exc_info()[1]
+        return found
+
     def _pass_on(self, message: Message) -> Awaitable[None]:
+        if self._replay is not None and (self._is_answered or not self._replay.is_sent):
+            return self._put_replay(self._replay, message)
         return (self._send if self._tee is None else self._tee)(message)
+
+    async def _put_replay(self, replay: Replay, message: Message) -> None:
+        """Send what answers from the store in place of the first answer that comes by, unless that is another one."""
+        if message["type"] != "http.response.start":
+            return
+        if self._is_refusal(message) or sys.exc_info()[1] is not self._error:
+            self._replay = None
+            await self._send(message)
+            return
+        self._is_answered = True
+        await replay(self.scope, self.body.receive, self._send)
+
+    def _is_refusal(self, message: Message) -> bool:
+        """Tell whether somebody refuses to give what was found."""
+        return not _SUCCESS <= message["status"] < _REDIRECT
 
     def _end(self) -> None:
         if self.mark is not None:
@@ -138,61 +186,6 @@ class Passage:
             self.scope["extensions"] = self._extensions
         if not self._is_inner:
             self.reads.stop()
-
-
-class NotedBody:
-    """What comes of a request's body, whoever receives it.
-
-    Args:
-        receive: where it comes from.
-        limit: bytes of the longest one that is kept; 0: it is only measured.
-    """
-
-    __slots__ = ("_ended", "_kept", "_limit", "_receive", "_unread", "size")
-
-    def __init__(self, receive: Receive, limit: int) -> None:
-        self._receive = receive
-        self._limit = limit
-        self._kept = bytearray()
-        self._unread: list[Message] = []
-        self._ended = False
-        self.size = 0
-
-    async def receive(self) -> Message:
-        """Receive the next message."""
-        return self._unread.pop(0) if self._unread else await self._next()
-
-    async def whole(self) -> bytes:
-        """Give all of it; whoever receives later gets it, too."""
-        while not self._ended:
-            message = await self._next()
-            self._unread.append(message)
-            if message["type"] == "http.disconnect":
-                raise ClientDisconnect
-        if self.size != len(self._kept):
-            raise RuntimeError(f"a body of {self.size} bytes is longer than what its Content-Length allowed")
-        return bytes(self._kept)
-
-    async def _next(self) -> Message:
-        message = await self._receive()
-        if message["type"] == "http.request":
-            chunk = message.get("body", b"")
-            self.size += len(chunk)
-            if self.size <= self._limit:
-                self._kept += chunk
-            self._ended = not message.get("more_body", False)
-        return message
-
-
-class PassageReads(Reads):
-    """What is read of a request on its passage, whose body is noted as it comes."""
-
-    def __init__(self, body: NotedBody, scope: Scope, found: Installed) -> None:
-        self._body = body
-        super().__init__(scope, None, found.lifespan_state)
-
-    def _has_read_body(self) -> bool:
-        return self._body.size > 0
 
 
 class LateCall(Call):
@@ -215,6 +208,10 @@ class LateCall(Call):
         del shared_state
         self.passage.reads.enter()
         return self.passage.reads
+
+    def replayed(self, found: Replay) -> Any:
+        """Let the passage answer from the store."""
+        return self.passage.replay(found)
 
     def recorded(self, answer: Any, mark: Mark | None, label: bytes) -> Any:
         """Let the passage record what the framework makes of the answer."""

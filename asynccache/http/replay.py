@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
@@ -23,6 +23,7 @@ class Replay(Response):
     """A response from the store; what is changed on it stays its own."""
 
     background = None
+    is_sent = False
     _changed: list[Pair] | None = None
 
     def __init__(self, status_code: int, pairs: tuple[Pair, ...], body: bytes) -> None:
@@ -40,6 +41,7 @@ class Replay(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
         del scope, receive
+        self.is_sent = True
         headers = list(self._pairs) if self._changed is None else self._changed
         await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
         await send({"type": "http.response.body", "body": self.body})
@@ -61,6 +63,9 @@ def replay(snapshot: Snapshot, ask: Ask, now: float, *, collapsed: bool = False)
 
 def _session_counts(ask: Ask) -> None:
     """Let the session's middleware add `Vary: Cookie`, as it did for the handler that looked into the session."""
-    tell = getattr(ask.scope.get("session"), "mark_accessed", None)
+    session: Any = ask.scope.get("session")
+    tell = getattr(session, "mark_accessed", None)
     if tell is not None:
         tell()
+    elif hasattr(session, "accessed"):  # Flask's and Quart's
+        session.accessed = True

@@ -9,9 +9,8 @@ their part in it the first time.
 
 from __future__ import annotations
 
-import sys
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar
 from litestar.datastructures import Headers
@@ -25,15 +24,16 @@ from litestar.utils.scope.state import CONNECTION_STATE_KEY, ScopeState
 from asynccache.current import Serving
 from asynccache.decorator import cached_settings
 from asynccache.errors import ConfigurationError, UnknownBackendError
+from asynccache.http.bodies import PassageReads
 from asynccache.http.connections import Cookies
 from asynccache.http.current import SCOPE_KEY, Installed, installed, service_of
 from asynccache.http.disguises import Watcher, teach, teach_keyed
-from asynccache.http.passage import LateCall, Passage, PassageReads
+from asynccache.http.passage import Passage
 from asynccache.integrations.modules import installed_from
 from asynccache.interface import ICacheService
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+    from collections.abc import AsyncIterator, Iterable
 
     from injector import Injector, Module
     from litestar.config.app import AppConfig
@@ -122,19 +122,11 @@ class CachedRoute(HTTPRoute):
 class _Passage(Passage):
     """A request on its way through Litestar; what is replayed goes out in place of what Litestar makes of it."""
 
-    __slots__ = ("_error", "_replay")
-
-    def __init__(self, scope: Any, receive: Any, send: Any, found: Installed) -> None:
-        self._replay: Replay | None = None
-        self._error: BaseException | None = None
-        super().__init__(scope, receive, send, found)
-
-    def call(self, make: Callable[..., Awaitable[Any]], args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Call:
-        return _Call(self, make, args, kwargs)
+    __slots__ = ()
 
     def replay(self, found: Replay) -> Response[None]:
-        """Send this in place of the first answer that comes by."""
-        self._replay, self._error = found, sys.exc_info()[1]
+        """Give what stands for an answer from the store while Litestar handles it."""
+        super().replay(found)
         return Replayed(None)
 
     def _endpoint(self) -> Any:
@@ -143,23 +135,9 @@ class _Passage(Passage):
     def _watch(self, found: Installed) -> PassageReads:
         return _Reads(self.body, self.scope, found)
 
-    def _pass_on(self, message: Message) -> Awaitable[None]:
-        return super()._pass_on(message) if self._replay is None else self._send_replay(self._replay, message)
-
-    async def _send_replay(self, replay: Replay, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            if sys.exc_info()[1] is not self._error:  # an exception handler answers instead
-                self._replay = None
-                await self._send(message)
-                return
-            await replay(self.scope, self.body.receive, self._send)
-
-
-class _Call(LateCall):
-    __slots__ = ()
-
-    def replayed(self, found: Replay) -> Any:
-        return cast("_Passage", self.passage).replay(found)
+    def _is_refusal(self, message: Message) -> bool:
+        del message  # made of a stand-in
+        return False
 
 
 class Replayed(Response[None]):

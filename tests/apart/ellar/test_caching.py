@@ -222,6 +222,37 @@ def test_guards_and_interceptors_run_on_hits_too_wherever_they_are_written(route
     assert (len(calls), len(seen)) == (2, 4)
 
 
+def test_interceptors_change_no_answer_from_the_store_twice(router, calls):
+    class Envelope(EllarInterceptor):
+        async def intercept(self, context, next_interceptor):
+            return {"data": await next_interceptor()}
+
+    @router.get("/")
+    @UseInterceptors(Envelope())
+    @Cache(60)
+    async def handler():
+        return {"calls": counting(calls)}
+
+    client = client_of(routers=[router])
+    answers = [client.get("/r/") for _ in range(3)]
+    assert [answer.json() for answer in answers] == [{"data": {"calls": 1}}] * 3
+    assert is_hit(answers[2])
+
+
+def test_called_by_another_route_a_cached_one_is_a_plain_function(router, calls):
+    @router.get("/cached")
+    @Cache(60)
+    async def cached():
+        return {"calls": counting(calls)}
+
+    @router.get("/")
+    async def handler():
+        return (await cached())["calls"]
+
+    client = client_of(routers=[router])
+    assert [client.get("/r/").json() for _ in range(3)] == [1, 2, 3]
+
+
 def test_versions_in_a_header_have_pages_of_their_own():
     @Controller("/v")
     class Versioned(ControllerBase):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import httpx
 import pytest
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Response
 from fastapi.testclient import TestClient
 from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
@@ -171,3 +171,70 @@ def test_a_handler_may_ask_its_own_app_and_its_own_url(app):
     assert client.get("/self").json() == ["self", "other"]
     assert is_hit(client.get("/self"))
     assert client.get("/other").json() == "other"
+
+
+def around(change):
+    """Make a decorator that changes what a handler returned."""
+
+    def decorate(handler):
+        @functools.wraps(handler)
+        async def changed(*args, **kwargs):
+            return change(await handler(*args, **kwargs))
+
+        return changed
+
+    return decorate
+
+
+def with_header(answer):
+    if isinstance(answer, Response):
+        answer.headers["x-changed"] = "now"
+    return answer
+
+
+@pytest.mark.parametrize(
+    ("change", "shown", "header"),
+    [(lambda answer: {"data": answer}, '{"data":{"n":1}}', None), (with_header, '{"n":1}', "now")],
+    ids=["wrapped", "header"],
+)
+def test_decorators_above_cache_change_no_answer_from_the_store_twice(app, change, shown, header):
+    @app.get("/")
+    @around(change)
+    @Cache(60)
+    async def handler():
+        return {"n": 1}
+
+    client = client_of(app)
+    answers = [client.get("/") for _ in range(3)]
+    assert [answer.text for answer in answers] == [shown] * 3
+    assert is_hit(answers[2])
+    assert answers[2].headers.get("x-changed") == header
+
+
+def test_decorators_above_cache_may_refuse(app):
+    allowed = [True]
+
+    @app.get("/")
+    @around(lambda answer: answer if allowed[0] else PlainTextResponse("no", 403))
+    @Cache(60)
+    async def handler():
+        return {"n": 1}
+
+    client = client_of(app)
+    assert [client.get("/").status_code for _ in range(2)] == [200, 200]
+    allowed[0] = False
+    assert client.get("/").text == "no"
+
+
+def test_a_decorator_that_fails_on_an_answer_from_the_store_is_told_why(app):
+    @app.get("/")
+    @around(lambda answer: answer | {"more": 1})
+    @Cache(60)
+    async def handler():
+        return {"n": 1}
+
+    client = client_of(app)
+    assert client.get("/").json() == {"n": 1, "more": 1}
+    with pytest.raises(TypeError) as failure:
+        client.get("/")
+    assert "put @Cache above the decorator" in failure.value.__notes__[0]
