@@ -33,6 +33,7 @@ T = TypeVar("T", bound=Callable[..., Any])
 _SETTINGS = "__asynccache_settings__"
 _BY_CLASS = "__asynccache_by_class__"
 _WRAPPER = "__asynccache_wrapper__"
+_HANDLER = "__asynccache_handler__"
 
 
 class Cache:
@@ -107,6 +108,11 @@ def cached_settings(endpoint: Any) -> CacheSettings | None:
     return getattr(endpoint, _SETTINGS, None)
 
 
+def handler_of(endpoint: Any) -> Handler | None:
+    """Return the cached handler behind a function or method; None where `@Cache` was not used on it."""
+    return getattr(endpoint, _HANDLER, None)
+
+
 def wrapper_of(function: Any) -> Any:
     """Return what `@Cache` made of a function; None where it was not used on it."""
     made = None if cached_settings(function) else getattr(function, "__dict__", {}).get(_WRAPPER)
@@ -170,6 +176,7 @@ def _wrap(function: Callable[..., Any], settings: CacheSettings) -> Callable[...
     cached.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]
     cached.__annotations__ = hints
     setattr(cached, _SETTINGS, settings)
+    setattr(cached, _HANDLER, handler)
     if inspect.isfunction(function):
         setattr(function, _WRAPPER, ref(cached))
     return cached

@@ -1,0 +1,40 @@
+"""What is wrong with the views of a Flask or Quart app, found before the first request."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from asynccache.decorator import cached_settings, wrapper_of
+from asynccache.errors import ConfigurationError, UnknownBackendError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from asynccache.service import CacheService
+
+
+def check_views(views: Mapping[str, Any], service: CacheService) -> None:
+    """Find unknown backends, and caches that views never got."""
+    routed = {id(view) for view in views.values()}
+    for endpoint, view in views.items():
+        wrapper = wrapper_of(view)
+        if wrapper is not None and id(wrapper) not in routed:
+            raise ConfigurationError(
+                f"@Cache above the route decorator of {endpoint!r} caches nothing: move @Cache below it, so that the "
+                "route gets what @Cache returns"
+            )
+        for settings in _settings(view):
+            try:
+                service.get_backend(settings.backend)
+            except UnknownBackendError as unknown:
+                raise UnknownBackendError(f"@Cache on the view {endpoint!r}: {unknown}") from None
+
+
+def _settings(view: Any) -> Iterator[Any]:
+    """Give what `@Cache` was told on a view, and on the methods of its class."""
+    of_class = getattr(view, "view_class", None)
+    members = [getattr(of_class, name) for name in dir(of_class)] if of_class is not None else []
+    for cached in (view, *members):
+        settings = cached_settings(cached)
+        if settings is not None:
+            yield settings
