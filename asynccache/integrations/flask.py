@@ -213,14 +213,18 @@ class _Recording:
         parts = iter(response.response if response.direct_passthrough else response.iter_encoded())
         first = next(parts, b"")
         self._send({"type": "http.response.body", "body": first, "more_body": True})
+        self._watch(active=False)
         response.response = self._rest(first, parts)
 
     def _rest(self, first: Any, parts: Iterator[Any]) -> Iterator[Any]:
         try:
             yield first
+            self._watch(active=True)
             for part in parts:
                 self._send({"type": "http.response.body", "body": part, "more_body": True})
+                self._watch(active=False)
                 yield part
+                self._watch(active=True)
             self._send({"type": "http.response.body", "body": b""})
         except Exception:
             self._land(Then.RUN)
@@ -230,6 +234,11 @@ class _Recording:
             close = getattr(parts, "close", None)
             if close is not None:
                 close()
+
+    def _watch(self, *, active: bool) -> None:
+        """Watch what is read, or do not: between two parts of a stream others read."""
+        if self._mark is not None and self._mark.open:
+            self._mark.reads.active = active
 
     def _land(self, then: Then) -> None:
         if self._mark is not None:
