@@ -5,13 +5,16 @@ Starlette's `headers` copies what is in the scope, and FastAPI takes the cookies
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
 from asynccache.http.disguises import Watcher, teach
 from asynccache.http.passage import passing
+
+if TYPE_CHECKING:
+    from asynccache.http.reads import Reads
 
 _starlettes: Any = vars(HTTPConnection)
 _own_headers, _own_cookies = _starlettes["headers"].fget, _starlettes["cookies"].fget
@@ -36,21 +39,28 @@ teach(
 )
 
 
+def _watching(connection: Any) -> Reads | None:
+    """Give what sees what is read of a request on its passage; None once everything is as it was."""
+    passage = passing.get()
+    if passage is None or passage.scope is not connection.scope or passage.reads.has_stopped:
+        return None
+    return passage.reads
+
+
 def _headers(connection: Any) -> Headers:
     """Give the headers; those of a request on its passage are the very ones that are watched."""
-    passage = passing.get()
-    if passage is not None and passage.scope is connection.scope and not hasattr(connection, "_headers"):
+    if _watching(connection) is not None and not hasattr(connection, "_headers"):
         connection._headers = Headers(raw=connection.scope["headers"])  # noqa: SLF001  # where Starlette keeps them
     return _own_headers(connection)  # type: ignore[no-any-return]
 
 
 def _cookies(connection: Any) -> dict[str, str]:
     """Give the cookies; those of a request on its passage tell when they are looked at."""
-    passage = passing.get()
-    if passage is not None and passage.scope is connection.scope and not hasattr(connection, "_cookies"):
-        headers = passage.reads.originals().get("headers", ())
+    reads = _watching(connection)
+    if reads is not None and not hasattr(connection, "_cookies"):
+        headers = reads.originals().get("headers", ())
         cookies = Cookies(_own_cookies(HTTPConnection({"type": "http", "headers": headers})))
-        cookies.watcher = passage.reads
+        cookies.watcher = reads
         connection._cookies = cookies  # noqa: SLF001  # where Starlette keeps them
     return _own_cookies(connection)  # type: ignore[no-any-return]
 

@@ -187,6 +187,11 @@ class Reads:
         finally:
             self.active = before
 
+    @property
+    def has_stopped(self) -> bool:
+        """Whether everything has been put back."""
+        return not self._before
+
     def originals(self) -> dict[str, Any]:
         """Give what the stand-ins stand for, where nobody has put something else in their place."""
         scope, before = self._scope, self._before
@@ -244,8 +249,9 @@ class Reads:
         self.active = False
         self._publish()
         before, self._before = self._before, {}
+        stand_ins, self._stand_ins = self._stand_ins, {}  # which know this, and would be garbage for the collector
         undisguise_session(before["session"])
-        for key, stand_in in self._stand_ins.items():
+        for key, stand_in in stand_ins.items():
             if key == "headers" or self._scope.get(key) is stand_in:
                 self._put_back(key, before[key])
         self._forget_cached()
