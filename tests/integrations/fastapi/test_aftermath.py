@@ -12,8 +12,10 @@ def test_tasks_read_the_request_as_it_was():
     app, found = FastAPI(), []
 
     def note(request):
-        for each in (request, Request(request.scope)):
-            found.append((each.cookies["who"], each.headers["x-a"], each.client.host, each.scope["headers"][-1]))
+        found.extend(
+            (each.cookies["who"], each.headers["x-a"], each.client.host, each.scope["headers"][-1])
+            for each in (request, Request(request.scope))
+        )
 
     @app.get("/{page}")
     @Cache(60)
