@@ -1,11 +1,11 @@
 """The package as a whole: what it exports, what importing it costs, and what its errors are."""
 
+import ast
 import json
 import pickle
 import subprocess
 import sys
-from importlib import import_module
-from pkgutil import walk_packages
+from pathlib import Path
 
 import pytest
 
@@ -88,5 +88,5 @@ def test_policies_survive_pickling():
 
 
 def test_every_module_says_what_it_is_for():
-    names = [found.name for found in walk_packages(asynccache.__path__, "asynccache.")]
-    assert [name for name in names if not (import_module(name).__doc__ or "").strip()] == []
+    files = Path(asynccache.__file__).parent.rglob("*.py")  # read, not imported: some need packages of their own
+    assert [file for file in files if not ast.get_docstring(ast.parse(file.read_text()))] == []
