@@ -565,7 +565,7 @@ def test_what_cannot_be_cached_is_an_error_at_decoration(function, says):
         ({"ignore": "number"}, TypeError),
         ({"ignore": ["numer"]}, ConfigurationError),
         ({"key": "number"}, TypeError),
-        ({"key": takes_later}, TypeError),
+        pytest.param({"key": takes_later}, TypeError, id="key that would be awaited"),
         ({"name": ""}, ConfigurationError),
         ({"name": "f(x"}, ConfigurationError),
         ({"version": 1.5}, TypeError),

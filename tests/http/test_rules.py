@@ -14,10 +14,10 @@ PLAIN = CacheSettings()
 
 def dressed(directive):
     name, _, value = directive.partition("=")
-    yield from {directive, directive.upper(), directive.title(), f"  {directive}\t"}
-    yield from {f"{name} = {value}" if value else f"{name} ", f",,{directive},", f"max-age=60, {directive}"}
-    yield from {f"{directive}, {directive}", f"max-age=60,{directive},public", f'ext="a, b", {directive}'}
-    yield from {f'ext="\\"", {directive}', f'broken="x, {directive}', f"{directive};max-age=60", f"x=1 {directive}"}
+    yield from (directive, directive.upper(), directive.title(), f"  {directive}\t")
+    yield from (f"{name} = {value}" if value else f"{name} ", f",,{directive},", f"max-age=60, {directive}")
+    yield from (f"{directive}, {directive}", f"max-age=60,{directive},public", f'ext="a, b", {directive}')
+    yield from (f'ext="\\"", {directive}', f'broken="x, {directive}', f"{directive};max-age=60", f"x=1 {directive}")
 
 
 FORBIDDING = [
