@@ -1,12 +1,13 @@
 """Rows of docs/migrating/flask-caching.md that are more than another name: Flask-Caching beside ours."""
 
 import pytest
-from flask import Flask
+from flask import Flask, abort, make_response, request
 from flask_caching import Cache as FlaskCaching
 
-from asynccache import FOREVER, CacheModule, CachePolicy, ConfigurationError, cached
+from asynccache import FOREVER, Cache, CacheModule, CachePolicy, ConfigurationError, cached
 from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.config import app_backends
+from asynccache.integrations.flask import Caching, get_cache_service
 
 
 @pytest.fixture
@@ -150,3 +151,76 @@ def test_the_configuration_is_read(app, config, ttl, key):
 def test_types_that_are_not_here_are_refused_with_a_way_out(kind):
     with pytest.raises(ConfigurationError, match=r"take|give one of"):
         CacheModule(app_backends({"CACHE_TYPE": kind}))
+
+
+def both(app, theirs, view, **options):
+    """Route `/theirs` and `/ours` to what the two decorators make of a view."""
+    Caching(app)
+    app.add_url_rule("/theirs", "theirs", theirs.cached()(view), **options)
+    app.add_url_rule("/ours", "ours", Cache(60)(view), **options)
+
+
+def test_query_and_method_are_in_the_key_here(app, theirs, calls):
+    def view():
+        calls.append(1)
+        return f"{request.method} {request.query_string.decode()}"
+
+    both(app, theirs, view, methods=["GET", "POST"])
+    client = app.test_client()
+
+    def answers(path):
+        return [client.get(f"{path}?a=1").text, client.get(f"{path}?a=2").text, client.post(path).text]
+
+    assert answers("/theirs") == ["GET a=1"] * 3
+    assert answers("/ours") == ["GET a=1", "GET a=2", "POST "]
+    assert "hit" in client.get("/ours?a=2").headers["cache-status"]
+
+
+def test_cookies_are_not_handed_to_others_here(app, theirs, calls):
+    def view():
+        response = make_response("page")
+        calls.append(1)
+        response.set_cookie("number", f"{len(calls)}")
+        return response
+
+    both(app, theirs, view)
+    assert [app.test_client().get("/theirs").headers["set-cookie"] for _ in range(2)] == ["number=1; Path=/"] * 2
+    assert [app.test_client().get("/ours").headers["set-cookie"][:8] for _ in range(2)] == ["number=2", "number=3"]
+
+
+def test_errors_are_not_stored_here(app, theirs, calls):
+    def view():
+        calls.append(1)
+        abort(404, f"call {len(calls)}")
+
+    both(app, theirs, view)
+    client = app.test_client()
+    assert ["call 1" in client.get("/theirs").text for _ in range(2)] == [True, True]
+    assert [f"call {number}" in client.get("/ours").text for number in (2, 3)] == [True, True]
+
+
+def test_unless_is_a_key_callback_that_says_none_here(app, theirs, calls):
+    Caching(app)
+
+    @app.get("/")
+    @Cache(60, make_key_callback=lambda ctx, prefix: None if ctx.query_params.get("fresh") else ctx.url.path)
+    def view():
+        calls.append(1)
+        return f"{len(calls)}"
+
+    client = app.test_client()
+    assert [client.get(path).text for path in ("/", "/?a=1", "/?fresh=1", "/")] == ["1", "1", "2", "1"]
+
+
+def test_a_page_goes_by_its_url_here(app, theirs, calls):
+    def view():
+        calls.append(1)
+        return f"{len(calls)}"
+
+    both(app, theirs, view)
+    client = app.test_client()
+    assert [client.get(path).text for path in ("/theirs", "/ours?limit=15")] == ["1", "2"]
+    with app.app_context():
+        assert theirs.delete_cached(app.view_functions["theirs"], "/theirs")
+        assert get_cache_service().invalidate_url("http://localhost/ours?limit=15")
+    assert [client.get(path).text for path in ("/theirs", "/ours?limit=15")] == ["3", "4"]
