@@ -74,6 +74,7 @@ def test_what_all_types_have_in_common():
     assert backend.default_ttl == 60
     assert backend.key_prefix == "shop"
     assert default_of({"CACHE_TYPE": "redis", "CACHE_DEFAULT_TIMEOUT": 0}).default_ttl == float("inf")
+    assert default_of({"CACHE_TYPE": "simple", "CACHE_DEFAULT_TIMEOUT": "60"}).default_ttl == 60
 
 
 @pytest.mark.parametrize(

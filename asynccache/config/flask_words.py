@@ -41,7 +41,9 @@ def _common(config: Mapping[str, Any]) -> dict[str, Any]:
     """Give what all types have."""
     found = {}
     if "CACHE_DEFAULT_TIMEOUT" in config:
-        found["TIMEOUT"] = config["CACHE_DEFAULT_TIMEOUT"] or None
+        given = config["CACHE_DEFAULT_TIMEOUT"]
+        seconds = int(given) if isinstance(given, str) and given.strip().isdigit() else given  # as from the environment
+        found["TIMEOUT"] = seconds or None
     if "CACHE_KEY_PREFIX" in config:
         found["KEY_PREFIX"] = config["CACHE_KEY_PREFIX"]
     return found
