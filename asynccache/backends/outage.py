@@ -18,6 +18,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import re
 import threading
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 _guards: WeakSet[OutageGuard] = WeakSet()
+_WORD = re.compile(r"\w*")
 _STALLED = 0.02
 """Seconds by which a timer may be late before the loop, and not the server, is held to be slow."""
 
@@ -184,7 +186,7 @@ class OutageGuard:
 
     def note_refusal(self, tried: str, said: str) -> None:
         """Log what the server refused, once for each first word of what it said."""
-        word = said.partition(" ")[0]
+        word = _WORD.match(said)[0]  # type: ignore[index]  # it matches anything
         if word not in self._refusals:
             self._refusals.add(word)
             logger.warning("%s: %s refused %s (said once): %s", self.owner.name, self.server, tried, said)

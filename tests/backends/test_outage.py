@@ -215,3 +215,11 @@ def test_a_forked_child_is_not_stopped_by_a_lock_of_its_parent(owner):
 def test_a_deadline_is_a_positive_number(deadline):
     with pytest.raises(ConfigurationError, match="deadline"):
         checked_deadline(deadline)
+
+
+def test_refusals_that_differ_by_their_keys_are_told_once(owner, caplog):
+    guard = OutageGuard(owner, "a:1", LONG, (), Counter())
+    for number in range(100):
+        guard.note_refusal("set", f"KeyError('k{number}')")
+    guard.note_refusal("set", "OOM there is no room")
+    assert len(caplog.records) == 2
