@@ -9,17 +9,20 @@ from __future__ import annotations
 
 from contextlib import suppress
 from contextvars import ContextVar
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from asynccache.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from contextvars import Token
 
     from asynccache.named import NamedBackends
     from asynccache.service import CacheService
 
-_of_request: ContextVar[CacheService | None] = ContextVar("asynccache_of_request", default=None)
+finders: list[Callable[[], Any]] = []
+"""How frameworks that know by themselves which app is at work give what is installed on it, or None."""
+_of_request: ContextVar[Any] = ContextVar("asynccache_of_request", default=None)
 _entered: ContextVar[tuple[NamedBackends, ...]] = ContextVar("asynccache_entered", default=())
 _open: list[NamedBackends] = []
 """Each service as often as it was entered and not left, over all threads and contexts; without a lock, for forks."""
@@ -29,15 +32,18 @@ class Serving:
     """Around the handling of one request: functions that are called there use the service of its app.
 
     Made for each request, and entered and left in the same task or thread.
+
+    Args:
+        found: what is installed on its app; it has the `service`.
     """
 
-    __slots__ = ("_service", "_token")
+    __slots__ = ("_found", "_token")
 
-    def __init__(self, service: CacheService) -> None:
-        self._service = service
+    def __init__(self, found: Any) -> None:
+        self._found = found
 
     def __enter__(self) -> None:
-        self._token: Token[CacheService | None] = _of_request.set(self._service)
+        self._token: Token[Any] = _of_request.set(self._found)
 
     def __exit__(self, *failure: object) -> None:
         try:
@@ -48,8 +54,17 @@ class Serving:
 
 def current_service() -> CacheService:
     """Find the service to use here; `ConfigurationError` where there is none, or no telling which."""
-    service = _of_request.get()
-    return _innermost() if service is None else service
+    found = at_work()
+    return _innermost() if found is None else found.service
+
+
+def at_work() -> Any:
+    """Give what is installed on the app at work here; None: no app, or none with a cache."""
+    for find in finders:
+        found = find()
+        if found is not None:
+            return found
+    return _of_request.get()
 
 
 def entered(service: NamedBackends) -> None:

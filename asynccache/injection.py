@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from injector import Inject, get_bindings
 
+from asynccache.current import at_work
 from asynccache.errors import ConfigurationError
-from asynccache.http.current import installed
+from asynccache.http.current import Installed, installed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,9 +28,9 @@ __all__ = ["Inject", "inject"]
 def inject(handler: F) -> F:
     """Fill the `Inject[...]` parameters of a handler or a controller's method from the app's injector.
 
-    The injector is that of the app that serves the request, which must be among the arguments or be `self.request` or
-    `self.scope`. Sync handlers stay sync, generators generators. Raises `ConfigurationError` where nothing is annotated
-    with `Inject`, and for what is no function.
+    The injector is that of the app whose request is among the arguments, or is `self.request` or has `self.scope`; else
+    that of the app at work, for handlers that take no request. Sync handlers stay sync, generators generators. Raises
+    `ConfigurationError` where nothing is annotated with `Inject`, and for what is no function.
     """
     if isinstance(handler, staticmethod | classmethod):
         return cast("F", type(handler)(inject(handler.__func__)))
@@ -56,11 +57,21 @@ class _Filling:
         named = self.positional[: len(args)]
         if named != self.shown[: len(args)] and len(args) <= len(self.shown):  # the caller knows of no others
             args, given, named = (), dict(zip(self.shown, args, strict=False)) | given, []
+        self._check(named, args)
         missing = [name for name in self.wanted if name not in given and name not in named]
         if not missing:
             return args, given
-        injector = installed(_scope(args, given)).injector
+        injector = _installed(args, given).injector
         return args, given | {name: injector.get(self.wanted[name]) for name in missing}
+
+    def _check(self, named: list[str], args: tuple[Any, ...]) -> None:
+        """Find a request that comes where something is to be injected: the framework calls with it, none is taken."""
+        for name, argument in zip(named, args, strict=False):
+            if name in self.wanted and _scope_of(argument) is not None:
+                raise ConfigurationError(
+                    f"@inject: the framework gives its request to a handler that takes none but {name!r}: "
+                    "write e.g. (request, cache: Inject[...])"
+                )
 
 
 def _wrapped(handler: Callable[..., Any], fill: _Filling) -> Callable[..., Any]:
@@ -112,10 +123,6 @@ def _filling(handler: Callable[..., Any], function: Callable[..., Any]) -> _Fill
             f"@inject on {function.__qualname__}, none of whose parameters is annotated with Inject[...]: "
             "write e.g. cache: Inject[ICacheService]"
         )
-    if not parameters.keys() - wanted.keys():
-        raise ConfigurationError(
-            f"@inject on {function.__qualname__}, which takes no request: write e.g. (request, cache: Inject[...])"
-        )
     kinds = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
     positional = [name for name, parameter in parameters.items() if parameter.kind in kinds]
     return _Filling(wanted, positional, [name for name in positional if name not in wanted])
@@ -149,9 +156,21 @@ def _annotated(function: Callable[..., Any], hints: dict[str, Any]) -> Callable[
     return twin
 
 
-def _scope(args: tuple[Any, ...], given: dict[str, Any]) -> Any:
+def _installed(args: tuple[Any, ...], given: dict[str, Any]) -> Installed:
     for argument in (*args, *given.values()):
-        scope = getattr(argument, "scope", None) or getattr(getattr(argument, "request", None), "scope", None)
-        if isinstance(scope, dict):
-            return scope
-    raise ConfigurationError("@inject found no request among the arguments: take one, or be a method of an endpoint")
+        scope = _scope_of(argument)
+        if scope is not None:
+            return installed(scope)
+    found = at_work()
+    if found is None:
+        raise ConfigurationError(
+            "@inject found no request among the arguments, and no app at work that a cache is installed on: take a "
+            "request, be a method of an endpoint, or install a cache on the app"
+        )
+    return found  # type: ignore[no-any-return]
+
+
+def _scope_of(argument: Any) -> Any:
+    """Give the ASGI scope of a request, or of what has one; None where there is none."""
+    scope = getattr(argument, "scope", None) or getattr(getattr(argument, "request", None), "scope", None)
+    return scope if isinstance(scope, dict) else None

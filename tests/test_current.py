@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 
 from asynccache import CacheModule, CacheService, ConfigurationError, get_cache_service, install
 from asynccache.current import Serving, current_service
+from asynccache.integrations.modules import installed_from
 
 
 def test_nothing_at_hand_says_what_to_do():
@@ -127,9 +128,12 @@ def test_a_lifespan_uses_the_service_of_its_app():
 
 
 def test_a_request_that_is_cleared_away_elsewhere_changes_nothing_there():
-    cache = CacheService(default="local")
-    serving = Serving(cache)
+    serving, other = Serving(installed_one()), installed_one()
     copy_context().run(serving.__enter__)
-    with Serving(other := CacheService(default="local")):
+    with Serving(other):
         serving.__exit__(None, None, None)
-        assert current_service() is other
+        assert current_service() is other.service
+
+
+def installed_one():
+    return installed_from(CacheModule.setup(default="local"))

@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from asynccache import CacheModule, ConfigurationError, ICacheService, Inject, inject, install
+from asynccache import Cache, CacheModule, ConfigurationError, ICacheService, Inject, inject, install
 
 
 @inject
@@ -199,21 +199,31 @@ def test_nothing_to_inject_is_refused():
             return None
 
 
-def test_a_handler_that_takes_no_request_is_refused():
-    with pytest.raises(ConfigurationError, match=r"handler, which takes no request: .*\(request, "):
-
-        @inject
-        async def handler(cache: Inject[ICacheService]):
-            return None
-
-
-async def test_no_request_is_said():
+@pytest.mark.parametrize("cached", [True, False])
+def test_a_handler_that_takes_no_request_is_not_given_it_for_a_cache(cached):
     @inject
-    async def handler(number, cache: Inject[ICacheService]):
+    async def handler(cache: Inject[ICacheService]):
         return None
 
-    with pytest.raises(ConfigurationError, match="no request"):
-        await handler(7)
+    if cached:
+        handler = Cache(60)(handler)
+    with pytest.raises(ConfigurationError, match=r"takes none but 'cache': .*\(request, "):
+        answer_of(handler)
+
+
+async def test_without_a_request_it_is_the_app_at_work_that_counts():
+    @inject
+    async def count(step, cache: Inject[ICacheService]):
+        return await cache.incr_async("visits", step)
+
+    async def handler(request):
+        return JSONResponse(await count(5))
+
+    app = Starlette(routes=[Route("/", handler)])
+    install(app, CacheModule.setup(default="local"))
+    assert TestClient(app).get("/").json() == 5
+    with pytest.raises(ConfigurationError, match=r"no request .* no app at work"):
+        await count(7)
 
 
 def test_an_app_without_a_cache_says_how_to_install_one():

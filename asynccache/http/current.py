@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from asynccache.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, MutableMapping
+    from collections.abc import MutableMapping
     from typing import Any
 
     from injector import Injector
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from asynccache.service import CacheService
 
 SCOPE_KEY = "asynccache"
-finders: list[Callable[[], Installed | None]] = []
-"""How frameworks whose handlers take no request find what is installed on the app that serves it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ class Capture:
             await self.app(scope, receive, send)
             return
         scope[SCOPE_KEY] = found
-        with Serving(found.service):
+        with Serving(found):
             if scope["type"] == "http":
                 await Passage(scope, receive, send, found).run(self.app)
             else:

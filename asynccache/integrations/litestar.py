@@ -115,7 +115,7 @@ class CachedRoute(HTTPRoute):
             return
         found = scope[SCOPE_KEY] = installed(scope)
         app: Any = super().handle
-        with Serving(found.service):
+        with Serving(found):
             await _Passage(scope, receive, send, found).run(app)
 
 

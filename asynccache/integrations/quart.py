@@ -7,6 +7,7 @@ As in Flask, what is recorded of an answer is the response that `make_response` 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, Self
 
@@ -16,16 +17,17 @@ from quart.wrappers.response import DataBody, ResponseBody
 from starlette.requests import Request
 
 from asynccache.config import app_backends
-from asynccache.current import Serving
+from asynccache.current import finders
 from asynccache.decorator import handler_of
 from asynccache.errors import ConfigurationError
 from asynccache.http.call import Call
-from asynccache.http.capture import Tee
-from asynccache.http.current import SCOPE_KEY, Installed, finders
+from asynccache.http.current import SCOPE_KEY, Installed
+from asynccache.http.mark import busy
 from asynccache.http.rules import Then
 from asynccache.integrations.modules import installed_from
+from asynccache.integrations.recording import Recording, replayed
 from asynccache.integrations.views import check_views
-from asynccache.integrations.werkzeug import ViewReads, plain_session
+from asynccache.integrations.werkzeug import ViewReads, is_watched, plain_session
 from asynccache.module import CacheModule
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ if TYPE_CHECKING:
     from asynccache.http.reads import Reads
     from asynccache.http.replay import Replay
     from asynccache.interface import ICacheService
+    from asynccache.service import CacheService
 
 
 class Caching:
@@ -64,9 +67,9 @@ class Caching:
             raise ConfigurationError("a cache is installed on this app already: give all backends to one of them")
         modules = CacheModule(app_backends(app.config)) if self._modules is None else self._modules
         found = app.extensions[SCOPE_KEY] = installed_from(modules)
-        app.ensure_async = partial(_ensure_async, app.ensure_async)  # type: ignore[method-assign]
-        app.asgi_app = _Announce(app, app.asgi_app, found)  # type: ignore[method-assign]
         service = found.service
+        app.ensure_async = partial(_ensure_async, app.ensure_async)  # type: ignore[method-assign]
+        app.asgi_app = _Check(app, app.asgi_app, service)  # type: ignore[method-assign]
 
         @app.before_serving
         async def start() -> None:
@@ -87,29 +90,27 @@ def _installed(app: Any) -> Installed:
     return found  # type: ignore[no-any-return]
 
 
-@finders.append
 def _of_current_app() -> Installed | None:
     return current_app.extensions.get(SCOPE_KEY) if has_app_context() else None
 
 
-class _Announce:
-    """Tells what is below it which cache is installed, and looks once for what is wrong with the app's views."""
+finders.append(_of_current_app)
 
-    def __init__(self, app: Quart, asgi_app: Callable[..., Awaitable[None]], found: Installed) -> None:
+
+class _Check:
+    """Looks once, before the first request, for what is wrong with the views of an app."""
+
+    def __init__(self, app: Quart, asgi_app: Callable[..., Awaitable[None]], service: CacheService) -> None:
         self._app = app
         self._asgi_app = asgi_app
-        self._found = found
+        self._service = service
         self._is_checked = False
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if not self._is_checked:
-            check_views(self._app.view_functions, self._found.service)
+            check_views(self._app.view_functions, self._service)
             self._is_checked = True
-        if scope["type"] == "lifespan":
-            await self._asgi_app(scope, receive, send)
-            return
-        with Serving(self._found.service):
-            await self._asgi_app(scope, receive, send)
+        await self._asgi_app(scope, receive, send)
 
 
 def _ensure_async(ensure_async: Callable[..., Any], function: Callable[..., Any]) -> Callable[..., Any]:
@@ -124,9 +125,19 @@ def _ensure_async(ensure_async: Callable[..., Any], function: Callable[..., Any]
 
 async def _answer(handler: Handler, view: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
     """Answer a request; what is to be recorded is one step behind, since Quart makes responses asynchronously."""
-    call = _Call(view, args, kwargs)
-    answer = await handler.answer(call)
-    return await answer.recorded() if isinstance(answer, _Recording) else answer
+    if is_watched(_itself(request_ctx)):
+        return await view(*args, **kwargs)
+    answer = await handler.answer(_Call(view, args, kwargs))
+    return await _recorded(answer) if isinstance(answer, _Unmade) else answer
+
+
+@dataclass(frozen=True, slots=True)
+class _Unmade:
+    """What a view returned, of which a response is to be made and recorded."""
+
+    answer: Any
+    mark: Mark | None
+    label: bytes
 
 
 class _Call(Call):
@@ -135,7 +146,6 @@ class _Call(Call):
     def __init__(self, view: Callable[..., Awaitable[Any]], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         context = _itself(request_ctx)
         self._scope = dict(context.request.scope) | {
-            "state": {},
             "session": plain_session(context),
             "app": _itself(current_app),
             SCOPE_KEY: _installed(current_app),
@@ -154,76 +164,53 @@ class _Call(Call):
         return ViewReads(self._scope, _itself(request_ctx), _itself(app_ctx).g)
 
     def replayed(self, found: Replay) -> Response:
-        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in found.raw_headers]
-        response = current_app.response_class(bytes(found.body), found.status_code)
-        response.headers.clear()
-        response.headers.extend(headers)
-        return response
+        return replayed(found, current_app.response_class)  # type: ignore[no-any-return]
 
-    def recorded(self, answer: Any, mark: Mark | None, label: bytes) -> _Recording:
-        return _Recording(answer, mark, label)
+    def recorded(self, answer: Any, mark: Mark | None, label: bytes) -> _Unmade:
+        return _Unmade(answer, mark, label)
 
 
-class _Recording:
-    """Lets an answer go through the tee, as the messages that it would be in ASGI."""
+async def _recorded(answer: _Unmade) -> Any:
+    """Make the response and record it, or let its body be recorded while it is sent."""
+    try:
+        response: Any = await current_app.make_response(answer.answer)
+        recording = Recording(response, answer.mark, answer.label)
+        await recording.start()
+        if recording.is_on:
+            await _record(recording)
+    except BaseException as failure:
+        if answer.mark is not None:
+            answer.mark.land(Then.RUN if isinstance(failure, Exception) else Then.RETRY)
+        raise
+    return response
 
-    def __init__(self, answer: Any, mark: Mark | None, label: bytes) -> None:
-        self._answer = answer
-        self._mark = mark
-        self._tee = Tee(mark, label, self._take)
 
-    async def recorded(self) -> Any:
-        """Make the response and record it, or let its body be recorded while it is sent."""
-        try:
-            response: Any = await current_app.make_response(self._answer)
-            self._response = response
-            said = self._said = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
-            await self._tee({"type": "http.response.start", "status": response.status_code, "headers": said})
-            if self._mark is not None and self._mark.open:
-                await self._send_body(response)
-        except Exception:
-            self.land(Then.RUN)
-            raise
-        except BaseException:
-            self.land(Then.RETRY)
-            raise
-        return response
-
-    async def _send_body(self, response: Any) -> None:
-        if isinstance(response.response, DataBody):
-            await self._tee({"type": "http.response.body", "body": await response.get_data(as_text=False)})
-            self.land(Then.RETRY)
-            return
+async def _record(recording: Recording) -> None:
+    response = recording.response
+    if isinstance(response.response, DataBody):
+        await recording.pass_on(await response.get_data(as_text=False), is_last=True)
+        recording.land(Then.RETRY)
+    else:
         parts = response.iter_encode()
-        first = await anext(parts, b"")
-        await self.pass_on(first)
-        response.response = _Rest(self, first, parts)
+        first = await _next(recording, parts)
+        await recording.pass_on(first)
+        response.response = _Rest(recording, first, parts)
 
-    async def pass_on(self, part: bytes, *, is_last: bool = False) -> None:
-        """Record a part of the body; what is read before the next is asked for is read by others."""
-        await self._tee({"type": "http.response.body", "body": part, "more_body": not is_last})
-        self.watch(active=False)
 
-    def watch(self, *, active: bool) -> None:
-        """Watch what is read, or do not."""
-        if self._mark is not None and self._mark.open:
-            self._mark.reads.active = active
-
-    def land(self, then: Then) -> None:
-        """Tell those who wait, if nobody did."""
-        if self._mark is not None:
-            self._mark.land(then)
-
-    async def _take(self, message: Any) -> None:
-        if message["type"] == "http.response.start":
-            for name, value in message["headers"][len(self._said) :]:
-                self._response.headers.add(name.decode("latin-1").title(), value.decode("latin-1"))
+async def _next(recording: Recording, parts: Any) -> bytes:
+    """Give the next part that is not empty; an empty one is the end."""
+    recording.watch(active=True)
+    with busy():
+        async for part in parts:
+            if part:
+                return part  # type: ignore[no-any-return]
+    return b""
 
 
 class _Rest(ResponseBody):
     """A body that is recorded while it is sent."""
 
-    def __init__(self, recording: _Recording, first: bytes, parts: Any) -> None:
+    def __init__(self, recording: Recording, first: bytes, parts: Any) -> None:
         self._recording = recording
         self._first = first
         self._parts = parts
@@ -240,11 +227,9 @@ class _Rest(ResponseBody):
 
     async def _sent(self) -> AsyncIterator[bytes]:
         yield self._first
-        self._recording.watch(active=True)
-        async for part in self._parts:
+        while part := await _next(self._recording, self._parts):
             await self._recording.pass_on(part)
             yield part
-            self._recording.watch(active=True)
         await self._recording.pass_on(b"", is_last=True)
 
 

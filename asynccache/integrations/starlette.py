@@ -82,7 +82,7 @@ class _Announce:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope[SCOPE_KEY] = self.found
-        with Serving(self.found.service), on_its_own(scope):
+        with Serving(self.found), on_its_own(scope):
             await self.app(scope, receive, send)
 
 

@@ -9,14 +9,21 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from asynccache.http.disguises import teach, teach_keyed
 from asynccache.http.reads import Reads
 from asynccache.http.snapshot import EMPTY_SESSION
+from asynccache.integrations.werkzeug_disguises import (
+    Environ,
+    context_kind,
+    disguise,
+    globals_kind,
+    headers_kind,
+    is_disguised,
+    kept_by,
+    request_kind,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from werkzeug.datastructures import Headers
 
     from asynccache.http.rules import Seen
 
@@ -36,8 +43,8 @@ _KEYED = frozenset({
     "PATH_INFO", "QUERY_STRING", "REQUEST_METHOD", "SCRIPT_NAME", "HTTP_HOST", "SERVER_NAME", "SERVER_PORT",
     "SERVER_PROTOCOL", "SERVER_SOFTWARE", "GATEWAY_INTERFACE",
 })  # fmt: skip
-_WATCH = "_asynccache_watch"
-_kinds: dict[tuple[type, str], type] = {}
+_OF_SERVERS = ("wsgi.", "werkzeug.request", "werkzeug.socket", "werkzeug.server")
+_PLAIN_SESSIONS = frozenset({"flask.sessions", "quart.sessions"})
 
 
 class ViewReads(Reads):
@@ -50,32 +57,41 @@ class ViewReads(Reads):
     """
 
     def __init__(self, scope: Any, context: Any, g: Any) -> None:
+        request = context.request
         self._undo: list[Callable[[], None]] = []
-        self._found = frozenset(vars(g))
+        self._found = {f"g.{name}" for name in kept_by(g)} | {f"request.{name}" for name in kept_by(request)}
         self._missed: set[str] = set()
+        self._written: set[str] = set()
         self._has_met_session = False
         self._session = plain_session(context)
+        self._session_is_plain = type(self._session).__module__ in _PLAIN_SESSIONS
         self._session_was_empty = not self._session
         super().__init__({name: value for name, value in scope.items() if name != "session"}, None, {})
-        self._watch_request(context.request)
-        self._become(g, _globals_kind, self)
-        self._become(context, _context_kind, self)
+        self._watch_request(request)
+        for owner, kind in ((g, globals_kind), (context, context_kind)):
+            self._undo.append(disguise(owner, kind, self))
 
     def header(self, name: object) -> None:
         """Note that a header was asked for."""
         if isinstance(name, str):
             self.asked(name.lower().replace("_", "-").encode("latin-1", "replace"), found=False)
 
-    def attribute(self, name: str) -> None:
-        """Note that an attribute of the request was looked at."""
+    def attribute(self, name: str, *, of_framework: bool, is_there: bool) -> None:
+        """Note that an attribute of the request was looked at.
+
+        One that the framework knows says a header, or who asks, or nothing of note. Another is somebody's, unless the
+        class of the request has it: then its code is seen reading.
+        """
         if name in _HEADERS_OF:
             self.header(_HEADERS_OF[name])
         elif name in _IDENTITY_OF:
             self.read(_IDENTITY_OF[name])
+        elif not of_framework and not is_there:
+            self.kept_read(f"request.{name}")
 
     def environ_item(self, key: object) -> None:
         """Note that an item of the WSGI environ was looked at."""
-        if not isinstance(key, str) or key in _KEYED or key.startswith(("wsgi.", "werkzeug.")):
+        if not isinstance(key, str) or key in _KEYED or key.startswith(_OF_SERVERS):
             return
         if key.startswith("HTTP_"):
             self.header(key.removeprefix("HTTP_"))
@@ -86,30 +102,30 @@ class ViewReads(Reads):
         else:
             self.read("user" if key in {"REMOTE_USER", "AUTH_TYPE"} else f"environ {key}")
 
-    def global_read(self, name: object) -> None:
-        """Note that an attribute of `g` was looked at: somebody's, unless the view itself puts it there."""
-        if isinstance(name, str) and not name.startswith("__"):
-            if name in self._found:
-                self.read(f"g.{name}")
-            elif self.active:
-                self._seen = None
-                self._missed.add(name)
-
-    def global_written(self, name: object) -> None:
-        """Note that the view put something of its own into `g`."""
-        if self.active and isinstance(name, str):
+    def kept_read(self, what: str) -> None:
+        """Note that something kept on `g` or the request was looked at: somebody's, unless the view itself put it."""
+        if not self.active or what in self._written:
+            return
+        if what in self._found:
+            self.read(what)
+        else:
             self._seen = None
-            self._missed.discard(name)
+            self._missed.add(what)
 
-    def session_met(self) -> None:
-        """Note that the session was asked for."""
+    def kept_written(self, what: str) -> None:
+        """Note that the view put something of its own on `g` or the request."""
+        if self.active:
+            self._seen = None
+            self._missed.discard(what)
+            self._written.add(what)
+
+    def session_met(self, *, flashes: bool = False) -> None:
+        """Note that the session was asked for, or messages that were taken out of it before."""
         if self.active:
             self._seen = None
             self._has_met_session = True
-
-    def all_globals(self) -> None:
-        """Note that somebody went through all of `g`."""
-        self.read("g")
+            if flashes:
+                self.read("flashes")
 
     def conditions(self) -> int:
         """Tell what must hold of other requests; an empty session counts only where it was looked at."""
@@ -118,8 +134,9 @@ class ViewReads(Reads):
 
     def _sum_up(self) -> Seen:
         seen = super()._sum_up()
-        mine = {f"g.{name}" for name in self._missed}
-        if self._has_met_session and not (self._session_was_empty and not self._session):
+        mine = set(self._missed)
+        is_empty = self._session_is_plain and self._session_was_empty and not self._session
+        if self._has_met_session and not is_empty:
             mine.add("session")
         return replace(seen, identity=seen.identity | mine)
 
@@ -130,152 +147,33 @@ class ViewReads(Reads):
         super().stop()
 
     def _watch_request(self, request: Any) -> None:
-        headers, environ = request.headers, getattr(request, "environ", None)
-        if environ is not None:
-            self._put(request, "environ", self._watched_environ(environ))
-        self._become(headers, _headers_kind, (self, _twin(headers)))
-        self._become(request, _request_kind, self)
+        kept = kept_by(request)
+        if "environ" in kept:
+            self._watch_environ(kept)
+        if "scope" in kept:
+            self._exchange(kept, "scope", self._scope)
+        for owner, kind in ((kept["headers"], headers_kind), (request, request_kind)):
+            self._undo.append(disguise(owner, kind, self))
 
-    def _watched_environ(self, environ: dict[str, Any]) -> Environ:
-        watched = Environ(environ)
+    def _watch_environ(self, kept: dict[str, Any]) -> None:
+        before = kept["environ"]
+        watched = Environ(before)
         watched.watcher = self
-        return watched
+        self._undo.append(lambda: before.update(watched))
+        self._exchange(kept, "environ", watched)
 
-    def _put(self, owner: Any, name: str, value: Any) -> None:
-        before = getattr(owner, name)
-        setattr(owner, name, value)
-        self._undo.append(lambda: setattr(owner, name, before))
-
-    def _become(self, owner: Any, make: Callable[[type], type], watch: Any) -> None:
-        kind = type(owner)
-        watched = _kinds.get((kind, make.__name__))
-        if watched is None:
-            watched = _kinds[kind, make.__name__] = make(kind)
-        owner.__dict__[_WATCH] = watch
-        owner.__class__ = watched
-
-        def undo() -> None:
-            owner.__class__ = kind
-            owner.__dict__.pop(_WATCH, None)
-
-        self._undo.append(undo)
-
-
-class Environ(dict[str, Any]):
-    """The WSGI environ of a request that is watched."""
-
-    watcher: ViewReads
-
-
-teach_keyed(
-    Environ, dict, "__getitem__ get __contains__ pop setdefault", lambda environ, key: environ.watcher.environ_item(key)
-)
-teach(
-    Environ,
-    dict,
-    "keys values items __iter__ __reversed__ __len__ copy __repr__ __eq__ __ne__ __or__ __ror__ popitem",
-    lambda environ: environ.watcher.asked_all(),
-)
-
-
-def _twin(headers: Headers) -> Headers:
-    """Give headers with the same content, which tell nothing."""
-    twin: Any = object.__new__(type(headers))
-    twin.__dict__.update(headers.__dict__)
-    return twin  # type: ignore[no-any-return]
-
-
-def _request_kind(kind: Any) -> type:
-    def look(request: Any, name: str) -> Any:
-        if name in _HEADERS_OF or name in _IDENTITY_OF:
-            watch = object.__getattribute__(request, "__dict__").get(_WATCH)
-            if watch is not None:
-                watch.attribute(name)
-        return kind.__getattribute__(request, name)
-
-    return type(kind.__name__, (kind,), {"__getattribute__": look})
-
-
-def _headers_kind(kind: type) -> type:
-    def by_name(method: str) -> Callable[..., Any]:
-        def told(headers: Any, name: Any, *args: Any, **options: Any) -> Any:
-            reads, twin = headers.__dict__[_WATCH]
-            reads.header(name)
-            return getattr(twin, method)(name, *args, **options)
-
-        return told
-
-    def as_a_whole(method: str) -> Callable[..., Any]:
-        def told(headers: Any, *args: Any, **options: Any) -> Any:
-            reads, twin = headers.__dict__[_WATCH]
-            reads.asked_all()
-            return getattr(twin, method)(*args, **options)
-
-        return told
-
-    one = ("__getitem__", "__contains__", "get", "getlist", "get_all")
-    all_ = ("__iter__", "__len__", "__repr__", "__str__", "keys", "values", "items", "to_wsgi_list", "__eq__")
-    return type(
-        kind.__name__,
-        (kind,),
-        {name: by_name(name) for name in one} | {name: as_a_whole(name) for name in all_} | {"__hash__": None},
-    )
-
-
-def _context_kind(kind: Any) -> type:
-    def look(context: Any, name: str) -> Any:
-        if name == "session":
-            object.__getattribute__(context, "__dict__")[_WATCH].session_met()
-        return kind.__getattribute__(context, name)
-
-    return type(kind.__name__, (kind,), {"__getattribute__": look})
+    def _exchange(self, kept: dict[str, Any], name: str, value: Any) -> None:
+        before = kept[name]
+        kept[name] = value
+        self._undo.append(lambda: kept.__setitem__(name, before))
 
 
 def plain_session(context: Any) -> Any:
     """Give the session of a request's context, without anybody having asked for it."""
-    kept = object.__getattribute__(context, "__dict__")
+    kept = kept_by(context)
     return kept.get("_session", kept.get("session"))
 
 
-def _kept(g: Any) -> dict[str, Any]:
-    return object.__getattribute__(g, "__dict__")  # type: ignore[no-any-return]
-
-
-def _globals_kind(kind: type) -> type:
-    def look(g: Any, name: str) -> Any:
-        if name == "__dict__":
-            _kept(g)[_WATCH].all_globals()
-        elif not hasattr(kind, name):
-            _kept(g)[_WATCH].global_read(name)
-            if name in _kept(g):
-                return _kept(g)[name]
-            raise AttributeError(name)
-        return object.__getattribute__(g, name)
-
-    own: dict[str, Any] = {"__getattribute__": look, "__setattr__": _write, "__iter__": _names}
-    return type(kind.__name__, (kind,), own | {name: _by_name(name) for name in _BY_NAME})
-
-
-_BY_NAME = ("get", "pop", "setdefault", "__contains__")
-
-
-def _write(g: Any, name: str, value: Any) -> None:
-    _kept(g)[_WATCH].global_written(name)
-    _kept(g)[name] = value
-
-
-def _names(g: Any) -> Any:
-    _kept(g)[_WATCH].all_globals()
-    return iter([name for name in _kept(g) if name != _WATCH])
-
-
-def _by_name(method: str) -> Callable[..., Any]:
-    original = getattr(dict, method)
-
-    def told(g: Any, name: Any, *args: Any) -> Any:
-        _kept(g)[_WATCH].global_read(name)
-        if method == "setdefault":
-            _kept(g)[_WATCH].global_written(name)
-        return original(_kept(g), name, *args)
-
-    return told
+def is_watched(context: Any) -> bool:
+    """Tell whether a cached view runs for this request already."""
+    return is_disguised(context)

@@ -1,0 +1,66 @@
+"""Recording the response of a view in Flask or Quart, and making one of what is stored."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from asynccache.http.capture import Tee
+
+if TYPE_CHECKING:
+    from asynccache.http.mark import Mark
+    from asynccache.http.replay import Replay
+    from asynccache.http.rules import Then
+
+
+class Recording:
+    """Lets a response go through the tee, as the messages that it would be in ASGI.
+
+    Args:
+        response: what `make_response` made of what the view returned; it is given the headers that the tee adds.
+        mark: what to record; None to let it pass.
+        label: the parameters of Cache-Status.
+    """
+
+    def __init__(self, response: Any, mark: Mark | None, label: bytes) -> None:
+        self.response = response
+        self._mark = mark
+        self._tee = Tee(mark, label, self._take)
+        self._said = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+
+    @property
+    def is_on(self) -> bool:
+        """Whether it is still to be recorded."""
+        return self._mark is not None and self._mark.open
+
+    async def start(self) -> None:
+        """Begin, with its status and its headers."""
+        await self._tee({"type": "http.response.start", "status": self.response.status_code, "headers": self._said})
+
+    async def pass_on(self, part: Any, *, is_last: bool = False) -> None:
+        """Record a part of the body; what is read before the next is asked for is read by others."""
+        body = part.encode() if isinstance(part, str) else part
+        await self._tee({"type": "http.response.body", "body": body, "more_body": not is_last})
+        self.watch(active=False)
+
+    def watch(self, *, active: bool) -> None:
+        """Watch what is read, or do not."""
+        if self._mark is not None and self._mark.open:
+            self._mark.reads.active = active
+
+    def land(self, then: Then) -> None:
+        """Tell those who wait, if nobody did."""
+        if self._mark is not None:
+            self._mark.land(then)
+
+    async def _take(self, message: Any) -> None:
+        if message["type"] == "http.response.start":
+            for name, value in message["headers"][len(self._said) :]:
+                self.response.headers.add(name.decode("latin-1").title(), value.decode("latin-1"))
+
+
+def replayed(found: Replay, response_class: Any) -> Any:
+    """Give the response that an answer from the store is."""
+    response = response_class(bytes(found.body), found.status_code)
+    response.headers.clear()
+    response.headers.extend((name.decode("latin-1"), value.decode("latin-1")) for name, value in found.raw_headers)
+    return response
