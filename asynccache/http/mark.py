@@ -40,9 +40,9 @@ def busy() -> Iterator[None]:
         _busy.reset(token)
 
 
-def enter_busy() -> None:
-    """Mark the rest of this context likewise."""
-    _busy.set(True)
+def set_busy(busy: bool) -> None:  # noqa: FBT001  # what it is set to
+    """Mark the rest of this context likewise, or as it was before."""
+    _busy.set(busy)
 
 
 @dataclass(slots=True, eq=False)

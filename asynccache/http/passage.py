@@ -18,7 +18,7 @@ from asynccache.controllers import leads_to
 from asynccache.http.bodies import NotedBody, PassageReads
 from asynccache.http.call import Call
 from asynccache.http.capture import FILES, Tee
-from asynccache.http.mark import enter_busy
+from asynccache.http.mark import is_busy, set_busy
 from asynccache.http.reads import is_watched
 from asynccache.http.rules import Then
 from asynccache.http.settings import keyed_by_body
@@ -105,6 +105,7 @@ class Passage:
 
     async def run(self, app: ASGIApp) -> None:
         """Let the request through to what answers it."""
+        was_busy = is_busy()
         token = passing.set(self)
         try:
             await app(self.scope, self.body.receive, self._pass_on)
@@ -116,6 +117,7 @@ class Passage:
             raise
         finally:
             self._end()
+            set_busy(was_busy)
             _leave(token)
 
     def call(self, make: Callable[..., Awaitable[Any]], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
@@ -148,7 +150,7 @@ class Passage:
         self.mark = mark
         self._tee = Tee(mark, label, self._send)
         if mark is not None:
-            enter_busy()
+            set_busy(True)
             extensions = self.scope.get("extensions")
             if extensions and not FILES.isdisjoint(extensions):
                 self._extensions = extensions

@@ -5,6 +5,7 @@ from fastapi.responses import StreamingResponse
 from fastapi.testclient import TestClient
 
 from asynccache import Cache, CacheModule, install
+from asynccache.http.mark import is_busy
 from tests.http.aftermath import assert_nothing_is_left
 
 
@@ -67,3 +68,4 @@ async def test_nothing_of_a_request_is_left():
 
     install(app, CacheModule.setup(default="local"))
     await assert_nothing_is_left(app, ["/stored", "/refused", "/plain", "/raises", "/fails", "/stream", "/nowhere"])
+    assert not is_busy()

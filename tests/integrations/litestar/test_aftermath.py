@@ -5,6 +5,7 @@ from litestar.exceptions import NotFoundException
 from litestar.response import Stream
 
 from asynccache import Cache, CacheModule
+from asynccache.http.mark import is_busy
 from asynccache.integrations.litestar import CachePlugin
 from tests.http.aftermath import assert_nothing_is_left
 
@@ -35,3 +36,4 @@ async def test_nothing_of_a_request_is_left():
 
     app = Litestar([stored, refused, raises, stream], plugins=[CachePlugin(CacheModule.setup(default="local"))])
     await assert_nothing_is_left(app, ["/stored", "/refused", "/raises", "/stream", "/nowhere"])
+    assert not is_busy()
