@@ -120,7 +120,7 @@ def test_what_nobody_reads_is_shared(place, caplog):
     client = client_of(app_with(lambda request: request.url.path, place=place))
     client.get("/", headers={"cookie": "who=me"})
     assert is_hit(client.get("/", headers={"cookie": "who=you", "user-agent": "another"}))
-    assert not caplog.records
+    assert "is not cached" not in caplog.text
 
 
 def test_declared_headers_vary_and_declared_cookies_are_identity():
