@@ -114,6 +114,8 @@ class Tee:
             await self._give_up(too_long(mark.handler.settings))
         elif not message.get("more_body", False):
             await self._finish(mark)
+        else:
+            mark.sent_a_part()
         await self._release()
         await self._out(message)
 

@@ -6,6 +6,7 @@ import logging
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from asynccache.http.carried import CARRIED_USER
@@ -23,6 +24,16 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 _busy: ContextVar[bool] = ContextVar("asynccache_busy", default=False)
+
+
+_sent_since: dict[Flight, float] = {}
+"""When the first part was sent of answers that are on their way, in this process."""
+
+
+def seconds_on_its_way(flight: Flight) -> float:
+    """Give for how long an answer has been sent already: its client decides how long that takes."""
+    since = _sent_since.get(flight)
+    return 0.0 if since is None else monotonic() - since
 
 
 def is_busy() -> bool:
@@ -69,10 +80,16 @@ class Mark:
             self.open = False
             self.reads.stop()
             if self.flight is not None:
+                _sent_since.pop(self.flight, None)
                 self.flight.settle(outcome)
 
     def __del__(self) -> None:
         self.land(Then.RETRY)  # the answer was dropped by somebody in between
+
+    def sent_a_part(self) -> None:
+        """Note that the answer is on its way, and not complete."""
+        if self.open and self.flight is not None:
+            _sent_since.setdefault(self.flight, monotonic())
 
     async def refuse(self, refusal: Refusal) -> None:
         """Let those who wait go on, and later ones not wait at all where that would be in vain."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import sys
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
 from asynccache.core.entry import Kind
-from asynccache.http.mark import Mark, busy, is_busy
+from asynccache.http.mark import Mark, busy, is_busy, seconds_on_its_way
 from asynccache.http.replay import replay
 from asynccache.http.rules import Then
 from asynccache.http.snapshot import Snapshot, Spec
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from asynccache.loading.flights import Flight
 
 FOLLOW_SECONDS = 30.0
+SENDING_SECONDS = 1.0
+SLOW_SECONDS = 10.0
 ROUNDS = 3
 BYPASS = b"fwd=bypass"
 
@@ -135,17 +138,30 @@ class Visit:
 
 
 async def _follow(flight: Flight) -> Snapshot | Then:
-    """Wait for whoever runs the handler, but not for ever: it may be sending a stream to a slow reader."""
+    """Wait for whoever runs the handler, but not for ever, and less for one who sends a stream to a slow reader."""
     with anyio.move_on_after(FOLLOW_SECONDS):
-        return _landed(await flight.wait())
+        while not _is_slow(flight):
+            with anyio.move_on_after(SENDING_SECONDS):
+                return _landed(await flight.wait())
     return Then.RUN
 
 
 def _follow_in_thread(flight: Flight) -> Snapshot | Then:
-    try:
-        return _landed(flight.wait_in_thread(FOLLOW_SECONDS))
-    except TimeoutError:
-        return Then.RUN
+    give_up_at = monotonic() + FOLLOW_SECONDS
+    while monotonic() < give_up_at and not _is_slow(flight):
+        try:
+            return _landed(flight.wait_in_thread(SENDING_SECONDS))
+        except TimeoutError:
+            continue
+    return Then.RUN
+
+
+def _is_slow(flight: Flight) -> bool:
+    """Tell whether the answer is sent so slowly that nobody waits for it; in the end, it is not stored either."""
+    seconds = seconds_on_its_way(flight)
+    if seconds >= SLOW_SECONDS:
+        flight.break_off(Then.RUN)
+    return seconds >= SENDING_SECONDS
 
 
 def _landed(outcome: Any) -> Snapshot | Then:

@@ -290,29 +290,50 @@ async def test_a_stream_releases_those_who_wait_as_soon_as_it_is_known_not_to_be
     assert {answer.body for answer in await asyncio.gather(*tasks)} == {b"firstlast"}
 
 
-async def test_those_who_wait_for_a_leader_with_a_slow_reader_do_not_wait_for_ever(monkeypatch):
-    monkeypatch.setattr(visit, "FOLLOW_SECONDS", 0.05)
+def in_two_parts(request, number):
+    async def chunks():
+        yield b"a"
+        yield b"b"
 
-    def answer(request, number):
-        async def chunks():
-            yield b"a"
-            yield b"b"
+    return StreamingResponse(chunks())
 
-        return StreamingResponse(chunks())
 
-    slow = Slow(answer)
-    reading = asyncio.Event()
+@pytest.fixture
+async def slow_reader():
+    """A page of two parts, and one who leads and does not read what is sent; `go_on` lets it."""
+    slow = Slow(in_two_parts)
+    go_on = asyncio.Event()
 
     async def stuck(message):
-        await reading.wait()
+        await go_on.wait()
 
+    slow.go.set()
     leader = asyncio.create_task(ask(slow.app, send=stuck))
     await settle()
-    (follower,) = await slow.asked(1)
-    slow.go.set()
-    assert (await asyncio.wait_for(follower, 5)).body == b"ab"
-    reading.set()
+    yield slow, go_on
+    go_on.set()
     assert (await leader).body == b"ab"
+
+
+@pytest.mark.parametrize("limit", ["FOLLOW_SECONDS", "SENDING_SECONDS"])
+async def test_those_who_wait_for_a_leader_with_a_slow_reader_do_not_wait_for_ever(monkeypatch, slow_reader, limit):
+    monkeypatch.setattr(visit, limit, 0.05)
+    slow, _ = slow_reader
+    (follower,) = await slow.asked(1)
+    assert (await asyncio.wait_for(follower, 5)).body == b"ab"
+
+
+async def test_a_slow_reader_keeps_a_page_from_the_store_for_a_while_only(monkeypatch, slow_reader):
+    monkeypatch.setattr(visit, "SENDING_SECONDS", 0.01)
+    monkeypatch.setattr(visit, "SLOW_SECONDS", 0.05)
+    slow, go_on = slow_reader
+    await asyncio.sleep(0.06)
+    assert "stored" not in (await ask(slow.app)).cache
+    await ask(slow.app)
+    assert (await ask(slow.app)).cache == "hit"
+    go_on.set()
+    await settle()
+    assert slow.calls == 3
 
 
 async def test_a_response_that_is_never_sent_releases_those_who_wait():
