@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _ELLAR_HANDLER = "OPERATION_ENDPOINT"
 _ELLAR_ROUTES = "__ROUTE_OPERATION_PARAMETERS__"
+_MODULES_OF_VIEWS = frozenset({"flask.views", "quart.views"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +33,11 @@ def is_litestar_handler(target: Any) -> bool:
 
 
 def handlers_of(controller: type, methods: Collection[str]) -> Iterator[Slot]:
-    """Find the handlers of a class, inherited ones too: of Litestar, of Ellar, else of Starlette by their methods."""
-    names = {method.lower() for method in methods}
+    """Find the handlers of a class, inherited ones too: of Litestar, of Ellar, else by their methods.
+
+    A Flask or Quart `View` has one for all methods.
+    """
+    names = {"dispatch_request"} if _is_plain_view(controller) else {method.lower() for method in methods}
     for name, found in getmembers_static(controller):
         if is_litestar_handler(found):
             yield Slot(found.fn, _litestar_put(controller, name, found))
@@ -42,6 +46,12 @@ def handlers_of(controller: type, methods: Collection[str]) -> Iterator[Slot]:
                 yield Slot(found, _ellar_put(controller, name))
         elif name in names:
             yield Slot(getattr_static(controller, name), _plain_put(controller, name))
+
+
+def _is_plain_view(controller: type) -> bool:
+    """Tell whether this is a view of Flask or Quart that dispatches by itself, as a `MethodView` does not."""
+    is_view = any(kind.__module__ in _MODULES_OF_VIEWS for kind in controller.__mro__)
+    return is_view and getattr_static(controller, "dispatch_request").__module__ not in _MODULES_OF_VIEWS
 
 
 def leads_to(endpoint: Any, wrapper: Any) -> bool:

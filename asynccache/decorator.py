@@ -28,6 +28,7 @@ from asynccache.http.settings import (
     method_names,
     status_codes,
 )
+from asynccache.http.views import callable_at_once, frameworks, serving
 
 T = TypeVar("T", bound=Callable[..., Any])
 _SETTINGS = "__asynccache_settings__"
@@ -109,8 +110,10 @@ def cached_settings(endpoint: Any) -> CacheSettings | None:
 
 
 def handler_of(endpoint: Any) -> Handler | None:
-    """Return the cached handler behind a function or method; None where `@Cache` was not used on it."""
-    return getattr(endpoint, _HANDLER, None)
+    """Return the handler that this function or method is the wrapper of; None for what decorators made of a wrapper."""
+    function = getattr(endpoint, "__func__", endpoint)
+    handler: Handler | None = getattr(function, _HANDLER, None)
+    return handler if handler is not None and handler.wrapper is function else None
 
 
 def wrapper_of(function: Any) -> Any:
@@ -156,30 +159,34 @@ def _wrap(function: Callable[..., Any], settings: CacheSettings) -> Callable[...
     handler = Handler(function, settings)
     make = function if inspect.iscoroutinefunction(function) else functools.partial(run_in_threadpool, function)
 
-    @functools.wraps(function)
     async def cached(*args: Any, **kwargs: Any) -> Any:
+        if frameworks and (views := serving()) is not None:
+            return await views.answer(handler, args, kwargs)
         passage = passing.get()
         if passage is None:
             request = args[0] if args and isinstance(args[0], Request) else _request(handler, args, kwargs)
             return handler.hit(request.scope) or await handler.answer(Call(make, request, args, kwargs))
-        if not passage.admits(cached):
+        if not passage.admits(wrapper):
             return await make(*args, **kwargs)
         call = passage.call(make, args, kwargs)
         found = handler.hit(call.scope)
         return await handler.answer(call) if found is None else call.replayed(found)
 
+    is_sync = not inspect.iscoroutinefunction(function)
+    wrapper = functools.update_wrapper(callable_at_once(cached, handler) if is_sync else cached, function)
     hints = _hints(function)
     signature = inspect.signature(function)
     shown = [
         known.replace(annotation=hints.get(name, known.annotation)) for name, known in signature.parameters.items()
     ]
-    cached.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]
-    cached.__annotations__ = hints
-    setattr(cached, _SETTINGS, settings)
-    setattr(cached, _HANDLER, handler)
+    wrapper.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]
+    wrapper.__annotations__ = hints
+    setattr(wrapper, _SETTINGS, settings)
+    setattr(wrapper, _HANDLER, handler)
+    handler.wrapper = wrapper
     if inspect.isfunction(function):
-        setattr(function, _WRAPPER, ref(cached))
-    return cached
+        setattr(function, _WRAPPER, ref(wrapper))
+    return wrapper
 
 
 def _hints(function: Callable[..., Any]) -> dict[str, Any]:

@@ -43,6 +43,7 @@ class Handler:
 
     def __init__(self, function: Callable[..., Any], settings: CacheSettings) -> None:
         self.function = function
+        self.wrapper: Callable[..., Any] | None = None
         self.settings = settings
         self.name = f"{function.__module__}.{function.__qualname__}"
         self._keys = Keys(self.name, prefixed(settings.key_prefix))
