@@ -9,9 +9,10 @@ makes of them, so that functions called after the request, and the session's coo
 from __future__ import annotations
 
 from functools import partial
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from flask import Flask, Response, current_app, has_app_context
+from flask import Flask, Response, current_app, has_app_context, has_request_context
 from flask.globals import app_ctx, request_ctx
 from starlette.requests import Request
 
@@ -23,9 +24,10 @@ from asynccache.http.call import Call
 from asynccache.http.current import SCOPE_KEY, Installed
 from asynccache.http.mark import busy
 from asynccache.http.rules import Then
+from asynccache.http.views import Views, frameworks
 from asynccache.integrations.modules import installed_from
 from asynccache.integrations.recording import Recording, replayed
-from asynccache.integrations.views import check_views
+from asynccache.integrations.views import answers, check_views
 from asynccache.integrations.werkzeug import ViewReads, is_watched, plain_session
 from asynccache.integrations.wsgi import scope_of
 from asynccache.module import CacheModule
@@ -111,9 +113,31 @@ def _ensure_sync(ensure_sync: Callable[..., Any], function: Callable[..., Any]) 
 
 
 def _answer(handler: Handler, view: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
-    if is_watched(_itself(request_ctx)):
-        return view(*args, **kwargs)
-    return run(handler.answer(_Call(view, args, kwargs)))
+    return run(handler.answer(_Call(view, args, kwargs))) if _is_of_route(handler) else view(*args, **kwargs)
+
+
+def _answer_at_once(handler: Handler, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Answer where a decorator above calls the wrapper of a sync view."""
+    return _answer(handler, handler.function, *args, **kwargs)
+
+
+async def _answer_awaited(handler: Handler, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Answer where an async decorator above awaits it, on a loop that Flask made for this request alone."""
+    call = _Call(handler.function, args, kwargs)
+    return await (handler.answer(call) if _is_of_route(handler) else call.run())
+
+
+def _is_of_route(handler: Handler) -> bool:
+    """Tell whether a cached view is that of the route, and not called by one, nor by itself."""
+    view = current_app.view_functions.get(request_ctx.request.endpoint or "")
+    return answers(view, handler) and not is_watched(_itself(request_ctx))
+
+
+def _serves() -> bool:
+    return has_request_context() and SCOPE_KEY in current_app.extensions
+
+
+frameworks.append(Views(_serves, _answer_awaited, _answer_at_once))
 
 
 class _Call(Call):
@@ -122,7 +146,8 @@ class _Call(Call):
 
     def __init__(self, view: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         async def make(*args: Any, **kwargs: Any) -> Any:
-            return view(*args, **kwargs)
+            answer = view(*args, **kwargs)
+            return await answer if isawaitable(answer) else answer
 
         context = _itself(request_ctx)
         self._scope = scope_of(context.request.environ, plain_session(context)) | {
@@ -162,19 +187,20 @@ def _record(recording: Recording) -> None:
     """Record the body, or let it be recorded while it is sent."""
     response = recording.response
     if response.is_streamed or response.direct_passthrough:
-        parts = iter(response.response if response.direct_passthrough else response.iter_encoded())
-        first = _next(recording, parts)
-        run(recording.pass_on(first))
-        response.response = _rest(recording, first, parts)
+        body = response.response
+        run(recording.pass_on(b""))
+        response.response = _recorded(recording, iter(body if response.direct_passthrough else response.iter_encoded()))
+        response.call_on_close(partial(recording.land, Then.RETRY))
+        if hasattr(body, "close"):
+            response.call_on_close(body.close)
     else:
         run(recording.pass_on(response.get_data(), is_last=True))
         recording.land(Then.RETRY)
 
 
-def _rest(recording: Recording, first: Any, parts: Iterator[Any]) -> Iterator[Any]:
+def _recorded(recording: Recording, parts: Iterator[Any]) -> Iterator[Any]:
     """Give a body that is recorded while it is sent; what is read between two parts is read by others."""
     try:
-        yield first
         while part := _next(recording, parts):
             run(recording.pass_on(part))
             yield part
@@ -182,11 +208,6 @@ def _rest(recording: Recording, first: Any, parts: Iterator[Any]) -> Iterator[An
     except Exception:
         recording.land(Then.RUN)
         raise
-    finally:
-        recording.land(Then.RETRY)
-        close = getattr(parts, "close", None)
-        if close is not None:
-            close()
 
 
 def _next(recording: Recording, parts: Iterator[Any]) -> Any:

@@ -9,24 +9,27 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Self
 
-from quart import Quart, current_app, has_app_context
+from quart import Quart, current_app, has_app_context, has_request_context
 from quart.globals import app_ctx, request_ctx
+from quart.templating import _default_template_ctx_processor
 from quart.wrappers.response import DataBody, ResponseBody
 from starlette.requests import Request
 
 from asynccache.config import app_backends
 from asynccache.current import finders
-from asynccache.decorator import handler_of
+from asynccache.decorator import cached_settings, handler_of
 from asynccache.errors import ConfigurationError
 from asynccache.http.call import Call
 from asynccache.http.current import SCOPE_KEY, Installed
 from asynccache.http.mark import busy
 from asynccache.http.rules import Then
+from asynccache.http.views import Views, frameworks
 from asynccache.integrations.modules import installed_from
 from asynccache.integrations.recording import Recording, replayed
-from asynccache.integrations.views import check_views
+from asynccache.integrations.views import answers, check_views
 from asynccache.integrations.werkzeug import ViewReads, is_watched, plain_session
 from asynccache.module import CacheModule
 
@@ -69,6 +72,7 @@ class Caching:
         found = app.extensions[SCOPE_KEY] = installed_from(modules)
         service = found.service
         app.ensure_async = partial(_ensure_async, app.ensure_async)  # type: ignore[method-assign]
+        _render_without_reading(app)
         app.asgi_app = _Check(app, app.asgi_app, service)  # type: ignore[method-assign]
 
         @app.before_serving
@@ -97,6 +101,16 @@ def _of_current_app() -> Installed | None:
 finders.append(_of_current_app)
 
 
+def _render_without_reading(app: Quart) -> None:
+    """Leave request, session and `g` in templates to the proxies of these names: else each template gets the session.
+
+    Looking at it, whether the template uses it or not, would tell whose it is.
+    """
+    processors = app.template_context_processors[None]
+    if _default_template_ctx_processor in processors:
+        processors.remove(_default_template_ctx_processor)
+
+
 class _Check:
     """Looks once, before the first request, for what is wrong with the views of an app."""
 
@@ -117,15 +131,45 @@ def _ensure_async(ensure_async: Callable[..., Any], function: Callable[..., Any]
     """Make a view callable: a cached one by way of the store."""
     handler = handler_of(function)
     if handler is None:
-        return ensure_async(function)  # type: ignore[no-any-return]
+        called = ensure_async(function)
+        return called if cached_settings(function) is None else partial(_through, called)
     owner = getattr(function, "__self__", None)
     view = ensure_async(handler.function)
     return partial(_answer, handler, view) if owner is None else partial(_answer, handler, view, owner)
 
 
+async def _through(called: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
+    """Call what decorators made of a cached view; a sync one, in a thread, gives what the view is to be awaited for."""
+    answer = await called(*args, **kwargs)
+    return await answer if isawaitable(answer) else answer
+
+
+async def _answer_awaited(handler: Handler, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Answer where a decorator above calls the view."""
+    return await _answer(handler, _itself(current_app).ensure_async(handler.function), *args, **kwargs)
+
+
+def _answer_at_once(handler: Handler, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Answer where the wrapper of a sync view is called: to be awaited, but by others than the route a function."""
+    return _answer_awaited(handler, args, kwargs) if _is_of_route(handler) else handler.function(*args, **kwargs)
+
+
+def _is_of_route(handler: Handler) -> bool:
+    """Tell whether a cached view is that of the route, and not called by one, nor by itself."""
+    context = _itself(request_ctx)
+    return answers(current_app.view_functions.get(context.request.endpoint or ""), handler) and not is_watched(context)
+
+
+def _serves() -> bool:
+    return has_request_context() and SCOPE_KEY in current_app.extensions
+
+
+frameworks.append(Views(_serves, _answer_awaited, _answer_at_once))
+
+
 async def _answer(handler: Handler, view: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:
     """Answer a request; what is to be recorded is one step behind, since Quart makes responses asynchronously."""
-    if is_watched(_itself(request_ctx)):
+    if not _is_of_route(handler):
         return await view(*args, **kwargs)
     answer = await handler.answer(_Call(view, args, kwargs))
     return await _recorded(answer) if isinstance(answer, _Unmade) else answer
@@ -191,42 +235,39 @@ async def _record(recording: Recording) -> None:
         await recording.pass_on(await response.get_data(as_text=False), is_last=True)
         recording.land(Then.RETRY)
     else:
-        parts = response.iter_encode()
-        first = await _next(recording, parts)
-        await recording.pass_on(first)
-        response.response = _Rest(recording, first, parts)
+        await recording.pass_on(b"")
+        response.response = _Recorded(recording, response.response)
 
 
-async def _next(recording: Recording, parts: Any) -> bytes:
+async def _next(recording: Recording, parts: AsyncIterator[Any]) -> Any:
     """Give the next part that is not empty; an empty one is the end."""
     recording.watch(active=True)
     with busy():
         async for part in parts:
             if part:
-                return part  # type: ignore[no-any-return]
+                return part
     return b""
 
 
-class _Rest(ResponseBody):
-    """A body that is recorded while it is sent."""
+class _Recorded(ResponseBody):
+    """A body that is recorded while it is sent; what is read between two parts is read by others."""
 
-    def __init__(self, recording: Recording, first: bytes, parts: Any) -> None:
+    def __init__(self, recording: Recording, body: ResponseBody) -> None:
         self._recording = recording
-        self._first = first
-        self._parts = parts
+        self._body = body
 
     async def __aenter__(self) -> Self:
+        self._parts = aiter(await self._body.__aenter__())
         return self
 
-    async def __aexit__(self, *failure: object) -> None:
-        self._recording.land(Then.RUN if isinstance(failure[1], Exception) else Then.RETRY)
-        await self._parts.aclose()
+    async def __aexit__(self, kind: Any, failure: Any, trace: Any) -> None:  # noqa: PYI036  # as Quart's are
+        self._recording.land(Then.RUN if isinstance(failure, Exception) else Then.RETRY)
+        await self._body.__aexit__(kind, failure, trace)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._sent()
 
     async def _sent(self) -> AsyncIterator[bytes]:
-        yield self._first
         while part := await _next(self._recording, self._parts):
             await self._recording.pass_on(part)
             yield part

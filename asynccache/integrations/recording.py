@@ -37,7 +37,7 @@ class Recording:
         await self._tee({"type": "http.response.start", "status": self.response.status_code, "headers": self._said})
 
     async def pass_on(self, part: Any, *, is_last: bool = False) -> None:
-        """Record a part of the body; what is read before the next is asked for is read by others."""
+        """Record a part of the body; an empty one only lets the headers be said."""
         body = part.encode() if isinstance(part, str) else part
         await self._tee({"type": "http.response.body", "body": body, "more_body": not is_last})
         self.watch(active=False)

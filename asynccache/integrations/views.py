@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from asynccache.controllers import leads_to
 from asynccache.decorator import cached_settings, wrapper_of
 from asynccache.errors import ConfigurationError, UnknownBackendError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
+    from asynccache.http.handler import Handler
     from asynccache.service import CacheService
 
 
@@ -30,11 +32,19 @@ def check_views(views: Mapping[str, Any], service: CacheService) -> None:
                 raise UnknownBackendError(f"@Cache on the view {endpoint!r}: {unknown}") from None
 
 
+def answers(view: Any, handler: Handler) -> bool:
+    """Tell whether a view comes to a cached handler, which then answers its request: to others it is a function."""
+    return any(leads_to(member, handler.wrapper) for member in (view, *_members(view)))
+
+
 def _settings(view: Any) -> Iterator[Any]:
     """Give what `@Cache` was told on a view, and on the methods of its class."""
-    of_class = getattr(view, "view_class", None)
-    members = [getattr(of_class, name) for name in dir(of_class)] if of_class is not None else []
-    for cached in (view, *members):
+    for cached in (view, *_members(view)):
         settings = cached_settings(cached)
         if settings is not None:
             yield settings
+
+
+def _members(view: Any) -> list[Any]:
+    of_class = getattr(view, "view_class", None)
+    return [] if of_class is None else [getattr(of_class, name) for name in dir(of_class)]

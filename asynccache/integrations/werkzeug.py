@@ -15,6 +15,7 @@ from asynccache.integrations.werkzeug_disguises import (
     Environ,
     context_kind,
     disguise,
+    give_twin,
     globals_kind,
     headers_kind,
     is_disguised,
@@ -39,11 +40,12 @@ _HEADERS_OF = {
     "access_control_request_method": "access-control-request-method",
 }  # fmt: skip
 _IDENTITY_OF = {"remote_addr": "client", "access_route": "client", "remote_user": "user"}
-_KEYED = frozenset({
+_HARMLESS = frozenset({
     "PATH_INFO", "QUERY_STRING", "REQUEST_METHOD", "SCRIPT_NAME", "HTTP_HOST", "SERVER_NAME", "SERVER_PORT",
-    "SERVER_PROTOCOL", "SERVER_SOFTWARE", "GATEWAY_INTERFACE",
+    "SERVER_PROTOCOL", "SERVER_SOFTWARE", "GATEWAY_INTERFACE", "wsgi.version", "wsgi.url_scheme", "wsgi.input",
+    "wsgi.errors", "wsgi.multithread", "wsgi.multiprocess", "wsgi.run_once", "wsgi.input_terminated",
+    "wsgi.file_wrapper", "werkzeug.request", "werkzeug.socket", "werkzeug.server.shutdown",
 })  # fmt: skip
-_OF_SERVERS = ("wsgi.", "werkzeug.request", "werkzeug.socket", "werkzeug.server")
 _PLAIN_SESSIONS = frozenset({"flask.sessions", "quart.sessions"})
 
 
@@ -91,7 +93,7 @@ class ViewReads(Reads):
 
     def environ_item(self, key: object) -> None:
         """Note that an item of the WSGI environ was looked at."""
-        if not isinstance(key, str) or key in _KEYED or key.startswith(_OF_SERVERS):
+        if not isinstance(key, str) or key in _HARMLESS:
             return
         if key.startswith("HTTP_"):
             self.header(key.removeprefix("HTTP_"))
@@ -142,25 +144,27 @@ class ViewReads(Reads):
 
     def stop(self) -> None:
         """Put everything back."""
+        super().stop()
         while self._undo:
             self._undo.pop()()
-        super().stop()
 
     def _watch_request(self, request: Any) -> None:
         kept = kept_by(request)
+        headers = kept["headers"]
+        give_twin(headers)
         if "environ" in kept:
-            self._watch_environ(kept)
+            self._watch_environ(kept["environ"], [kept, kept_by(headers)])
         if "scope" in kept:
             self._exchange(kept, "scope", self._scope)
-        for owner, kind in ((kept["headers"], headers_kind), (request, request_kind)):
+        for owner, kind in ((headers, headers_kind), (request, request_kind)):
             self._undo.append(disguise(owner, kind, self))
 
-    def _watch_environ(self, kept: dict[str, Any]) -> None:
-        before = kept["environ"]
+    def _watch_environ(self, before: dict[str, Any], holders: list[dict[str, Any]]) -> None:
         watched = Environ(before)
         watched.watcher = self
         self._undo.append(lambda: before.update(watched))
-        self._exchange(kept, "environ", watched)
+        for kept in holders:
+            self._exchange(kept, "environ", watched)
 
     def _exchange(self, kept: dict[str, Any], name: str, value: Any) -> None:
         before = kept[name]

@@ -5,6 +5,8 @@ An object is given such a class while it is watched, so that all who hold it see
 
 from __future__ import annotations
 
+import copy
+import sys
 from typing import TYPE_CHECKING, Any
 
 from asynccache.http.disguises import teach, teach_keyed
@@ -16,10 +18,12 @@ if TYPE_CHECKING:
 
 _WATCHERS = "_asynccache_watchers"
 _TWIN = "_asynccache_twin"
-_OF_FRAMEWORKS = ("werkzeug.", "flask.", "quart.")
+_OF_FRAMEWORKS = ("werkzeug.", "flask.", "quart.", "functools")
 _SET_BY_FRAMEWORKS = frozenset({
     "method", "scheme", "server", "root_path", "path", "query_string", "headers", "environ", "scope", "shallow",
     "http_version", "body", "body_timeout", "json_module", "url_rule", "view_args", "routing_exception",
+    "_files", "_form", "_parsing_lock", "_send_push_promise", "_max_content_length", "_max_form_memory_size",
+    "_max_form_parts", "_parsed_content_type", "_cached_data", "_cached_json",
 })  # fmt: skip
 _kinds: dict[tuple[type, str], type] = {}
 
@@ -30,16 +34,20 @@ def disguise(owner: Any, make: Callable[[Any], type], reads: ViewReads) -> Calla
     watchers = kept.setdefault(_WATCHERS, [])
     watchers.append(reads)
     if len(watchers) == 1:
-        owner.__class__ = _kind(type(owner), make)
+        _exchange_class(owner, _kind(type(owner), make))
 
     def undo() -> None:
         watchers.remove(reads)
         if not watchers:
-            owner.__class__ = type(owner).__mro__[1]
+            _exchange_class(owner, type(owner).__mro__[1])
             kept.pop(_WATCHERS, None)
             kept.pop(_TWIN, None)
 
     return undo
+
+
+def _exchange_class(owner: Any, kind: type) -> None:
+    object.__setattr__(owner, "__class__", kind)  # whatever it does itself with what is assigned
 
 
 def is_disguised(owner: Any) -> bool:
@@ -68,7 +76,10 @@ def request_kind(kind: Any) -> type:
     known = {name for base in kind.__mro__ if base.__module__.startswith(_OF_FRAMEWORKS) for name in vars(base)}
 
     def look(request: Any, name: str) -> Any:
-        if name not in _SET_BY_FRAMEWORKS and not name.startswith("__"):
+        if name == "__dict__" and not _calls_from(_OF_FRAMEWORKS):
+            for reads in _watchers(request):
+                reads.asked_all()
+        elif name not in _SET_BY_FRAMEWORKS and not name.startswith("__"):
             is_there = hasattr(kind, name) and name not in kept_by(request)
             for reads in _watchers(request):
                 reads.attribute(name, of_framework=name in known, is_there=is_there)
@@ -80,6 +91,11 @@ def request_kind(kind: Any) -> type:
         kind.__setattr__(request, name, value)
 
     return _class(kind, {"__getattribute__": look, "__setattr__": write})
+
+
+def _calls_from(modules: tuple[str, ...]) -> bool:
+    """Tell whether a look is that of code in these modules: their cached properties look for themselves."""
+    return str(sys._getframe(2).f_globals.get("__name__")).startswith(modules)  # noqa: SLF001  # no other way to know
 
 
 def headers_kind(kind: Any) -> type:
@@ -101,43 +117,57 @@ def headers_kind(kind: Any) -> type:
 
         return told
 
-    own: dict[str, Any] = {name: by_name(name) for name in _BY_HEADER}
-    return _class(kind, own | {name: as_a_whole(name) for name in _OF_HEADERS if hasattr(kind, name)})
+    def item(headers: Any, key: Any) -> Any:
+        return (by_key if isinstance(key, str) else by_place)(headers, key)
+
+    def reduced(headers: Any, protocol: Any) -> Any:
+        del protocol
+        return copy.copy, (all_of(headers),)
+
+    by_key, by_place, all_of = by_name("__getitem__"), as_a_whole("__getitem__"), as_a_whole("__copy__")
+    own: dict[str, Any] = {name: as_a_whole(name) for name in _OF_HEADERS if hasattr(kind, name)}
+    own |= {name: by_name(name) for name in _BY_HEADER}
+    return _class(kind, own | {"__getitem__": item, "__reduce_ex__": reduced})
 
 
-_BY_HEADER = ("__contains__", "get", "getlist", "get_all", "setdefault", "setlistdefault")
+_BY_HEADER = ("__contains__", "_get_key", "get", "getlist", "get_all", "setdefault", "setlistdefault")
 _OF_HEADERS = (
-    "__getitem__", "__iter__", "__len__", "__repr__", "__str__", "__eq__", "__or__", "__copy__", "__reduce_ex__",
-    "copy", "keys", "values", "items", "pop", "popitem", "to_wsgi_list",
+    "__iter__", "__len__", "__repr__", "__str__", "__eq__", "__or__", "__copy__", "copy", "keys", "values", "items",
+    "pop", "popitem", "to_wsgi_list",
 )  # fmt: skip
 
 
+def give_twin(headers: Any) -> None:
+    """Let headers, before they are watched, have a twin with the same content."""
+    plain: Any = type(headers)
+    twin = object.__new__(plain)
+    kept_by(twin).update(kept_by(headers))
+    kept_by(headers)[_TWIN] = twin
+
+
 def _twin(headers: Any) -> Any:
-    """Give headers with the same content, which tell nothing."""
-    kept = kept_by(headers)
-    if _TWIN not in kept:
-        plain: Any = type(headers)
-        twin = object.__new__(plain.__mro__[1])
-        kept_by(twin).update({name: value for name, value in kept.items() if name != _WATCHERS})
-        kept[_TWIN] = twin
-    return kept[_TWIN]
+    return kept_by(headers)[_TWIN]
 
 
 def context_kind(kind: Any) -> type:
     """Make a class of request contexts that tell when the session is asked for."""
 
     def look(context: Any, name: str) -> Any:
-        if name in {"session", "flashes"}:
+        if name in {"session", "_session", "flashes"}:
             for reads in _watchers(context):
                 reads.session_met(flashes=name == "flashes" and bool(kept_by(context).get(name)))
         return kind.__getattribute__(context, name)
 
-    def copy(context: Any) -> Any:  # for another thread
-        made = kind.copy(context)
-        kept_by(made)[_WATCHERS] = list(_watchers(context))
+    def copied(context: Any) -> Any:  # for another thread
+        watchers = kept_by(context).pop(_WATCHERS, [])
+        try:
+            made = kind.copy(context)
+        finally:
+            kept_by(context)[_WATCHERS] = watchers
+        kept_by(made)[_WATCHERS] = list(watchers)
         return made
 
-    return _class(kind, {"__getattribute__": look, "copy": copy})
+    return _class(kind, {"__getattribute__": look, "copy": copied})
 
 
 def globals_kind(kind: Any) -> type:
