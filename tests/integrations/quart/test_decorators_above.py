@@ -90,9 +90,8 @@ async def test_a_guard_above_runs_on_hits_too(guard, view):
     assert second.headers.get("x-looked") == ("200" if guard is looking else None)
 
 
-@pytest.mark.parametrize("view", [sync_view, async_view])
-async def test_a_guard_that_hides_the_view_keeps_it_from_the_cache(view):
-    client = app_with(nameless(Cache(60, public=True)(view))).test_client()
+async def test_a_guard_that_hides_the_view_keeps_it_from_the_cache():
+    client = app_with(nameless(Cache(60, public=True)(sync_view))).test_client()
     answers = [await client.get("/7", headers=KEY) for _ in range(2)]
     assert [await answer.get_data() for answer in answers] == [b"page 7"] * 2
     assert (await client.get("/7")).status_code == 403
