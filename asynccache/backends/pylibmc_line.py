@@ -172,7 +172,7 @@ class PylibmcLine:
         self._keep_to_deadline()
         try:
             found = self._call("get", self._mark_key)
-        except RefusedError:  # nothing refuses a get
+        except (RefusedError, _ForeignBytesError):  # nothing refuses a get, and the mark is not compressed
             found = None
         if found != self._mark:
             raise OutOfStepError("no answer, or that to another question")

@@ -76,6 +76,7 @@ READS = {
     "more bytes than exist": b"VALUE :1:k 0 999999999999\r\nabc\r\n" + END,
     "fewer bytes than come": b"VALUE :1:k 0 1\r\nabcdef\r\n" + END,
     "another's value": value_line("another", "wrong") + END,
+    "a value that pylibmc takes for compressed": b"VALUE another 8 3\r\nabc\r\n" + END,
     "mine and another's": value_line("k", "right") + value_line("another", "wrong") + END,
     "the same twice": value_line("k", "one") + value_line("k", "two") + END,
     "two replies": value_line("k", "one") + END + value_line("k", "two") + END,
