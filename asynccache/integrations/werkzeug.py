@@ -74,8 +74,10 @@ class ViewReads(Reads):
             self._undo.append(disguise(owner, kind, self))
 
     def header(self, name: object) -> None:
-        """Note that a header was asked for."""
-        if isinstance(name, str):
+        """Note that a header was asked for; under the name of one, Quart says the client's address."""
+        if isinstance(name, str) and name.lower() == "remote-addr":
+            self.read("client")
+        elif isinstance(name, str):
             self.asked(name.lower().replace("_", "-").encode("latin-1", "replace"), found=False)
 
     def attribute(self, name: str, *, of_framework: bool, is_there: bool) -> None:

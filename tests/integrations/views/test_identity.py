@@ -131,6 +131,7 @@ IDENTITIES_OF_WSGI = {
 IDENTITIES_OF_ASGI = {
     "scope": lambda web: [value for name, value in web.request.scope["headers"] if name == b"cookie"],
     "client in scope": lambda web: web.request.scope.get("client"),
+    "client among headers": lambda web: web.request.headers["remote-Addr"],
     "copied headers": lambda web: copy.copy(web.request.headers).get("cookie"),
     "pickled headers": lambda web: pickle.loads(pickle.dumps(web.request.headers)),
     "popped header": lambda web: web.request.headers.pop("cookie"),
