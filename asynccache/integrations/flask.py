@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from flask import Flask, Response, current_app, has_app_context, has_request_context
 from flask.globals import app_ctx, request_ctx
 from starlette.requests import Request
+from werkzeug.wsgi import ClosingIterator
 
 from asynccache.config import app_backends
 from asynccache.current import finders
@@ -189,10 +190,9 @@ def _record(recording: Recording) -> None:
     if response.is_streamed or response.direct_passthrough:
         body = response.response
         run(recording.pass_on(b""))
-        response.response = _recorded(recording, iter(body if response.direct_passthrough else response.iter_encoded()))
-        response.call_on_close(partial(recording.land, Then.RETRY))
-        if hasattr(body, "close"):
-            response.call_on_close(body.close)
+        parts = _recorded(recording, iter(body if response.direct_passthrough else response.iter_encoded()))
+        closings = [body.close] if hasattr(body, "close") else []
+        response.response = ClosingIterator(parts, [partial(recording.land, Then.RETRY), *closings])
     else:
         run(recording.pass_on(response.get_data(), is_last=True))
         recording.land(Then.RETRY)

@@ -19,6 +19,7 @@ from quart.wrappers.response import DataBody, ResponseBody
 from starlette.requests import Request
 
 from asynccache.config import app_backends
+from asynccache.core.page_keys import SAFE_METHODS
 from asynccache.current import finders
 from asynccache.decorator import cached_settings, handler_of
 from asynccache.errors import ConfigurationError
@@ -171,7 +172,10 @@ async def _answer(handler: Handler, view: Callable[..., Awaitable[Any]], *args: 
     """Answer a request; what is to be recorded is one step behind, since Quart makes responses asynchronously."""
     if not _is_of_route(handler):
         return await view(*args, **kwargs)
-    answer = await handler.answer(_Call(view, args, kwargs))
+    call = _Call(view, args, kwargs)
+    if call.scope["method"] in handler.settings.methods - SAFE_METHODS:
+        await call.measure_body()
+    answer = await handler.answer(call)
     return await _recorded(answer) if isinstance(answer, _Unmade) else answer
 
 
@@ -199,6 +203,13 @@ class _Call(Call):
     @property
     def scope(self) -> Any:
         return self._scope
+
+    async def measure_body(self) -> None:
+        """Say how long the body is where no header does: so Quart's test client sends it."""
+        headers = self._scope["headers"]
+        if {name.lower() for name, _ in headers}.isdisjoint({b"content-length", b"transfer-encoding"}):
+            length = str(len(await self.body())).encode()
+            self._scope["headers"] = [*headers, (b"content-length", length)]
 
     async def body(self) -> bytes:
         return await _itself(request_ctx).request.get_data()  # type: ignore[no-any-return]

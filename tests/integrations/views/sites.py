@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
+from werkzeug.datastructures import Headers
+
 from asynccache import CacheModule
 
 
@@ -33,6 +35,7 @@ class Site:
     def __init__(self, framework, modules=None, *, cached=True):
         self.framework = framework
         self.web = import_module(framework)
+        self.views = import_module(f"{framework}.views")
         self.app = (self.web.Flask if framework == "flask" else self.web.Quart)(__name__)
         self.app.secret_key = "secret"
         self.integration = import_module(f"asynccache.integrations.{framework}")
@@ -45,7 +48,8 @@ class Site:
             return await asyncio.to_thread(self._ask, path, method, headers, options)
         options = {"scope_base": {"client": ("1.2.3.4", 5)}} | options
         response = await self.app.test_client(use_cookies=False).open(path, method=method, headers=headers, **options)
-        return Answer(response.status_code, response.headers, await response.get_data(as_text=False))
+        headers = Headers(response.headers)  # Quart counts what it reads
+        return Answer(response.status_code, headers, await response.get_data(as_text=False))
 
     def _ask(self, path, method, headers, options):
         with self.app.test_client(use_cookies=False).open(path, method=method, headers=headers, **options) as response:
