@@ -2,6 +2,7 @@
 
 from importlib import import_module
 
+import httpx
 import pytest
 from starlette.testclient import TestClient
 
@@ -9,7 +10,7 @@ from tests.http.serving import is_hit
 from tests.integrations.factories.starlette_shop import factory as starlette_shop
 
 
-@pytest.fixture(params=["starlette_shop", "fastapi_shop", "litestar_shop"])
+@pytest.fixture(params=["starlette_shop", "fastapi_shop", "litestar_shop", "flask_shop", "quart_shop"])
 def shop(request):
     return request.param
 
@@ -19,10 +20,14 @@ def make_app(shop):
     return import_module(f"tests.integrations.factories.{shop}.factory").create_app
 
 
+def wsgi_client(app):
+    return httpx.Client(transport=httpx.WSGITransport(app), base_url="http://testserver")
+
+
 def pages_of(shop, app):
     """Ask twice for both pages, which bear one name."""
     end = "" if shop == "litestar_shop" else "/"
-    with TestClient(app) as client:
+    with wsgi_client(app) if shop == "flask_shop" else TestClient(app) as client:
         return [client.get(path + end) for path in ("/teas", "/v2/cakes", "/teas", "/v2/cakes")]
 
 

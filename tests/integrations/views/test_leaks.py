@@ -5,7 +5,7 @@ import random
 from asynccache import Cache
 from tests.http.generated import VARIES, Plan, answer_headers, speaks
 
-SERIES = 100  # of 21 pairs
+SERIES = 200  # of 21 pairs
 REQUESTS = 7
 READS = ["authorization", "cookie", "session", "x-a", "x-b", "client", "g", "attribute", "query"]
 CONTROLS = [""] * 12 + ["private", "no-store", "public", "s-maxage=9", "max-age=9", "no-cache"]
