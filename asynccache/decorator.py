@@ -6,7 +6,6 @@ import functools
 import inspect
 from collections.abc import Callable, Collection
 from typing import Any, TypeVar, cast, get_type_hints
-from weakref import ref
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection, Request
@@ -118,8 +117,7 @@ def handler_of(endpoint: Any) -> Handler | None:
 
 def wrapper_of(function: Any) -> Any:
     """Return what `@Cache` made of a function; None where it was not used on it."""
-    made = None if cached_settings(function) else getattr(function, "__dict__", {}).get(_WRAPPER)
-    return None if made is None else made()
+    return None if cached_settings(function) else getattr(function, "__dict__", {}).get(_WRAPPER)
 
 
 def _wrap_class(controller: type, settings: CacheSettings) -> type:
@@ -185,7 +183,9 @@ def _wrap(function: Callable[..., Any], settings: CacheSettings) -> Callable[...
     setattr(wrapper, _HANDLER, handler)
     handler.wrapper = wrapper
     if inspect.isfunction(function):
-        setattr(function, _WRAPPER, ref(wrapper))
+        setattr(
+            function, _WRAPPER, wrapper
+        )  # and not weakly: above a route decorator in a factory nobody else keeps it
     return wrapper
 
 

@@ -1,6 +1,7 @@
 """`@Cache` in FastAPI, next to its own ways: models, dependencies, routers, tasks, exceptions, mounted apps."""
 
 import asyncio
+import gc
 from typing import Annotated
 
 import pytest
@@ -271,6 +272,18 @@ def test_cache_above_the_route_decorator_is_an_error_at_start_up(app, included):
 
     if included:
         app.include_router(router)
+    with pytest.raises(ConfigurationError, match="move @Cache below it"), client_of(app):
+        pass
+
+
+def test_cache_above_the_route_decorator_in_a_factory_is_an_error_too(app):
+    def add_routes(router):
+        @Cache(60)
+        @router.get("/late")
+        async def handler(): ...
+
+    add_routes(app)
+    gc.collect()
     with pytest.raises(ConfigurationError, match="move @Cache below it"), client_of(app):
         pass
 
