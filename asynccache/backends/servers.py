@@ -124,7 +124,7 @@ def _of_one(item: str, schemes: tuple[str, ...], port: int) -> Server:
         item = f"{schemes[0]}://{_bracketed(item)}"
     try:
         parts = urlsplit(item)
-        own_port = parts.port
+        own_port = _own_port(parts)
     except ValueError:  # whose text may hold a part of the password
         raise ConfigurationError(
             f"{shown!r} is no server: give host and port, and write / # ? @ in a password as %2F %23 %3F %40"
@@ -136,6 +136,12 @@ def _of_one(item: str, schemes: tuple[str, ...], port: int) -> Server:
     if not (parts.path if parts.scheme == UNIX else parts.hostname):
         raise ConfigurationError(f"{shown!r} names no {'path' if parts.scheme == UNIX else 'host'}")
     return _of_parts(parts, port if own_port is None else _checked_port(own_port, shown))
+
+
+def _own_port(parts: SplitResult) -> int | None:
+    if parts.scheme != UNIX and "@" in parts.path + parts.fragment + parts.query.partition("=")[0]:
+        raise ValueError  # the password has both an @ and a / # ?, so that its end would be taken for the host
+    return parts.port
 
 
 def _of_parts(parts: SplitResult, port: int) -> Server:

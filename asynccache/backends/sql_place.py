@@ -90,6 +90,8 @@ def _server(url: str, dialect: Dialect) -> Place:
 
     try:
         made = make_url(url)
+        if "@" in f"{made.host}{made.database}":
+            raise ValueError  # the password has both an @ and a /, so that its end was taken for the host
     except (ArgumentError, ValueError):  # whose text may hold a part of the password
         raise ConfigurationError(
             f"{redacted(url)!r} is no URL: give user:password@host:port/database, and write / # ? @ in a password as "

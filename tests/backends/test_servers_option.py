@@ -90,7 +90,17 @@ def test_what_is_no_server_is_named(written: object) -> None:
         redis_servers(written)
 
 
-@pytest.mark.parametrize("written", ["redis://app:s3cret@host:port", "gopher://app:s3cret@host", "app:s3cret@host:0"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        "redis://app:s3cret@host:port",
+        "gopher://app:s3cret@host",
+        "app:s3cret@host:0",
+        "redis://app:p@s3cret/word@host:6379/0",
+        "redis://app:p@s3cret?word@host",
+        "redis://app:p@s3cret#word@host",
+    ],
+)
 def test_no_error_shows_a_password(written: str) -> None:
     with pytest.raises(ConfigurationError) as raised:
         redis_servers(written)

@@ -61,6 +61,8 @@ def test_files_are_named_by_paths(tmp_path, monkeypatch):
         ("mysql://db/app", {"unlogged": True}, "only PostgreSQL"),
         ("postgresql://me:hidden@db", {}, "names no database"),
         ("postgresql://me:hidden@db:many/app", {}, "%2F"),
+        ("postgresql://me:p@hidden/word@db/app", {}, "%2F"),
+        ("mysql://me:p@hidden/word@db/app", {}, "%2F"),
         ("postgresql://me:hidden@db/app?colour=red", {}, "colour"),
         ("mysql://me:hidden@db/app", {"options": {"autocommit": False}}, "autocommit"),
         ("postgresql://db/app", {"table": "a; DROP TABLE b"}, "letters, digits"),
