@@ -157,6 +157,15 @@ class BaseCacheBackend:
         """Store for `ttl` seconds; 0 or less removes. The value of a PAGE or MARKER is any object with `__bytes__`."""
         raise NotImplementedError(_PLAIN_ONLY)
 
+    async def look(self, io: IO, key: str, version: Version = None) -> Entry | None:
+        """Find the value for a read-through, with its times; also one that is over, where that was kept."""
+        return await self.read(io, key, version)
+
+    async def keep(self, io: IO, key: str, value: Any, ttl: float, stale: float, version: Version = None) -> bool:
+        """Store for `ttl` seconds, and keep it for `stale` more, in which `look` alone finds it, if the store can."""
+        del stale
+        return await self.write(io, key, value, ttl, version)
+
     async def insert(self, io: IO, key: str, value: Any, ttl: float, version: Version = None) -> bool:
         """Store unless a live entry is there."""
         raise NotImplementedError(_PLAIN_ONLY)

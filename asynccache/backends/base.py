@@ -14,10 +14,11 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from asynccache.backends.framing import FramedBackend, added
+from asynccache.backends.framing import added
+from asynccache.backends.keeping import KeepingBackend
 from asynccache.core import codec
 from asynccache.core.codec import DamagedEntryError, Frame, MixedUpEntryError
-from asynccache.core.entry import Entry, Kind
+from asynccache.core.entry import ALWAYS, Entry, Kind, Times
 from asynccache.core.events import EntryDamaged
 from asynccache.core.keys import key_hash
 from asynccache.errors import BackendUnavailableError, ConfigurationError, SerializationError
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-class StoreBackend(FramedBackend, ABC):
+class StoreBackend(KeepingBackend, ABC):
     """A backend over a store of bytes.
 
     Args:
@@ -104,6 +105,17 @@ class StoreBackend(FramedBackend, ABC):
             return None
         return self._counted(None if raw is None else await self._opened(io, stored_key, raw, kind))
 
+    async def look(self, io: IO, key: str, version: Version = None) -> Entry | None:
+        stored_key = self.stored_key(key, version)
+        try:
+            raw = await self._fetch(io, stored_key)
+        except BackendUnavailableError as error:
+            self._tolerated(error, misses=1)
+            return None
+        entry = None if raw is None else await self._opened(io, stored_key, raw, Kind.VALUE, stale=True)
+        self._counted(None if entry is None or entry.times.fresh_until <= self.clock() else entry)
+        return entry
+
     async def read_many(
         self, io: IO, keys: Iterable[str], version: Version = None, kind: Kind = Kind.VALUE
     ) -> dict[str, Entry]:
@@ -124,13 +136,18 @@ class StoreBackend(FramedBackend, ABC):
     async def write(
         self, io: IO, key: str, value: Any, ttl: float, version: Version = None, kind: Kind = Kind.VALUE
     ) -> bool:
-        stored_key = self.stored_key(key, version)
+        return await self._written(io, self.stored_key(key, version), value, ttl, kind)
+
+    async def keep(self, io: IO, key: str, value: Any, ttl: float, stale: float, version: Version = None) -> bool:
+        return await self._written(io, self.stored_key(key, version), value, ttl, Kind.VALUE, stale)
+
+    async def _written(self, io: IO, stored_key: str, value: Any, ttl: float, kind: Kind, stale: float = 0.0) -> bool:
         try:
             if ttl <= 0:
                 await self._drop(io, stored_key)
                 return True
-            raw = await self._closed(io, stored_key, value, ttl, kind)
-            return await self._store(io, stored_key, raw, ttl)
+            raw = await self._closed(io, stored_key, value, ttl, kind, stale)
+            return await self._store(io, stored_key, raw, ttl + stale)
         except BackendUnavailableError as error:
             self._tolerated(error)
             return False
@@ -146,13 +163,6 @@ class StoreBackend(FramedBackend, ABC):
         except BackendUnavailableError as error:
             self._tolerated(error)
             return list(values)
-
-    async def insert(self, io: IO, key: str, value: Any, ttl: float, version: Version = None) -> bool:
-        stored_key = self.stored_key(key, version)
-        if ttl <= 0:
-            return await self._living(io, stored_key) is None
-        raw = self._encoded(stored_key, value, ttl, Kind.VALUE)
-        return await self._add(io, stored_key, raw, ttl)
 
     async def remove(self, io: IO, key: str, version: Version = None) -> bool:
         return await self._removed(io, self.stored_key(key, version))
@@ -170,23 +180,16 @@ class StoreBackend(FramedBackend, ABC):
             self._tolerated(error)
             return False
 
-    async def extend(self, io: IO, key: str, ttl: float, version: Version = None) -> bool:
-        stored_key = self.stored_key(key, version)
-        return await (self._removed(io, stored_key) if ttl <= 0 else self._touch(io, stored_key, ttl))
-
-    async def bump(self, io: IO, key: str, delta: int, version: Version = None) -> int:
-        return await self._bump(io, self.stored_key(key, version), delta, self.default_ttl)
-
     def stats(self) -> dict[str, int]:
         """Give `hits`, `misses`, `errors` (operations that the store did not answer) and `damaged` entries."""
         return {name: self._counts[name] for name in ("hits", "misses", "errors", "damaged")}
 
     # Entries
 
-    async def _closed(self, io: IO, stored_key: str, value: Any, ttl: float, kind: Kind = Kind.VALUE) -> bytes:
+    async def _closed(self, io: IO, stored_key: str, value: Any, ttl: float, kind: Kind, stale: float) -> bytes:
         """Encode; a value that cannot be encoded takes the old one with it, so that no stale value stays."""
         try:
-            return self._encoded(stored_key, value, ttl, kind)
+            return self._encoded(stored_key, value, ttl, kind, stale)
         except SerializationError:
             with suppress(BackendUnavailableError):  # the caller's mistake is what to tell
                 await self._drop(io, stored_key)
@@ -202,7 +205,7 @@ class StoreBackend(FramedBackend, ABC):
             raise
 
     async def _framed(self, io: IO, stored_key: str, raw: bytes) -> Frame | None:
-        """Decode what was fetched; None where it is damaged, another's or over."""
+        """Decode what was fetched; None where it is damaged, another's or to be removed."""
         try:
             frame = codec.decode(raw, key_hash(stored_key))
         except DamagedEntryError as damage:
@@ -213,22 +216,25 @@ class StoreBackend(FramedBackend, ABC):
 
     async def _living(self, io: IO, stored_key: str) -> Frame | None:
         raw = await self._fetch(io, stored_key)
-        return None if raw is None else await self._framed(io, stored_key, raw)
+        frame = None if raw is None else await self._framed(io, stored_key, raw)
+        return None if frame is None or (frame.stale_ms and not self._lives(frame)) else frame
 
     async def _removed(self, io: IO, stored_key: str) -> bool:
         """Remove; tell whether there was a live one, since a store that ends no lifetimes may hold a dead one."""
         was_there = self.expires_entries or await self._living(io, stored_key) is not None
         return await self._drop(io, stored_key) and was_there
 
-    async def _opened(self, io: IO, stored_key: str, raw: bytes, kind: Kind) -> Entry | None:
+    async def _opened(self, io: IO, stored_key: str, raw: bytes, kind: Kind, *, stale: bool = False) -> Entry | None:
         frame = await self._framed(io, stored_key, raw)
-        if frame is None or frame.kind is not kind:
+        if frame is None or frame.kind is not kind or (frame.stale_ms and not (stale or self._lives(frame))):
             return None
         try:
-            return Entry(self._value(frame), frame.load_ms / 1000, frame.tags)
+            value = self._value(frame)
         except (DamagedEntryError, SerializationError) as damage:
             await self._damaged(io, stored_key, damage)
             return None
+        times = Times(frame.written_at, frame.fresh_until, frame.dead_at) if stale else ALWAYS
+        return Entry(value, frame.load_ms / 1000, frame.tags, times)
 
     # Faults
 

@@ -16,6 +16,7 @@ from asynccache.model import BaseCacheBackend
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Mapping
 
+    from asynccache.backends.fallback_chain import Ask
     from asynccache.backends.fallback_journal import Name
     from asynccache.model import Version
     from asynccache.plan.io import IO
@@ -72,13 +73,14 @@ class FallbackCacheBackend(BaseCacheBackend):
         def ask(store: BaseCacheBackend, keys: list[str], version: str) -> Awaitable[Entry | None]:
             return store.read(io, keys[0], version, kind)
 
-        try:
-            (entry,) = await self._chain.ask(io, [self._name(key, version)], ask)
-        except BackendUnavailableError as error:
-            self._tolerated(error, misses=1)
-            return None
-        self._counts["misses" if entry is None else "hits"] += 1
-        return entry
+        return await self._found(io, self._name(key, version), ask)
+
+    async def look(self, io: IO, key: str, version: Version = None) -> Entry | None:
+        async def ask(store: BaseCacheBackend, keys: list[str], version: str) -> Entry | None:
+            entry = await store.look(io, keys[0], version)
+            return None if entry is None else entry.moved(self.clock() - store.clock())
+
+        return await self._found(io, self._name(key, version), ask)
 
     async def read_many(
         self, io: IO, keys: Iterable[str], version: Version = None, kind: Kind = Kind.VALUE
@@ -112,15 +114,13 @@ class FallbackCacheBackend(BaseCacheBackend):
         def ask(store: BaseCacheBackend, keys: list[str], version: str) -> Awaitable[bool]:
             return store.write(io, keys[0], value, ttl, version, kind)
 
-        try:
-            return all(await self._chain.change(io, [self._name(key, version)], ask))
-        except BackendUnavailableError as error:
-            self._tolerated(error)
-            return False
-        except SerializationError:
-            with suppress(BackendUnavailableError):  # of the old value, the store that was asked has let go only itself
-                await self.remove(io, key, version)
-            raise
+        return await self._written(io, key, version, ask)
+
+    async def keep(self, io: IO, key: str, value: Any, ttl: float, stale: float, version: Version = None) -> bool:
+        def ask(store: BaseCacheBackend, keys: list[str], version: str) -> Awaitable[bool]:
+            return store.keep(io, keys[0], value, ttl, stale, version)
+
+        return await self._written(io, key, version, ask)
 
     async def write_many(self, io: IO, values: Mapping[str, Any], ttl: float, version: Version = None) -> list[str]:
         def ask(store: BaseCacheBackend, keys: list[str], version: str) -> Awaitable[list[str]]:
@@ -178,6 +178,27 @@ class FallbackCacheBackend(BaseCacheBackend):
 
     def _names(self, keys: Iterable[str], version: Version) -> list[Name]:
         return [self._name(key, version) for key in dict.fromkeys(keys)]
+
+    async def _found(self, io: IO, name: Name, ask: Ask[Entry | None]) -> Entry | None:
+        try:
+            (entry,) = await self._chain.ask(io, [name], ask)
+        except BackendUnavailableError as error:
+            self._tolerated(error, misses=1)
+            return None
+        lives = entry is not None and entry.times.fresh_until > self.clock()
+        self._counts["hits" if lives else "misses"] += 1
+        return entry
+
+    async def _written(self, io: IO, key: str, version: Version, ask: Ask[bool]) -> bool:
+        try:
+            return all(await self._chain.change(io, [self._name(key, version)], ask))
+        except BackendUnavailableError as error:
+            self._tolerated(error)
+            return False
+        except SerializationError:
+            with suppress(BackendUnavailableError):  # of the old value, the store that was asked has let go only itself
+                await self.remove(io, key, version)
+            raise
 
     def _tolerated(self, error: BackendUnavailableError, misses: int = 0) -> None:
         """Raise, or count the misses that stores which are all away amount to, as `on_error` says."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from typing import Any
 
@@ -17,23 +18,24 @@ from asynccache.model import BaseCacheBackend
 class FramedBackend(BaseCacheBackend):
     """A backend whose entries are bytes that know their key, their kind and their lifetime."""
 
-    def _encoded(self, stored_key: str, value: Any, ttl: float, kind: Kind) -> bytes:
+    def _encoded(self, stored_key: str, value: Any, ttl: float, kind: Kind, stale: float = 0.0) -> bytes:
         serializer = self.serializer.bound(key_hash(stored_key))
         if kind is not Kind.VALUE:
             frame = Frame(serializer.wrap(bytes(value)), kind)
-        elif type(value) is int and value in codec.INT64:
+        elif type(value) is int and value in codec.INT64 and not stale:
             frame = Frame(codec.integer_payload(value), kind, codec.INTEGER)
         else:
             frame = Frame(serializer.dumps(value), kind)
-        return self._stamped(frame, stored_key, ttl)
+        return self._stamped(frame, stored_key, ttl, stale)
 
-    def _stamped(self, frame: Frame, stored_key: str, ttl: float) -> bytes:
-        """Give the bytes of a frame that is written now and lives for `ttl` seconds."""
+    def _stamped(self, frame: Frame, stored_key: str, ttl: float, stale: float = 0.0) -> bytes:
+        """Give the bytes of a frame that is written now, lives for `ttl` seconds, and is kept for `stale` more."""
         return codec.encode(
             replace(
                 frame,
                 at_us=int(self.clock() * 1e6),
-                lifetime_ms=0 if ttl == FOREVER else milliseconds(ttl),
+                lifetime_ms=0 if ttl == FOREVER else milliseconds(ttl + stale),
+                stale_ms=0 if ttl == FOREVER else math.floor(stale * 1000),
             ),
             key_hash(stored_key),
         )

@@ -131,6 +131,9 @@ class LocalMemCacheBackend(BaseCacheBackend):
         value = self._do.look(self._space(version), _plain(key), kind)
         return None if value is MISSING else Entry(value)
 
+    async def look(self, io: IO, key: str, version: Version = None) -> Entry | None:
+        return self._do.look_kept(self._space(version), _plain(key))
+
     async def read_many(
         self, io: IO, keys: Iterable[str], version: Version = None, kind: Kind = Kind.VALUE
     ) -> dict[str, Entry]:
@@ -153,6 +156,9 @@ class LocalMemCacheBackend(BaseCacheBackend):
         self, io: IO, key: str, value: Any, ttl: float, version: Version = None, kind: Kind = Kind.VALUE
     ) -> bool:
         return self._do.put(self._space(version), _plain(key), value, ttl, kind)
+
+    async def keep(self, io: IO, key: str, value: Any, ttl: float, stale: float, version: Version = None) -> bool:
+        return self._do.put(self._space(version), _plain(key), value, ttl, stale=stale)
 
     async def write_many(self, io: IO, values: Mapping[str, Any], ttl: float, version: Version = None) -> list[str]:
         return self._do.put_many(self._space(version), {_plain(key): value for key, value in values.items()}, ttl)

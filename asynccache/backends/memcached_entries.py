@@ -138,13 +138,19 @@ class MemcachedBackend(StoreBackend):
         counter = await self._rewritten(io, key, bumped)
         return codec.integer_of(b"" if counter is None else counter.payload)
 
+    async def _swap(self, io: IO, key: str, seen: bytes, raw: bytes, ttl: float) -> bool:
+        wire = memcached_key(key)
+        found, token = await self._ask(io, "gets", wire)
+        return found == seen and bool(await self._ask(io, "cas", wire, raw, token, exptime(ttl)))
+
     # Changing an entry
 
     async def _rewritten_once(self, io: IO, key: str, change: Change) -> tuple[bool, Frame | None]:
         """Change an entry; tell whether nobody was faster, and what became of it (None where it stays as it is)."""
         raw, token = await self._ask(io, "gets", memcached_key(key))
         frame = None if raw is None else await self._framed(io, key, raw)
-        changed = change(frame)
+        over = frame is not None and frame.stale_ms > 0 and not self._lives(frame)
+        changed = change(None if over else frame)
         if changed is None:
             return True, None
         return await self._swapped(io, key, *changed, None if frame is None else token), changed[0]

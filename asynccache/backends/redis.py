@@ -14,7 +14,7 @@ from asynccache.backends import redis_questions as ask
 from asynccache.backends.near import Near
 from asynccache.backends.outage import checked_deadline
 from asynccache.backends.redis_questions import Refusal
-from asynccache.backends.redis_scripts import BUMP, OK, OUT_OF_RANGE, bump_arguments
+from asynccache.backends.redis_scripts import BUMP, OK, OUT_OF_RANGE, SWAP, bump_arguments, swap_arguments
 from asynccache.backends.redis_servers import Form, Where, where
 from asynccache.core import codec, keys
 from asynccache.core.codec import Frame
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from asynccache.backends.redis_place import Place
+    from asynccache.backends.redis_scripts import Script
     from asynccache.backends.servers import Servers
     from asynccache.plan.io import IO
 
@@ -131,8 +132,15 @@ class RedisCacheBackend(Near):
         return reply is not None
 
     async def _touch(self, io: IO, key: str, ttl: float) -> bool:
-        replies = await self._place.write(io, "touch", ask.touch(keys.to_bytes(key), ttl), [key])
-        return bool(_all(replies)[-1])
+        wire = keys.to_bytes(key)
+        head, *_, touched = _all(await self._place.write(io, "touch", (ask.head(wire), *ask.touch(wire, ttl)), [key]))
+        return bool(touched) and not codec.is_kept(_raw(head))
+
+    async def _swap(self, io: IO, key: str, seen: bytes, raw: bytes, ttl: float) -> bool:
+        if len(raw) > _LARGEST:
+            return False
+        _, word, _ = await self._scripted(io, "set", SWAP, key, swap_arguments(seen, raw, ttl))
+        return bool(word == OK)
 
     async def _drop(self, io: IO, key: str) -> bool:
         return bool(await self._drop_many(io, [key]))
@@ -149,12 +157,7 @@ class RedisCacheBackend(Near):
         if delta not in codec.INT64:
             raise NotAnIntegerError(f"{delta} does not fit into 64 bits; the counter stays as it was")
         frame = self._stamped(Frame(b"", flags=codec.INTEGER), key, ttl)
-        wires = (keys.to_bytes(key),)
-        arguments = bump_arguments(frame, delta, ttl)
-        (reply,) = await self._place.write(io, "incr", [BUMP.by_digest(wires, arguments)], [key])
-        if isinstance(reply, Refusal):
-            (reply,) = await self._place.write(io, "incr", [BUMP.by_text(wires, arguments)], [key])
-        _, word, number = reply
+        _, word, number = await self._scripted(io, "incr", BUMP, key, bump_arguments(frame, delta, ttl))
         if word != OK:
             raise NotAnIntegerError(
                 f"{int(number) + delta} does not fit into 64 bits; the counter stays as it was"
@@ -162,6 +165,13 @@ class RedisCacheBackend(Near):
                 else "incr and decr need an int of 64 bits, and something else is stored there"
             )
         return int(number)
+
+    async def _scripted(self, io: IO, tried: str, script: Script, key: str, arguments: tuple[bytes | int, ...]) -> Any:
+        wires = (keys.to_bytes(key),)
+        (reply,) = await self._place.write(io, tried, [script.by_digest(wires, arguments)], [key])
+        if isinstance(reply, Refusal):
+            (reply,) = await self._place.write(io, tried, [script.by_text(wires, arguments)], [key])
+        return reply
 
     async def _mixed_up(self, io: IO) -> None:
         await self._place.distrust(io)

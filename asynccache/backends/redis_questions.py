@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from asynccache.backends.outage import OutOfStepError, RefusedError
+from asynccache.core.codec import HEAD_SIZE
 from asynccache.core.lifetime import FOREVER, milliseconds
 
 NONE: frozenset[str] = frozenset()
@@ -95,6 +96,12 @@ def remove(*keys: bytes) -> Question:
     """Remove; the reply counts those that were there."""
     most = len(keys)
     return Question((b"UNLINK", *keys), lambda reply: _is_count(reply, most))
+
+
+def head(key: bytes) -> Question:
+    """Ask for the first bytes of an entry."""
+    last = HEAD_SIZE - 1
+    return Question((b"GETRANGE", key, 0, last), lambda reply: type(reply) is bytes and len(reply) <= last + 1, FOREIGN)
 
 
 def touch(key: bytes, ttl: float) -> tuple[Question, ...]:

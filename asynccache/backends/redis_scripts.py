@@ -36,6 +36,11 @@ def bump_arguments(frame: bytes, delta: int, ttl: float) -> tuple[bytes | int, .
     return token_hex(8).encode(), delta, frame, 0 if ttl == FOREVER else wire_milliseconds(ttl)
 
 
+def swap_arguments(seen: bytes, raw: bytes, ttl: float) -> tuple[bytes | int, ...]:
+    """Give the arguments of `SWAP`; the first is a nonce."""
+    return token_hex(8).encode(), seen, raw, 0 if ttl == FOREVER else wire_milliseconds(ttl)
+
+
 def _answers(nonce: bytes | int) -> Any:
     def fits(reply: Any) -> bool:
         return type(reply) is list and len(reply) == 3 and reply[0] == nonce  # nonce, word, number
@@ -74,4 +79,13 @@ elseif ARGV[4] == '0' then redis.call('SET', KEYS[1], mine .. payload)
 else redis.call('SET', KEYS[1], mine .. payload, 'PX', ARGV[4]) end
 return {{ARGV[1], 'OK', number}}
 """.strip().encode()
+)
+# KEYS entry; ARGV nonce, the bytes that were seen there, those to put in their place, their milliseconds or 0.
+SWAP = Script(
+    b"""
+if redis.pcall('GET', KEYS[1]) ~= ARGV[2] then return {ARGV[1], 'NO', ''} end
+if ARGV[4] == '0' then redis.call('SET', KEYS[1], ARGV[3])
+else redis.call('SET', KEYS[1], ARGV[3], 'PX', ARGV[4]) end
+return {ARGV[1], 'OK', ''}
+""".strip()
 )

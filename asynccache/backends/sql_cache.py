@@ -143,6 +143,10 @@ class SQLCacheBackend(StoreBackend):
         _, count = await self._asked(io, "touch", self._sql.touch(bounded_key(key, KEY_BYTES), ttl, self.clock()))
         return bool(count)
 
+    async def _swap(self, io: IO, key: str, seen: bytes, raw: bytes, ttl: float) -> bool:
+        swap = self._sql.swap(Row.of(key, raw), seen, ttl, self.clock())
+        return not await self._too_big(io, {key: raw}) and bool((await self._asked(io, "set", swap))[1])
+
     async def _drop(self, io: IO, key: str) -> bool:
         return bool(await self._drop_many(io, [key]))
 
@@ -164,7 +168,8 @@ class SQLCacheBackend(StoreBackend):
                 return int(rows[0][1])
             if await self._inserted(io, "incr", first, ttl):
                 return delta
-            frame = await self._living(io, key)
+            raw = await self._fetch(io, key)
+            frame = None if raw is None else await self._framed(io, key, raw)
             if frame is not None:
                 added(frame, delta)  # says what is wrong with it; if nothing is, somebody made it just now
         self._counts["errors"] += 1

@@ -106,9 +106,20 @@ class Statements:
         return (self._with(text, parameters | {"nonce": nonce}, now, begin_with(nonce)),)
 
     def touch(self, key: bytes, ttl: float, now: float) -> Statement:
-        """Give a new lifetime to what lives; the reply counts it."""
-        text = f"UPDATE {self._name} SET expires = {self._now} + :ttl WHERE cache_key = :k0 AND {self._lives}"
+        """Give a new lifetime to what lives and is not to be kept beyond its end; the reply counts it."""
+        text = (
+            f"UPDATE {self._name} SET expires = {self._now} + :ttl WHERE cache_key = :k0 AND {self._lives} AND {_PLAIN}"
+        )
         return self._with(text, {"k0": key, "ttl": wire_ttl(ttl)}, now)
+
+    def swap(self, row: Row, seen: bytes, ttl: float, now: float) -> Statement:
+        """Replace an entry by another, if it is this one; the reply counts it."""
+        text = (
+            f"UPDATE {self._name} SET entry = :entry, number = :number, expires = {self._now} + :ttl "
+            f"WHERE cache_key = :k0 AND {self._lives} AND entry = :seen"
+        )
+        parameters = {"k0": row.cache_key, "entry": row.entry, "number": row.number, "seen": seen}
+        return self._with(text, parameters | {"ttl": wire_ttl(ttl)}, now)
 
     def drop(self, keys: Sequence[bytes], now: float) -> Statement:
         """Remove what lives; the reply counts it."""
@@ -199,6 +210,8 @@ class Statements:
 
 
 _COLUMNS = "(cache_key, place, entry, number, expires)"
+_PLAIN = f"SUBSTR(entry, {codec.FRESH.start + 1}, 8) = SUBSTR(entry, {codec.DEAD.start + 1}, 8)"
+"""It ends when its head says that it does."""
 _NONCE = "CAST(:nonce AS BIGINT)"
 _MYSQL_NONCE = "CAST(:nonce AS SIGNED)"
 _FRESH = "/*!80019 fresh.{0} *//*M! VALUES({0}) */"

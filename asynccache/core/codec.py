@@ -5,9 +5,10 @@
            cells u16 .. | tags, NUL between | payload | crc32 of the body up to here
 
 All numbers are big-endian. `gen` and `born` are zero until a store gives positions; `at` is when it was written, in
-microseconds of the writer's clock, and decides nothing where the store itself expires entries. A counter's payload is
-its decimal text, written twice with a blank between, and it has no crc: a store's script can rewrite it, and damage
-shows all the same.
+microseconds of the writer's clock, and decides nothing where the store itself expires entries, except for one whose
+`fresh_ms` is less than its `dead_ms`: that is kept beyond its end, as a stale value for read-throughs. A counter's
+payload is its decimal text, written twice with a blank between, and it has no crc: a store's script can rewrite it, and
+damage shows all the same.
 """
 
 import math
@@ -29,6 +30,9 @@ HEAD_SIZE = _HEAD.size
 PAYLOAD_OFFSET = _HEAD.size + _BODY.size
 OWNER = slice(PAYLOAD_OFFSET - 16, PAYLOAD_OFFSET)
 """Where the key's hash is."""
+FRESH = slice(24, 32)
+DEAD = slice(32, 40)
+"""Where the two ends are; as numbers without a sign, they compare as their bytes do."""
 _KINDS = {int(kind): kind for kind in Kind}
 _MAX_U32 = 2**32 - 1
 
@@ -45,6 +49,7 @@ class MixedUpEntryError(DamagedEntryError):
 class Frame:
     """An entry as a store holds it: written at `at_us`, dead `lifetime_ms` later (0: never).
 
+    The last `stale_ms` of its lifetime it is over, and of use to read-throughs only; a counter has none of these.
     `owner` is the hash of the key under which it was found.
     """
 
@@ -54,13 +59,29 @@ class Frame:
     load_ms: int = 0
     at_us: int = 0
     lifetime_ms: int = 0
+    stale_ms: int = 0
     cells: Sequence[int] = ()
     tags: tuple[str, ...] = ()
     owner: bytes = field(default=b"", compare=False)
 
     def remaining(self, now: float) -> float:
         """Give the seconds it has left at `now` (seconds of the writer's clock); `math.inf` where it never expires."""
-        return (self.at_us / 1e6) + (self.lifetime_ms / 1e3) - now if self.lifetime_ms else math.inf
+        return self.dead_at - now
+
+    @property
+    def written_at(self) -> float:
+        """Seconds of the writer's clock."""
+        return self.at_us / 1e6
+
+    @property
+    def fresh_until(self) -> float:
+        """When it is over for all but read-throughs."""
+        return self.dead_at - self.stale_ms / 1e3
+
+    @property
+    def dead_at(self) -> float:
+        """When it is over; `math.inf`: never."""
+        return (self.at_us / 1e6) + (self.lifetime_ms / 1e3) if self.lifetime_ms else math.inf
 
 
 def integer_payload(number: int) -> bytes:
@@ -81,10 +102,15 @@ def is_counter(raw: bytes) -> bool:
     return len(raw) >= PAYLOAD_OFFSET and bool(_BODY.unpack_from(raw, HEAD_SIZE)[2] & INTEGER)
 
 
+def is_kept(head: bytes) -> bool:
+    """Tell whether this is the head of an entry that is kept beyond its end."""
+    return len(head) >= HEAD_SIZE and head[FRESH] < head[DEAD]
+
+
 def encode(frame: Frame, key_hash: bytes) -> bytes:
     """Give the bytes of an entry that is to be stored under the key of this hash."""
     tags = "\0".join(frame.tags).encode("utf-8", "surrogatepass")
-    head = _HEAD.pack(b"\0" * 8, 0, frame.at_us, frame.lifetime_ms, frame.lifetime_ms)
+    head = _HEAD.pack(b"\0" * 8, 0, frame.at_us, frame.lifetime_ms - frame.stale_ms, frame.lifetime_ms)
     load_ms = min(frame.load_ms, _MAX_U32)
     body = b"".join(
         [
@@ -113,7 +139,7 @@ def decode(raw: bytes, key_hash: bytes) -> Frame:
     payload_at = tags_at + tags_size
     if payload_at > end:
         raise DamagedEntryError("the entry is shorter than it says")
-    _, _, at_us, _, lifetime_ms = _HEAD.unpack_from(raw)
+    _, _, at_us, fresh_ms, lifetime_ms = _HEAD.unpack_from(raw)
     if flags & INTEGER:
         integer_of(raw[payload_at:end])
     try:
@@ -127,6 +153,7 @@ def decode(raw: bytes, key_hash: bytes) -> Frame:
         load_ms=load_ms,
         at_us=at_us,
         lifetime_ms=lifetime_ms,
+        stale_ms=lifetime_ms - fresh_ms if fresh_ms < lifetime_ms else 0,
         cells=struct.unpack_from(f">{ncells}H", raw, PAYLOAD_OFFSET),
         tags=tuple(names.split("\0")) if names else (),
         owner=owner,

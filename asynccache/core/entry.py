@@ -1,8 +1,11 @@
 """What a store gives back: an entry, or nothing. A cached `None` is an entry."""
 
-from dataclasses import dataclass, field
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from typing import Any
+from math import inf
+from typing import Any, NamedTuple
 
 
 class Kind(IntEnum):
@@ -13,13 +16,34 @@ class Kind(IntEnum):
     MARKER = 2
 
 
+class Times(NamedTuple):
+    """When an entry was written, when it ends, and when it stops being of use even as a stale value.
+
+    Seconds of the backend's clock.
+    """
+
+    written_at: float
+    fresh_until: float
+    dead_at: float
+
+
+ALWAYS = Times(-inf, inf, inf)
+"""Where a store does not say: it was always there and never ends."""
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A stored value with what is known of its load.
 
-    `load_seconds` is what the load took (0 where nobody measured), `tags` are those it was stored with.
+    `load_seconds` is what the load took (0 where nobody measured), `tags` are those it was stored with, `times` are
+    known to read-throughs that ask for them.
     """
 
     value: Any = field(repr=False)
     load_seconds: float = 0.0
     tags: tuple[str, ...] = ()
+    times: Times = ALWAYS
+
+    def moved(self, seconds: float) -> Entry:
+        """Give the same entry for a clock that is so many seconds ahead."""
+        return replace(self, times=Times(*[moment + seconds for moment in self.times]))

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asynccache.backends.memory.slots import SLOW, BoxedSlot, Content, Held, encoded, held, shared, size_of
+from asynccache.backends.memory.slots import SLOW, BoxedSlot, Content, Held, KeptSlot, encoded, held, shared, size_of
 from asynccache.core.codec import DamagedEntryError
 from asynccache.core.counters import counted
-from asynccache.core.entry import Kind
+from asynccache.core.entry import Entry, Kind, Times
 from asynccache.errors import SerializationError
 from asynccache.model import is_immutable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from asynccache.backends.memory.slots import Slot
+    from asynccache.backends.memory.slots import Box, Slot
     from asynccache.backends.memory.store import MemoryStore
     from asynccache.serializers import ICacheSerializer
 
@@ -53,12 +53,32 @@ class Operations:
         slot.seen += 1
         return value
 
+    def look_kept(self, space: str, key: str) -> Entry | None:
+        """Give a value with its times, also one that is kept beyond its end. Counts a hit or a miss, as `look` does."""
+        slot = self.store.find_kept(space, key)
+        if type(slot) is not KeptSlot:
+            value = self.look(space, key)
+            return None if value is MISSING else Entry(value)
+        value = self._value(slot, Kind.VALUE)
+        if value is MISSING and (stale := slot.stale) is not None:
+            value = self._held(slot, stale.value, stale.box, Kind.VALUE)
+        fresh_until = slot.fresh_until
+        if value is not MISSING and fresh_until > self.store.now():
+            slot.seen += 1
+        else:
+            self.misses += 1
+        if value is MISSING:
+            return None
+        return Entry(value, times=Times(slot.written_at, fresh_until, slot.dead_at))
+
     def has(self, space: str, key: str) -> bool:
         """Tell whether an entry of whatever kind is there."""
         return self.store.find(space, key) is not None
 
-    def put(self, space: str, key: str, value: Any, ttl: float, kind: Kind = Kind.VALUE) -> bool:
-        """Store; what cannot be stored takes the old entry with it."""
+    def put(
+        self, space: str, key: str, value: Any, ttl: float, kind: Kind = Kind.VALUE, stale: float | None = None
+    ) -> bool:
+        """Store; what cannot be stored takes the old entry with it. With `stale`, keep its times."""
         if ttl <= 0:
             self.store.drop(space, key)
             return True
@@ -67,7 +87,7 @@ class Operations:
         except SerializationError:
             self.store.drop(space, key)
             raise
-        return self.store.put(space, key, content, ttl)
+        return self.store.put(space, key, content, ttl, stale)
 
     def put_many(self, space: str, values: Mapping[str, Any], ttl: float) -> list[str]:
         """Store all; where one cannot be encoded, all old ones are gone. Give the keys that failed."""
@@ -124,10 +144,11 @@ class Operations:
 
     def _value(self, slot: Slot, kind: Kind) -> Any:
         """Give what is in a slot; `MISSING` where it is of another kind or damaged, or the slot was removed."""
-        value = slot.value
+        return self._held(slot, slot.value, slot.box if isinstance(slot, BoxedSlot) else None, kind)
+
+    def _held(self, slot: Slot, value: Any, box: Box | None, kind: Kind) -> Any:
         if value is not SLOW:
             return value if kind is Kind.VALUE else MISSING
-        box = slot.box if isinstance(slot, BoxedSlot) else None
         if isinstance(box, Held):
             return box.value if box.kind is kind else MISSING
         return MISSING if box is None or kind is not Kind.VALUE else self._decoded(slot, box)

@@ -53,6 +53,18 @@ class BoxedSlot(Slot):
     box: Box | None
 
 
+class KeptSlot(BoxedSlot):
+    """An entry of a read-through that looks at its times, and may want it beyond its end."""
+
+    __slots__ = ("dead_at", "fresh_until", "stale", "written_at")
+
+    dead_at: float
+    fresh_until: float
+    stale: Content | None
+    """What it holds, once it is over; then it shows nothing else."""
+    written_at: float
+
+
 class Held(NamedTuple):
     """An object that is handed out as it is, to those who ask for its kind."""
 

@@ -14,12 +14,10 @@ from typing import TYPE_CHECKING
 from asynccache.backends.memory.eviction import Queues
 from asynccache.backends.memory.expiry import AHEAD, TICKS, Wheel, tick
 from asynccache.backends.memory.reaper import reaper
-from asynccache.backends.memory.slots import SLOW, UNIT, BoxedSlot, Slot, Space, units_of
+from asynccache.backends.memory.slots import SLOW, UNIT, BoxedSlot, Content, KeptSlot, Slot, Space, units_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from asynccache.backends.memory.slots import Content
 
 
 class MemoryStore:
@@ -54,12 +52,26 @@ class MemoryStore:
     def find(self, name: str, key: str) -> Slot | None:
         """Give the slot of a live entry."""
         slot = self._slot(name, key)
+        if type(slot) is KeptSlot and (slot.stale is not None or slot.fresh_until <= self.now()):
+            return None
         if slot is None or self._clock is None or slot.due > self._clock():
             return slot
         return None
 
-    def put(self, name: str, key: str, content: Content, ttl: float) -> bool:
-        """Store for `ttl` seconds, which are more than 0; False, and the old entry is gone, where it is too large."""
+    def find_kept(self, name: str, key: str) -> Slot | None:
+        """Give the slot of an entry that lives, or is kept beyond its end."""
+        slot = self._slot(name, key)
+        return None if slot is None or (type(slot) is KeptSlot and slot.dead_at <= self.now()) else slot
+
+    def now(self) -> float:
+        """Tell the time by which entries end."""
+        return monotonic() if self._clock is None else self._clock()
+
+    def put(self, name: str, key: str, content: Content, ttl: float, stale: float | None = None) -> bool:
+        """Store for `ttl` seconds, which are more than 0; False, and the old entry is gone, where it is too large.
+
+        With `stale` its times are noted, and it is kept for so many seconds beyond its end.
+        """
         units = units_of(key, content)
         with self.lock:
             if self.judges:
@@ -73,7 +85,9 @@ class MemoryStore:
             if slot is None:
                 self._make_room(units)
             kind = Slot if content.box is None else BoxedSlot
-            if type(slot) is kind:
+            if stale is not None:
+                slot = self._insert(self._kept(ttl, stale), name, key, content, units, slot)
+            elif type(slot) is kind:
                 self._fill(slot, content, units)
             else:
                 slot = self._insert(kind(), name, key, content, units, slot)
@@ -85,15 +99,19 @@ class MemoryStore:
         self._fill(slot, content, slot.units)
 
     def postpone(self, slot: Slot, ttl: float) -> None:
-        """Let a live slot stay for `ttl` seconds from now."""
+        """Let a live slot stay for `ttl` seconds from now, and no longer."""
         self._schedule(slot, ttl)
+        if type(slot) is KeptSlot:
+            slot.written_at = self.now()
+            slot.fresh_until = slot.dead_at = slot.due
 
     def drop(self, name: str, key: str) -> bool:
         """Remove an entry; tell whether there was a live one."""
         with self.lock:
             slot = self.find(name, key)
-            if slot is not None:
-                self.remove(slot)
+            removed = slot or self.find_kept(name, key)
+            if removed is not None:
+                self.remove(removed)
         return slot is not None
 
     def remove(self, slot: Slot) -> None:
@@ -134,6 +152,25 @@ class MemoryStore:
         if due != self._last_due:
             self._last_due = due
         return self._last_due  # one float for all that is written in the same tick
+
+    def _kept(self, ttl: float, stale: float) -> KeptSlot:
+        slot = KeptSlot()
+        slot.stale = None
+        slot.written_at = self.now()
+        slot.fresh_until = self._due(ttl)
+        slot.dead_at = slot.fresh_until + stale
+        return slot
+
+    def _wilted(self, slot: Slot) -> bool:
+        """Let an entry that is over stay, out of sight, if it is to be kept."""
+        if type(slot) is not KeptSlot or slot.stale is not None or slot.dead_at <= slot.due:
+            return False
+        slot.stale = Content(slot.value, slot.box, 0)
+        slot.value = SLOW
+        slot.box = None
+        slot.due = slot.dead_at
+        self._wheel.add(slot, self._entries)
+        return True
 
     def _slot(self, name: str, key: str) -> Slot | None:
         space = self._spaces.get(name)
@@ -187,6 +224,8 @@ class MemoryStore:
         slot.value = SLOW
         if isinstance(slot, BoxedSlot):
             slot.box = None
+        if type(slot) is KeptSlot:
+            slot.stale = None
 
     def _schedule(self, slot: Slot, ttl: float) -> None:
         due = self._due(ttl)
@@ -211,7 +250,7 @@ class MemoryStore:
         """Remove a part of what is over; tell whether there may be more."""
         due = self._wheel.turn(now)
         for slot in due or ():
-            if slot.space is not None:
+            if slot.space is not None and not self._wilted(slot):
                 self._expired += 1
                 self._forget(slot)
         self._tidy()

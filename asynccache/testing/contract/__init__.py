@@ -23,6 +23,7 @@ pytest.register_assert_rewrite(*[f"{__name__}.{part.name}" for part in iter_modu
 from asynccache.testing.contract.counters import CounterContract  # noqa: E402  # after the line that rewrites asserts
 from asynccache.testing.contract.forgetting import ForgettingContract  # noqa: E402
 from asynccache.testing.contract.hostile import HostileKeyContract  # noqa: E402
+from asynccache.testing.contract.kept import KeptContract  # noqa: E402
 from asynccache.testing.contract.kinds import KindContract  # noqa: E402
 from asynccache.testing.contract.lifetimes import LifetimeContract  # noqa: E402
 from asynccache.testing.contract.many import ManyContract  # noqa: E402
@@ -42,5 +43,6 @@ class BackendContract(
     ManyContract,
     HostileKeyContract,
     KindContract,
+    KeptContract,
 ):
     """The promises of a backend that keeps what it is given."""

@@ -1,0 +1,139 @@
+"""Entries that are kept beyond their end, as stale values for read-throughs: to all other operations they are absent.
+
+The store's own lifetime of such an entry includes that time, and its head says when it was over. So one key holds both,
+and whatever removes or replaces the value takes the stale one with it. What changes an entry by the store's own means
+(`_add`, `_touch`, `_bump`) leaves a kept one alone and says that it did nothing; then it is exchanged here, if it is
+still the one that was seen.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from asynccache.backends.framing import FramedBackend
+from asynccache.core import codec
+from asynccache.core.codec import Frame
+from asynccache.core.counters import counted
+from asynccache.core.entry import Kind
+from asynccache.errors import BackendUnavailableError, NotAnIntegerError
+
+if TYPE_CHECKING:
+    from asynccache.model import Version
+    from asynccache.plan.io import IO
+
+_ATTEMPTS = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """An entry that is or will be kept beyond its end; `seconds_left` until that, 0 or less where it is over."""
+
+    raw: bytes
+    frame: Frame
+    seconds_left: float
+
+
+class KeepingBackend(FramedBackend, ABC):
+    """A backend over bytes whose entries may be kept beyond their end."""
+
+    @abstractmethod
+    async def _fetch(self, io: IO, key: str) -> bytes | None:
+        """Get the bytes."""
+
+    @abstractmethod
+    async def _store(self, io: IO, key: str, raw: bytes, ttl: float) -> bool:
+        """Put the bytes."""
+
+    @abstractmethod
+    async def _add(self, io: IO, key: str, raw: bytes, ttl: float) -> bool:
+        """Put the bytes unless there are some."""
+
+    @abstractmethod
+    async def _touch(self, io: IO, key: str, ttl: float) -> bool:
+        """Give a new lifetime; False where nothing lives there, or a kept entry, which this leaves alone."""
+
+    @abstractmethod
+    async def _bump(self, io: IO, key: str, delta: int, ttl: float) -> int:
+        """Add to a counter; `NotAnIntegerError` where something else is there, such as a kept entry."""
+
+    @abstractmethod
+    async def _framed(self, io: IO, stored_key: str, raw: bytes) -> Frame | None:
+        """Decode what was fetched; None where it is damaged, another's or to be removed."""
+
+    @abstractmethod
+    async def _removed(self, io: IO, stored_key: str) -> bool:
+        """Remove; tell whether there was something."""
+
+    @abstractmethod
+    async def _living(self, io: IO, stored_key: str) -> Frame | None:
+        """Find what is not over."""
+
+    async def _swap(self, io: IO, key: str, seen: bytes, raw: bytes, ttl: float) -> bool:
+        """Replace these very bytes by others; False where something else is there. By default not atomic."""
+        return await self._fetch(io, key) == seen and await self._store(io, key, raw, ttl)
+
+    # Plans
+
+    async def insert(self, io: IO, key: str, value: Any, ttl: float, version: Version = None) -> bool:
+        stored_key = self.stored_key(key, version)
+        if ttl <= 0:
+            return await self._living(io, stored_key) is None
+        raw = self._encoded(stored_key, value, ttl, Kind.VALUE)
+        for _ in range(_ATTEMPTS):
+            if await self._add(io, stored_key, raw, ttl):
+                return True
+            kept = await self._kept(io, stored_key)
+            if kept is None or kept.seconds_left > 0:
+                return False
+            if await self._swap(io, stored_key, kept.raw, raw, ttl):
+                return True
+        return False
+
+    async def extend(self, io: IO, key: str, ttl: float, version: Version = None) -> bool:
+        stored_key = self.stored_key(key, version)
+        if ttl <= 0:
+            return await self._removed(io, stored_key)
+        for _ in range(_ATTEMPTS):
+            if await self._touch(io, stored_key, ttl):
+                return True
+            kept = await self._kept(io, stored_key)
+            if kept is None:
+                return False
+            if kept.seconds_left <= 0:  # it stays what it is, and as long as it was to
+                await self._swap(io, stored_key, kept.raw, kept.raw, max(kept.frame.remaining(self.clock()), 0.001))
+                return False
+            if await self._swap(io, stored_key, kept.raw, self._stamped(kept.frame, stored_key, ttl), ttl):
+                return True
+        return False
+
+    async def bump(self, io: IO, key: str, delta: int, version: Version = None) -> int:
+        stored_key = self.stored_key(key, version)
+        for _ in range(_ATTEMPTS):
+            try:
+                return await self._bump(io, stored_key, delta, self.default_ttl)
+            except NotAnIntegerError:
+                kept = await self._kept(io, stored_key)
+                if kept is None:
+                    raise
+            lives = kept.seconds_left > 0
+            number = counted(self._value(kept.frame) if lives else 0, delta)
+            ttl = kept.seconds_left if lives else self.default_ttl
+            raw = self._encoded(stored_key, number, ttl, Kind.VALUE)
+            if await self._swap(io, stored_key, kept.raw, raw, ttl):
+                return number
+        raise BackendUnavailableError(f"{key!r} was changed by others all the time; try again")
+
+    # Entries
+
+    def _lives(self, frame: Frame) -> bool:
+        """Tell whether it is more than a stale value."""
+        return frame.fresh_until > self.clock()
+
+    async def _kept(self, io: IO, stored_key: str) -> Kept | None:
+        raw = await self._fetch(io, stored_key)
+        if raw is None or not codec.is_kept(raw):
+            return None
+        frame = await self._framed(io, stored_key, raw)
+        return None if frame is None else Kept(raw, frame, frame.fresh_until - self.clock())
