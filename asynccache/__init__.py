@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from asynccache.injection import Inject, inject
     from asynccache.integrations.starlette import get_cache_service, install
     from asynccache.interface import ICacheService
+    from asynccache.loading.current import current_load
     from asynccache.model import BaseCacheBackend
     from asynccache.module import CacheModule
     from asynccache.service import CacheService
@@ -52,6 +53,7 @@ __all__ = [
     "SerializationError",
     "UnknownBackendError",
     "cached",
+    "current_load",
     "get_cache_service",
     "inject",
     "install",
@@ -68,6 +70,7 @@ _HOMES = {
     "ICacheService": "interface",
     "Inject": "injection",
     "cached": "functions",
+    "current_load": "loading.current",
     "get_cache_service": "integrations.starlette",
     "inject": "injection",
     "install": "integrations.starlette",

@@ -40,6 +40,11 @@ class CallSettings:
     backend: str
     enabled: bool
 
+    @property
+    def looks_ahead(self) -> bool:
+        """Whether even a value that is there may have to be renewed."""
+        return self.policy.refresh_ahead is not None
+
 
 class CachedCalls(Generic[P, R]):
     """The calls of one function, or of one method of one object.
@@ -161,7 +166,11 @@ class CachedFunction(CachedCalls[P, R]):
             return self._function(*args, **kwargs)  # type: ignore[no-any-return]  # what it is declared as
         service = current_service()
         key = self._arguments.key(args, kwargs)
-        found = service.glance(service.get_backend(settings.backend), key, settings.version)
+        found = (
+            None
+            if settings.looks_ahead
+            else service.glance(service.get_backend(settings.backend), key, settings.version)
+        )
         if found is None:
             found = service.loader.get(self._load(service, key, args, kwargs))
         return found  # type: ignore[no-any-return]  # likewise
@@ -208,7 +217,11 @@ class CachedCoroutine(CachedCalls[P, R]):
             return await self._function(*args, **kwargs)  # type: ignore[no-any-return]  # what it is declared as
         service = current_service()
         key = self._arguments.key(args, kwargs)
-        found = service.glance(service.get_backend(settings.backend), key, settings.version)
+        found = (
+            None
+            if settings.looks_ahead
+            else service.glance(service.get_backend(settings.backend), key, settings.version)
+        )
         if found is None:
             found = await service.loader.get_async(self._load(service, key, args, kwargs))
         return found  # type: ignore[no-any-return]  # likewise

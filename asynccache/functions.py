@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Coroutine
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from inspect import (
     isasyncgenfunction,
     isclass,
@@ -18,7 +18,7 @@ from asynccache.calls import CachedCalls, CachedCoroutine, CachedFunction, CallS
 from asynccache.core.arguments import Arguments, ClassArguments
 from asynccache.core.lifetime import Ttl
 from asynccache.core.names import full_name
-from asynccache.core.policy import CachePolicy
+from asynccache.core.policy import CachePolicy, merged
 from asynccache.errors import ConfigurationError
 from asynccache.scopes import Scope
 
@@ -62,13 +62,13 @@ def cached(
     """
     if callable(ttl):
         raise ConfigurationError("@cached without parentheses: write @cached() or @cached(ttl=60)")
-    merged = _merged(policy, ttl)
+    chosen = merged(policy, ttl)
     if version is not None and type(version) not in {str, int}:
         raise TypeError(f"version={version!r}: give a str or an int")
     _check_naming(key, ignore, name)
     if not isinstance(enabled, bool):
         raise TypeError(f"enabled={enabled!r}: give True or False")
-    return Cached(CallSettings(merged, version, backend, enabled), key, tuple(ignore), name)
+    return Cached(CallSettings(chosen, version, backend, enabled), key, tuple(ignore), name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +110,6 @@ class Cached:
             raise ConfigurationError(f"@cached on {scope.name}: ignore has {unknown}, which it does not take")
         scope.left_out |= set(self.ignore)
         return scope.left_out
-
-
-def _merged(policy: object, ttl: Ttl) -> CachePolicy:
-    if policy is None:
-        return CachePolicy(ttl=ttl)
-    if not isinstance(policy, CachePolicy):
-        raise TypeError(f"policy is a CachePolicy, not {type(policy).__name__}")
-    return policy if ttl is None else replace(policy, ttl=ttl)
 
 
 def _check_naming(key: object, ignore: object, name: object) -> None:

@@ -154,7 +154,8 @@ class ICacheService:
 
         However many callers ask in this process, sync and async, one of them loads and the others wait. A failed load
         is not stored; each waiter gets an exception of its own with the original as its cause. A store that is away
-        never fails the call. An explicit `ttl` beats that of the policy. Raises `TypeError` for an async factory.
+        never fails the call. An explicit `ttl` beats that of the policy, which may renew ahead, serve stale values and
+        bound the wait by a `CacheTimeoutError`. Raises `TypeError` for an async factory.
         """
         raise NotImplementedError
 

@@ -12,7 +12,7 @@ from asynccache.core.policy import CachePolicy
 from asynccache.interface import ICacheService
 from asynccache.loading.changes import Change
 from asynccache.loading.flights import Flights
-from asynccache.loading.load import Load, is_function, is_plain_function
+from asynccache.loading.load import Load, is_function, is_plain_function, looks_ahead
 from asynccache.loading.loader import Loader
 from asynccache.named import NamedBackends
 
@@ -41,6 +41,13 @@ class CacheService(NamedBackends, ICacheService):
         super().__init__(backends)
         self.flights = Flights()
         self.loader = Loader(self.flights)
+
+    def close(self) -> None:
+        """Let go of all connections, after what the cache loads in threads of its own; the next operation makes new."""
+        try:
+            self.loader.close()
+        finally:
+            super().close()
 
     async def aclose(self) -> None:
         """Cancel the loads of this loop and let go of all connections; the next operation makes new ones."""
@@ -190,7 +197,7 @@ class CacheService(NamedBackends, ICacheService):
         policy: CachePolicy | None = None,
     ) -> T:
         store = self.get_backend(backend)
-        value = self.glance(store, key, version)
+        value = None if policy is not None and looks_ahead(policy) else self.glance(store, key, version)
         if value is not None and is_plain_function(factory):
             return value  # type: ignore[no-any-return]  # what a factory made, or what equals it
         return self.loader.get(Load(store, key, factory, ttl, policy, version))  # type: ignore[no-any-return]  # likewise
@@ -230,7 +237,7 @@ class CacheService(NamedBackends, ICacheService):
         policy: CachePolicy | None = None,
     ) -> Any:
         store = self.get_backend(backend)
-        value = self.glance(store, key, version)
+        value = None if policy is not None and looks_ahead(policy) else self.glance(store, key, version)
         if value is not None and is_function(factory):
             return value
         return await self.loader.get_async(Load(store, key, factory, ttl, policy, version))

@@ -17,9 +17,12 @@ _FREE = nullcontext(True)
 
 
 @contextmanager
-def inside(flight: Flight) -> Iterator[None]:
-    """Mark what runs here as part of this load, so that it never waits for itself."""
-    token = within.set((*within.get(), flight))
+def inside(flight: Flight, *, alone: bool = False) -> Iterator[None]:
+    """Mark what runs here as part of this load, so that it never waits for itself.
+
+    What is `alone` is part of no other: nobody waits for it here.
+    """
+    token = within.set((flight,) if alone else (*within.get(), flight))
     try:
         yield
     finally:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
 
 _UNSETTLED = object()
+_NOWHERE = 0
 LOOK_SECONDS = 1.0
 """How often those who wait for another loop or thread look whether it still lives."""
 
@@ -84,6 +85,16 @@ class Flight:
             if not self.is_storing:
                 self._abandon = abandon
 
+    def see_through(self) -> None:
+        """Let it go on even when nobody waits any more."""
+        with self._flights.lock:
+            self._abandon = None
+
+    def leave_for_a_thread(self) -> None:
+        """Note that it is not run where it was begun, but in a thread of its own, which says so when it begins."""
+        self._loop = None
+        self.thread = _NOWHERE
+
     def begin_storing(self) -> bool:
         """Tell whether what was loaded may be stored; from now on it is seen through, even without waiters."""
         with self._flights.lock:
@@ -99,22 +110,26 @@ class Flight:
             return False
         return loop.is_closed() or (self.thread == threading.get_ident() and loop != running_loop())
 
-    async def wait(self) -> Any:
-        """Wait on the running loop for the outcome."""
+    async def wait(self, seconds: float = inf) -> Any:
+        """Wait on the running loop for the outcome; `TimeoutError` after so many seconds, and the load goes on."""
         loop = required_loop()
         waiter = loop.waiter()
         if not self._enter(waiter.tell):
             return self._outcome
-        look_seconds = None if self._loop in {None, loop} else LOOK_SECONDS
+        look_seconds = inf if self._loop in {None, loop} else LOOK_SECONDS
+        give_up_at = monotonic() + seconds
         try:
-            while not await waiter.wait(look_seconds):
+            while not await waiter.wait(min(look_seconds, give_up_at - monotonic())):
                 self._rescue()
+                if monotonic() >= give_up_at:
+                    self.see_through()
+                    raise TimeoutError
             return self._outcome
         finally:
             self._leave(waiter.tell)
 
     def wait_in_thread(self, seconds: float = inf) -> Any:
-        """Block this thread until the outcome is there; `TimeoutError` after so many seconds."""
+        """Block this thread until the outcome is there; `TimeoutError` after so many seconds, and the load goes on."""
         future: ThreadFuture[Any] = ThreadFuture()
         if not self._enter(future.set_result):
             return self._outcome
@@ -125,6 +140,7 @@ class Flight:
                     future.result(min(LOOK_SECONDS, max(0.0, give_up_at - monotonic())))
                 self._rescue()
                 if monotonic() >= give_up_at:
+                    self.see_through()
                     break
             return future.result(0)
         finally:
@@ -189,6 +205,12 @@ class Flights:
             if flight is not None:
                 flight.doomed = True
             return flight
+
+    def doom(self, flight: Flight) -> None:
+        """Keep this very flight from being stored, and let later callers start afresh."""
+        with self.lock:
+            flight.doomed = True
+            self.forget(flight)
 
     def renew(self, key: Hashable) -> tuple[Flight, bool]:
         """Give the flight that renews what is stored, and whether the caller leads it.

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from inspect import isawaitable, iscoroutine, iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
-from asynccache.core.policy import CachePolicy
+from asynccache.core.policy import CachePolicy, merged
 from asynccache.errors import BackendUnavailableError, ConfigurationError, SerializationError
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from asynccache.model import BaseCacheBackend, Version
 
 logger = logging.getLogger(__name__)
-_PLAIN_POLICY = CachePolicy()
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +35,14 @@ class Load:
         """Give what this load is known by in this process."""
         return self.backend.flight_key(self.key, self.version)
 
+    @property
+    def terms(self) -> CachePolicy:
+        """Give the policy, but for its ttl; a wrong one raises `TypeError`."""
+        return merged(self.policy, None)
+
     def merged_policy(self) -> CachePolicy:
         """Give the policy, in which an explicit ttl beats its own; wrong ones raise."""
-        policy: object = _PLAIN_POLICY if self.policy is None else self.policy
-        if not isinstance(policy, CachePolicy):
-            raise TypeError(f"policy is a CachePolicy, not {type(policy).__name__}")
-        return policy if self.ttl is None else replace(policy, ttl=self.ttl)
+        return merged(self.policy, self.ttl)
 
     async def survive(self, writing: Coroutine[Any, Any, object]) -> None:
         """Write to a store that may be away, which never fails a read-through; a value that cannot be stored does."""
@@ -67,6 +68,11 @@ class Load:
             return self.backend.replicas(value)
         except SerializationError:
             return lambda: value  # it was not stored, as the policy wanted it, so there is only this one
+
+
+def looks_ahead(policy: object) -> bool:
+    """Tell whether even a value that is there may have to be renewed."""
+    return isinstance(policy, CachePolicy) and policy.refresh_ahead is not None
 
 
 def is_function(factory: object) -> bool:

@@ -1,37 +1,38 @@
 """Read-through: find the value, or load it once however many ask.
 
 A load on a loop runs in a task that the loader owns, so that a caller who is cancelled disturbs nobody; the last one to
-leave cancels it. A load off a loop runs in the thread of the caller that leads. Callers of both kinds wait for each
-other.
+leave cancels it. A load off a loop runs in the thread of the caller that leads, or, where callers wait for a limited
+time only, in one that the loader owns. Callers of all kinds wait for each other. What is renewed behind the back of its
+readers runs in a task or thread of the loader's, and nobody's leaving ends it.
 """
 
 from __future__ import annotations
 
-import random
-import time
-from threading import get_ident
+from contextlib import suppress
+from dataclasses import dataclass
+from math import inf
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from asynccache.core.events import Hit, Loaded, LoadFailed, Miss
-from asynccache.core.policy import lifetime
-from asynccache.loading.circles import inside, waiting, within
+from asynccache.core.policy import Verdict
+from asynccache.errors import CacheTimeoutError
+from asynccache.loading.circles import waiting, within
 from asynccache.loading.load import awaited, check_factory, is_plain_function, plain
 from asynccache.loading.loops import required_loop
-from asynccache.loading.outcomes import GONE, Failed, Gone, Landed
+from asynccache.loading.outcomes import Failed, Gone
+from asynccache.loading.running import Run, Runner
 from asynccache.plan.io import BLOCKING, LOOP, run
 
 if TYPE_CHECKING:
     from asynccache.core.entry import Entry
     from asynccache.core.policy import CachePolicy
-    from asynccache.loading.flights import Flight, Flights
+    from asynccache.loading.flights import Flights
     from asynccache.loading.load import Load
-    from asynccache.loading.loops import Launched
     from asynccache.loading.outcomes import Outcome
-    from asynccache.plan.io import IO
 
 
 class Loader:
-    """Runs loads and owns their tasks.
+    """Answers read-throughs.
 
     Args:
         flights: the loads under way; whoever invalidates a key detaches its flight there.
@@ -39,46 +40,71 @@ class Loader:
 
     def __init__(self, flights: Flights) -> None:
         self._flights = flights
-        self._launched: dict[Launched, Flight] = {}
+        self.runner = Runner(flights)
 
     def get(self, load: Load) -> Any:
         """Return the value, loading it in this thread or waiting for whoever does."""
         _check_plain(load)
+        policy = load.terms
+        began = monotonic()
         while True:
             settled = self._flights.settled
-            entry = run(self._look(BLOCKING, load))
-            if entry is not None:
+            entry, verdict = run(self.runner.look(BLOCKING, load, policy))
+            if entry is not None and verdict in _SERVED:
+                if verdict is Verdict.DUE:
+                    self._renew_behind(load, entry, settled, on_loop=False)
                 return entry.value
+            patience = _Patience(load.key, policy, began)
+            stand_in = entry if verdict is Verdict.STALE else None
+            if (failed := self.runner.failures.pausing(load, has_value=stand_in is not None)) is not None:
+                return _instead(failed, stand_in, leads=False)
             flight, leads = self._flights.join(load.flight_key)
             if leads:
-                return self._lead(flight, load, look_again=self._flights.settled != settled)
+                wanted = Run(load, entry, look_again=self._flights.settled != settled)
+                if not policy.is_timed:
+                    return _instead(self.runner.lead(flight, wanted), stand_in, leads=True)
+                self.runner.start(flight, wanted)
             stuck = (*within.get(), *self._flights.led_here())
             with waiting(self._flights, stuck, flight) as ends:
                 if not ends:
                     return plain(load.factory())
-                outcome = flight.wait_in_thread()
-            if not isinstance(outcome, Gone):
-                return outcome.for_follower()
+                try:
+                    outcome = flight.wait_in_thread(patience.left(stand_in))
+                except TimeoutError:
+                    return patience.lost(stand_in)
+            if leads or not isinstance(outcome, Gone):
+                return _instead(outcome, stand_in, leads=leads)
 
     async def get_async(self, load: Load) -> Any:
         """Return the value, loading it in a task of its own or waiting for whoever does."""
         check_factory(load.factory)
+        policy = load.terms
+        began = monotonic()
         while True:
             settled = self._flights.settled
-            entry = await self._look(LOOP, load)
-            if entry is not None:
+            entry, verdict = await self.runner.look(LOOP, load, policy)
+            if entry is not None and verdict in _SERVED:
+                if verdict is Verdict.DUE:
+                    self._renew_behind(load, entry, settled, on_loop=True)
                 return entry.value
+            patience = _Patience(load.key, policy, began)
+            stand_in = entry if verdict is Verdict.STALE else None
+            if (failed := self.runner.failures.pausing(load, has_value=stand_in is not None)) is not None:
+                return _instead(failed, stand_in, leads=False)
             flight, leads = self._flights.join(load.flight_key)
             if leads:
-                self._launch(flight, load, look_again=self._flights.settled != settled)
+                self.runner.launch(flight, Run(load, entry, look_again=self._flights.settled != settled))
             with waiting(self._flights, within.get(), flight) as ends:
                 if not ends:
                     return await awaited(load.factory())
-                outcome = await flight.wait()
+                try:
+                    outcome = await flight.wait(patience.left(stand_in))
+                except TimeoutError:
+                    return patience.lost(stand_in)
             if leads or (isinstance(outcome, Gone) and outcome.closed_on == required_loop()):
-                return outcome.for_leader()
+                return _instead(outcome, stand_in, leads=True)
             if not isinstance(outcome, Gone):
-                return outcome.for_follower()
+                return _instead(outcome, stand_in, leads=False)
 
     def renew(self, load: Load) -> Any:
         """Load and store anew, and return the value; what was loading before is not stored.
@@ -91,7 +117,7 @@ class Loader:
         while True:
             flight, leads = self._flights.renew(load.flight_key)
             if leads:
-                return self._lead(flight, load, look_again=False)
+                return self.runner.lead(flight, Run(load)).for_leader()
             stuck = (*within.get(), *self._flights.led_here())
             with waiting(self._flights, stuck, flight) as ends:
                 if not ends:
@@ -108,7 +134,7 @@ class Loader:
         while True:
             flight, leads = self._flights.renew(load.flight_key)
             if leads:
-                self._launch(flight, load, look_again=False)
+                self.runner.launch(flight, Run(load))
             with waiting(self._flights, within.get(), flight) as ends:
                 if not ends:
                     return await awaited(load.factory())
@@ -119,94 +145,62 @@ class Loader:
                 return outcome.for_follower()
             has_waited = True
 
+    def close(self) -> None:
+        """Keep what is loading in threads of the loader from being stored, and wait a second for it at most."""
+        self.runner.close()
+
     async def aclose(self) -> None:
-        """Cancel the loads that run on this loop, and the callers on it that wait for them."""
-        here = required_loop()
-        mine = []
-        for launched, flight in list(self._launched.items()):  # a copy: other loops go on
-            if launched.loop == here:
-                flight.break_off(here.closed())
-                launched.cancel()
-                mine.append(launched)
-            elif launched.loop.is_closed():
-                self._launched.pop(launched, None)
-        for launched in mine:
-            await launched.join()
+        """Cancel the loads that run on this loop, and the callers on it that wait for them; threads as in `close`."""
+        await self.runner.aclose()
 
-    async def _look(self, io: IO, load: Load) -> Entry | None:
-        backend = load.backend
-        try:
-            entry = await backend.read(io, load.key, load.version)
-        except Exception as error:  # noqa: BLE001  # a store never fails a read-through: this is a miss
-            entry = None
-            load.note(error)
-        if backend.listeners:
-            backend.tell((Miss if entry is None else Hit)(backend.name, load.key))
-        return entry
-
-    def _lead(self, flight: Flight, load: Load, *, look_again: bool) -> Any:
-        outcome: Outcome = GONE
-        try:
-            with inside(flight):
-                outcome = run(self._outcome(BLOCKING, flight, load, look_again=look_again))
-        finally:
-            flight.settle(outcome)
-        return outcome.for_leader()
-
-    def _launch(self, flight: Flight, load: Load, *, look_again: bool) -> None:
-        running = self._outcome(LOOP, flight, load, look_again=look_again)
-
-        def land(outcome: Outcome) -> None:
-            self._launched.pop(launched, None)
-            flight.settle(outcome)
-
-        try:
-            with inside(flight):
-                launched = required_loop().launch(running, f"asynccache load {load.key!r:.80}", land)
-        except BaseException:  # no loop that is known here, or a task factory that fails
-            running.close()
-            flight.settle(GONE)
-            raise
-        self._launched[launched] = flight
-        flight.when_abandoned(launched.cancel)
-
-    async def _outcome(self, io: IO, flight: Flight, load: Load, *, look_again: bool) -> Landed | Failed:
-        """Load and store; whatever the factory raises becomes an outcome."""
-        started = time.monotonic()
-        try:
-            entry = await self._look(io, load) if look_again else None
-            if entry is not None:
-                return Landed(entry.value, load.replicas(entry.value))
-            policy = load.merged_policy()
-            if flight.displaced is not None:
-                await _stored(io, flight.displaced)
-            made = load.factory()
-            value = plain(made) if io is BLOCKING else await awaited(made)
-            await self._store(io, flight, load, policy, value)
-            outcome = Landed(value, load.replicas(value))
-        except Exception as error:  # noqa: BLE001  # it is handed to every caller
-            load.backend.tell(LoadFailed(load.backend.name, load.key, error))
-            return Failed(error)
-        load.backend.tell(Loaded(load.backend.name, load.key, time.monotonic() - started))
-        return outcome
-
-    async def _store(self, io: IO, flight: Flight, load: Load, policy: CachePolicy, value: Any) -> None:
-        backend = load.backend
-        ttl = lifetime(policy, value, default=backend.default_ttl, luck=random.random())
-        if not flight.begin_storing():
+    def _renew_behind(self, load: Load, entry: Entry, settled: int, *, on_loop: bool) -> None:
+        """Begin to renew what is due, unless that goes on already, or failed a moment ago."""
+        if self.runner.failures.pausing(load, has_value=True) is not None:
             return
-        if ttl is not None:
-            await load.survive(backend.write(io, load.key, value, ttl, load.version))
-        elif flight.renews:  # what is stored is outdated
-            await load.survive(backend.remove(io, load.key, load.version))
-        if flight.doomed:
-            await load.survive(backend.remove(io, load.key, load.version))
+        flight, leads = self._flights.join(load.flight_key)
+        if not leads:
+            return
+        wanted = Run(load, entry, look_again=self._flights.settled != settled, behind=True)
+        if on_loop:
+            self.runner.launch(flight, wanted)
+            return
+        with suppress(RuntimeError):  # no more threads, or no more at all: the process ends
+            self.runner.start(flight, wanted)
 
 
-async def _stored(io: IO, flight: Flight) -> None:
-    """Wait for what is just being stored, so that it does not land later; unless that waits for this."""
-    if flight.is_storing and flight not in within.get() and not (io is BLOCKING and flight.thread == get_ident()):
-        await io.twin(flight.wait_in_thread, flight.wait)
+_SERVED = frozenset({Verdict.FRESH, Verdict.DUE})
+
+
+@dataclass(frozen=True, slots=True)
+class _Patience:
+    """How long a caller waits, counted from the beginning of the call."""
+
+    key: str
+    policy: CachePolicy
+    began: float
+
+    def left(self, stand_in: Entry | None) -> float:
+        """Give the seconds for which to wait from now on."""
+        policy = self.policy
+        if not policy.is_timed:
+            return inf
+        longest = inf if policy.hard_timeout is None else policy.hard_timeout
+        if stand_in is not None and policy.soft_timeout is not None:
+            longest = policy.soft_timeout
+        return max(0.0, self.began + longest - monotonic())
+
+    def lost(self, stand_in: Entry | None) -> Any:
+        """Give what stands in, or raise."""
+        if stand_in is not None:
+            return stand_in.value
+        raise CacheTimeoutError(f"loading {self.key!r:.80} took more than {self.policy.hard_timeout} seconds")
+
+
+def _instead(outcome: Outcome, stand_in: Entry | None, *, leads: bool) -> Any:
+    """Give or raise what a load ended in; in place of an error, what stands in."""
+    if stand_in is not None and isinstance(outcome, Failed):
+        return stand_in.value
+    return outcome.for_leader() if leads or isinstance(outcome, Gone) else outcome.for_follower()
 
 
 def _check_plain(load: Load) -> None:

@@ -11,6 +11,7 @@ import threading
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from asynccache.loading.outcomes import GONE, Gone
@@ -49,8 +50,8 @@ class Waiter(ABC):
         """Wake the caller, from any thread; without effect where its loop is closed."""
 
     @abstractmethod
-    async def wait(self, seconds: float | None) -> bool:
-        """Wait to be told, at most this long; tell whether that happened."""
+    async def wait(self, seconds: float) -> bool:
+        """Wait to be told, at most so many seconds; tell whether that happened."""
 
 
 class Launched(ABC):
@@ -121,11 +122,11 @@ class _AsyncioWaiter(Waiter):
             with suppress(RuntimeError):  # a loop that was closed has nobody left to tell
                 self._loop.call_soon_threadsafe(self._finish)
 
-    async def wait(self, seconds: float | None) -> bool:
-        if seconds is None:
+    async def wait(self, seconds: float) -> bool:
+        if seconds == inf:
             await self._told
         elif not self._told.done():
-            await asyncio.wait([self._told], timeout=seconds)
+            await asyncio.wait([self._told], timeout=max(0.0, seconds))
         return self._told.done()
 
     def _finish(self) -> None:

@@ -37,6 +37,11 @@ class Failed:
 
     error: Exception
 
+    @classmethod
+    def remembered(cls, error: Exception) -> Failed:
+        """Give the same failure without what its traceback keeps alive."""
+        return cls(_fresh(error))
+
     def for_leader(self) -> Any:
         """Raise the very exception."""
         raise self.error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextvars import copy_context
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -59,8 +60,8 @@ class _TrioWaiter(Waiter):
         del outcome
         self._loop.soon(self._told.set)
 
-    async def wait(self, seconds: float | None) -> bool:
-        with trio.CancelScope() if seconds is None else trio.move_on_after(seconds):
+    async def wait(self, seconds: float) -> bool:
+        with trio.CancelScope() if seconds == inf else trio.move_on_after(max(0.0, seconds)):
             await self._told.wait()
         return self._told.is_set()
 

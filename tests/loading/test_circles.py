@@ -125,7 +125,7 @@ class DyingLoop:
         loop.run_until_complete(asyncio.sleep(0.01))
         self._stopped.set()
         self._told.wait(5)
-        for task in (caller, *(launched.task for launched in self._cache.loader._launched)):
+        for task in (caller, *(launched.task for launched in self._cache.loader.runner._launched)):
             task._log_destroy_pending = False
         loop.close()
 
@@ -151,4 +151,4 @@ async def test_those_who_wait_for_a_loop_that_dies_take_over(cache, monkeypatch)
     async with asyncio.timeout(5):
         assert await asyncio.gather(in_thread, here) == ["taken over", "taken over"]
     await cache.aclose()
-    assert cache.loader._launched == {}
+    assert cache.loader.runner._launched == {}

@@ -74,4 +74,4 @@ async def _play(first_leaves, second_leaves, change_at):
     await ticks(20)
     assert await cache.get_async("key") in {None, "new"}
     assert len(cache.flights) == 0
-    assert cache.loader._launched == {}
+    assert cache.loader.runner._launched == {}

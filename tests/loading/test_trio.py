@@ -103,7 +103,7 @@ def test_a_cancelled_leader_disturbs_nobody_and_the_last_to_leave_cancels(cache)
         with trio.move_on_after(0.01):
             await cache.get_or_set_async("other", alone.load)
         await trio.testing.wait_all_tasks_blocked()
-        assert (alone.cancelled, len(cache.flights), cache.loader._launched) == (1, 0, {})
+        assert (alone.cancelled, len(cache.flights), cache.loader.runner._launched) == (1, 0, {})
 
     trio.run(main)
 

@@ -1,0 +1,88 @@
+"""What a factory can learn of the load that it is run for, and tell it."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from asynccache.core.lifetime import Ttl, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from asynccache.core.entry import Entry
+    from asynccache.core.policy import CachePolicy
+
+
+class CurrentLoad:
+    """The load that a factory is run for.
+
+    Args:
+        entry: what is stored, if there is something: due to be renewed, or over but kept.
+    """
+
+    __slots__ = ("_entry", "_ttl")
+
+    def __init__(self, entry: Entry | None = None) -> None:
+        self._entry = entry
+        self._ttl: Ttl = None
+
+    @property
+    def has_stale(self) -> bool:
+        """Whether there is an older value."""
+        return self._entry is not None
+
+    @property
+    def stale(self) -> Any:
+        """The older value; None where there is none, and where it is None."""
+        return None if self._entry is None else self._entry.value
+
+    @property
+    def ttl(self) -> Ttl:
+        """The ttl that was set here: seconds or a `timedelta`; `None`: that of the call, the policy or the backend.
+
+        It beats all of these; 0 stores nothing. Jitter applies. `ValueError` and `TypeError` as for any ttl.
+        """
+        return self._ttl
+
+    @ttl.setter
+    def ttl(self, ttl: Ttl) -> None:
+        seconds(ttl, 0.0)
+        self._ttl = ttl
+
+    def not_modified(self) -> Any:
+        """Give the older value, for the factory to return: it is stored as if it had been loaded anew.
+
+        Raises `LookupError` where there is none.
+        """
+        if self._entry is None:
+            raise LookupError("there is no older value: load one")
+        return self._entry.value
+
+    def applied(self, policy: CachePolicy) -> CachePolicy:
+        """Give the policy with what was set here."""
+        return policy if self._ttl is None else replace(policy, ttl=self._ttl, negative_ttl=None)
+
+
+_current: ContextVar[CurrentLoad | None] = ContextVar("asynccache_current_load", default=None)
+
+
+def current_load() -> CurrentLoad:
+    """Return the load that this code is run for, inside a factory or a function with `@cached`.
+
+    Elsewhere it is one without an older value, and what is set on it has no effect: so such a function can be called
+    without a cache, too.
+    """
+    return _current.get() or CurrentLoad()
+
+
+@contextmanager
+def running_for(load: CurrentLoad) -> Iterator[None]:
+    """Make this the current load."""
+    token = _current.set(load)
+    try:
+        yield
+    finally:
+        _current.reset(token)

@@ -1,0 +1,217 @@
+"""How a load is run: in the caller's thread, in a task of its own, or in a thread of its own; and what it does."""
+
+from __future__ import annotations
+
+import random
+import time
+from contextlib import suppress
+from contextvars import copy_context
+from dataclasses import dataclass
+from functools import partial
+from threading import get_ident
+from typing import TYPE_CHECKING, Any
+
+from asynccache.core.events import Hit, Loaded, LoadFailed, Miss
+from asynccache.core.policy import Verdict, judge, lifetime
+from asynccache.errors import CacheError
+from asynccache.loading.circles import inside, within
+from asynccache.loading.current import CurrentLoad, running_for
+from asynccache.loading.failures import Failures
+from asynccache.loading.load import awaited, plain
+from asynccache.loading.loops import required_loop
+from asynccache.loading.outcomes import GONE, Failed, Gone, Landed
+from asynccache.loading.threads import LoadThreads
+from asynccache.plan.io import BLOCKING, LOOP, run
+
+if TYPE_CHECKING:
+    from asynccache.core.entry import Entry
+    from asynccache.core.policy import CachePolicy
+    from asynccache.loading.flights import Flight, Flights
+    from asynccache.loading.load import Load
+    from asynccache.loading.loops import Launched
+    from asynccache.loading.outcomes import Outcome
+    from asynccache.plan.io import IO
+
+CLOSE_SECONDS = 1.0
+"""How long closing waits for loads in threads, which nothing can cancel."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A load that is about to be run.
+
+    Args:
+        load: what it loads.
+        entry: what the caller found, if anything.
+        look_again: whether somebody else may have loaded it since.
+        behind: whether nobody waits for it.
+    """
+
+    load: Load
+    entry: Entry | None = None
+    look_again: bool = False
+    behind: bool = False
+
+
+class Runner:
+    """Runs loads, and owns their tasks and threads."""
+
+    def __init__(self, flights: Flights) -> None:
+        self.failures = Failures()
+        self._flights = flights
+        self._launched: dict[Launched, Flight] = {}
+        self._threads = LoadThreads()
+
+    @property
+    def running(self) -> int:
+        """The number of loads that run in tasks and threads of the loader's."""
+        return len(self._launched) + len(self._threads.owners)
+
+    async def look(self, io: IO, load: Load, policy: CachePolicy) -> tuple[Entry | None, Verdict]:
+        """Find what is stored and what it is good for; a store that fails is a miss."""
+        backend, keeps_times = load.backend, policy.keeps_times
+        try:
+            entry = await (backend.look if keeps_times else backend.read)(io, load.key, load.version)
+        except Exception as error:  # noqa: BLE001  # a store never fails a read-through: this is a miss
+            entry = None
+            load.note(error)
+        if backend.listeners:
+            lives = entry is not None and (not keeps_times or entry.times.fresh_until > backend.clock())
+            backend.tell((Hit if lives else Miss)(backend.name, load.key))
+        if not keeps_times:
+            return entry, Verdict.DEAD if entry is None else Verdict.FRESH
+        return entry, judge(entry, policy, backend.clock())
+
+    def lead(self, flight: Flight, wanted: Run) -> Outcome:
+        """Load in this thread."""
+        outcome: Outcome = GONE
+        try:
+            with inside(flight, alone=wanted.behind):
+                outcome = run(self._outcome(BLOCKING, flight, wanted))
+        except BaseException as error:
+            outcome = Gone(error)
+            raise
+        finally:
+            flight.settle(outcome)
+        return outcome
+
+    def start(self, flight: Flight, wanted: Run) -> None:
+        """Load in a thread of its own."""
+        flight.leave_for_a_thread()
+        context = copy_context()
+
+        def work() -> None:
+            flight.thread = get_ident()
+            with suppress(BaseException):  # SystemExit and the like are for the caller who waits
+                context.run(self.lead, flight, wanted)
+
+        self._threads.start(flight, work, partial(flight.break_off, _CLOSED))
+
+    def launch(self, flight: Flight, wanted: Run) -> None:
+        """Load in a task of its own on this loop."""
+        running = self._outcome(LOOP, flight, wanted)
+
+        def land(outcome: Outcome) -> None:
+            self._launched.pop(launched, None)
+            flight.settle(outcome)
+
+        try:
+            with inside(flight, alone=wanted.behind):
+                launched = required_loop().launch(running, f"asynccache load {wanted.load.key!r:.80}", land)
+        except BaseException:  # no loop that is known here, or a task factory that fails
+            running.close()
+            flight.settle(GONE)
+            raise
+        self._launched[launched] = flight
+        if not wanted.behind:
+            flight.when_abandoned(launched.cancel)
+
+    def close(self) -> None:
+        """Keep what is loading in threads from being stored, and wait for it, a second at most."""
+        self._detach_threads()
+        self._threads.join(CLOSE_SECONDS)
+
+    async def aclose(self) -> None:
+        """Cancel the loads that run on this loop, and the callers on it that wait for them; threads as in `close`."""
+        here = required_loop()
+        in_threads = self._detach_threads()
+        mine = []
+        for launched, flight in list(self._launched.items()):  # a copy: other loops go on
+            if launched.loop == here:
+                flight.break_off(here.closed())
+                launched.cancel()
+                mine.append(launched)
+            elif launched.loop.is_closed():
+                self._launched.pop(launched, None)
+        for launched in mine:
+            await launched.join()
+        until = time.monotonic() + CLOSE_SECONDS
+        for flight in in_threads:
+            try:
+                await flight.wait(max(0.0, until - time.monotonic()))
+            except TimeoutError:
+                return
+
+    def _detach_threads(self) -> list[Flight]:
+        self._threads.drop()
+        running = [flight for flight in self._threads.owners if flight.thread != get_ident()]
+        for flight in running:
+            self._flights.doom(flight)
+        return running
+
+    async def _outcome(self, io: IO, flight: Flight, wanted: Run) -> Landed | Failed:
+        """Load and store; whatever the factory raises becomes an outcome."""
+        load, entry = wanted.load, wanted.entry
+        started = time.monotonic()
+        try:
+            policy = load.merged_policy()
+            if wanted.look_again or (flight.renews and policy.keeps_times):
+                entry, verdict = await self.look(io, load, policy)
+                if entry is not None and wanted.look_again and _is_enough(verdict, wanted):
+                    return Landed(entry.value, load.replicas(entry.value))
+            if flight.displaced is not None:
+                await _stored(io, flight.displaced)
+            current = CurrentLoad(entry)
+            with running_for(current):
+                made = load.factory()
+                value = plain(made) if io is BLOCKING else await awaited(made)
+            await self._store(io, flight, load, current.applied(policy), value, replaces=entry is not None)
+            outcome = Landed(value, load.replicas(value))
+        except Exception as error:  # noqa: BLE001  # it is handed to every caller
+            self.failures.note(load, error)
+            load.backend.tell(LoadFailed(load.backend.name, load.key, error))
+            return Failed(error)
+        self.failures.forget(load)
+        load.backend.tell(Loaded(load.backend.name, load.key, time.monotonic() - started))
+        return outcome
+
+    async def _store(
+        self, io: IO, flight: Flight, load: Load, policy: CachePolicy, value: Any, *, replaces: bool
+    ) -> None:
+        backend = load.backend
+        ttl = lifetime(policy, value, default=backend.default_ttl, luck=random.random())
+        if not flight.begin_storing():
+            return
+        if ttl is None:
+            if flight.renews or replaces:  # what is stored is outdated
+                await load.survive(backend.remove(io, load.key, load.version))
+        elif policy.keeps_times:
+            await load.survive(backend.keep(io, load.key, value, ttl, policy.stale_seconds, load.version))
+        else:
+            await load.survive(backend.write(io, load.key, value, ttl, load.version))
+        if flight.doomed:
+            await load.survive(backend.remove(io, load.key, load.version))
+
+
+_CLOSED = Gone(CacheError("the cache was closed while this was loading"))
+
+
+def _is_enough(verdict: Verdict, wanted: Run) -> bool:
+    """Tell whether nothing needs to be loaded any more."""
+    return verdict is Verdict.FRESH or (verdict is Verdict.DUE and not wanted.behind)
+
+
+async def _stored(io: IO, flight: Flight) -> None:
+    """Wait for what is just being stored, so that it does not land later; unless that waits for this."""
+    if flight.is_storing and flight not in within.get() and not (io is BLOCKING and flight.thread == get_ident()):
+        await io.twin(flight.wait_in_thread, flight.wait)
