@@ -68,15 +68,14 @@ class CachePlugin(InitPlugin, ReceiveRoutePlugin):
         return app_config
 
     def receive_route(self, route: BaseRoute) -> None:
-        """Let the requests of cached handlers through a passage; find what could not work."""
+        """Let handlers know the cache, and the requests of cached ones through a passage; find what could not work."""
         if isinstance(route, WebSocketRoute) and cached_settings(route.route_handler.fn) is not None:
             raise ConfigurationError(f"@Cache on the websocket route {route.path!r}: only HTTP responses can be cached")
         if isinstance(route, HTTPRoute):
             cached = [handler for handler in route.route_handlers if self._is_cached(handler, route.path)]
             for handler in cached:
                 _let_replays_pass(handler)
-            if cached:
-                route.__class__ = CachedRoute
+            route.__class__ = ServedRoute
 
     def _is_cached(self, handler: HTTPRouteHandler, path: str) -> bool:
         settings = cached_settings(handler.fn)
@@ -102,21 +101,21 @@ def get_cache_service(where: ASGIConnection[Any, Any, Any, Any] | Litestar) -> I
     return service_of({"app": where} if isinstance(where, Litestar) else {"app": where.app})
 
 
-class CachedRoute(HTTPRoute):
-    """A route with a cached handler."""
+class ServedRoute(HTTPRoute):
+    """A route of an app with a cache, whose handlers may be cached."""
 
     __slots__ = ()
 
     async def handle(self, scope: Any, receive: Any, send: Any) -> None:
-        """Let a request through a passage."""
+        """Handle a request, that of a cached handler by way of a passage."""
         handler, _ = self.route_handler_map[scope["method"]]
-        if cached_settings(handler.fn) is None:
-            await super().handle(scope, receive, send)
-            return
         found = scope[SCOPE_KEY] = installed(scope)
         app: Any = super().handle
         with Serving(found):
-            await _Passage(scope, receive, send, found).run(app)
+            if cached_settings(handler.fn) is None:
+                await app(scope, receive, send)
+            else:
+                await _Passage(scope, receive, send, found).run(app)
 
 
 class _Passage(Passage):
