@@ -158,7 +158,7 @@ def _wrap(function: Callable[..., Any], settings: CacheSettings) -> Callable[...
     make = function if inspect.iscoroutinefunction(function) else functools.partial(run_in_threadpool, function)
 
     async def cached(*args: Any, **kwargs: Any) -> Any:
-        if frameworks and (views := serving()) is not None:
+        if frameworks and (views := serving(args, kwargs)) is not None:
             return await views.answer(handler, args, kwargs)
         passage = passing.get()
         if passage is None:

@@ -11,6 +11,8 @@ from inspect import CO_COROUTINE
 from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
+from starlette.requests import HTTPConnection
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
@@ -30,8 +32,10 @@ frameworks: list[Views] = []
 """Those whose integration was imported."""
 
 
-def serving() -> Views | None:
-    """Find the framework that serves a request here and now."""
+def serving(args: tuple[Any, ...], kwargs: dict[str, Any]) -> Views | None:
+    """Find the framework that serves a request here and now; who is given a request is called by another one."""
+    if any(isinstance(argument, HTTPConnection) for argument in (*args, *kwargs.values())):
+        return None
     return next((views for views in frameworks if views.serves()), None)
 
 
@@ -39,7 +43,7 @@ def callable_at_once(cached: Callable[..., Awaitable[Any]], handler: Handler) ->
     """Make a wrapper that answers at once where a framework calls handlers so, and else gives what is to be awaited."""
 
     def called(*args: Any, **kwargs: Any) -> Any:
-        views = serving() if frameworks else None
+        views = serving(args, kwargs) if frameworks else None
         if views is not None and views.answer_at_once is not None:
             return views.answer_at_once(handler, args, kwargs)
         return cached(*args, **kwargs)
