@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Annotated
 
 import typer
@@ -34,6 +34,8 @@ def ping(
         if backend is not None and backend not in named:
             raise UnknownBackendError(f"no backend is called {backend!r}; there are {sorted(named)}")
         found = check(named if backend is None else {"default": named[backend]})
+    if backend is not None:
+        found = [replace(one, name=backend) for one in found]
     _report(found, as_json=as_json)
 
 

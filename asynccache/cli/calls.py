@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from contextlib import contextmanager
 from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
@@ -17,9 +18,10 @@ from asynccache.cli.output import err, show, tell
 from asynccache.cli.values import literal
 from asynccache.core.events import Hit, Loaded
 from asynccache.errors import CacheError, ConfigurationError
-from asynccache.model import Capability
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from asynccache.core.events import Event
     from asynccache.service import CacheService
 
@@ -48,7 +50,7 @@ def call(
             show(called.key(*args, **kwargs), as_json=as_json)
             return
         service = target.service(url, config)
-        _warn(service, called)
+        target.warn(service, called.backend)
     with telling():
         value = _run(service, called.refresh_async if refresh else called, args, kwargs)
     show(value, as_json=as_json)
@@ -60,7 +62,8 @@ def found(path: str) -> CachedCalls[Any, Any]:
     if not (colon and module and name):
         raise ConfigurationError(f"{path!r}: write module:function, such as shop.reports:sales")
     try:
-        target_: Any = import_module(module)
+        with target.importing(module):
+            target_: Any = import_module(module)
         for part in name.split("."):
             target_ = getattr(target_, part)
     except (ModuleNotFoundError, AttributeError) as missing:
@@ -84,10 +87,22 @@ def coerced(called: CachedCalls[Any, Any], words: list[str]) -> tuple[list[Any],
         if equals and (name in names or (takes_any and name.isidentifier())):
             kwargs[name] = _read(name, text, hints.get(name, Any))
         else:
-            name = names[len(args)] if len(args) < len(names) else ""
-            args.append(_read(name, word, hints.get(name, Any)))
+            place = names[len(args)] if len(args) < len(names) else ""
+            with _perhaps_misspelt(word if equals else "", name, names):
+                args.append(_read(place, word, hints.get(place, Any)))
     signature.bind(*args, **kwargs)
     return args, kwargs
+
+
+@contextmanager
+def _perhaps_misspelt(word: str, name: str, names: list[str]) -> Iterator[None]:
+    """Name the parameter that there is not: a value may hold a `=`, but this one can be no value."""
+    try:
+        yield
+    except ConfigurationError as wrong:
+        if not word:
+            raise
+        raise ConfigurationError(f"{word!r}: the function has no parameter {name!r}; it has {names}") from wrong
 
 
 def _read(name: str, text: str, kind: Any) -> Any:
@@ -101,20 +116,11 @@ def _read(name: str, text: str, kind: Any) -> Any:
         try:
             return msgspec.convert(text, kind, strict=False, dec_hook=_made)
         except (msgspec.MsgspecError, TypeError) as wrong:
-            raise ConfigurationError(f"{name}={text!r} is no {kind}: {wrong}") from wrong
+            raise ConfigurationError(f"{name}={text!r} is no {inspect.formatannotation(kind)}: {wrong}") from wrong
 
 
 def _made(kind: Any, value: Any) -> Any:
     return kind(value)
-
-
-def _warn(service: CacheService, called: CachedCalls[Any, Any]) -> None:
-    backend = service.get_backend(called.backend)
-    if Capability.SHARED not in backend.capabilities:
-        tell(
-            f"{called.backend}: {type(backend).__name__} keeps entries in this process only, and nothing for the next "
-            "call: give --url or --config"
-        )
 
 
 def _run(service: CacheService, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from asynccache.cli.output import tell
 from asynccache.config import backend_of, backends_of, environment_backends
-from asynccache.errors import ConfigurationError
+from asynccache.errors import CacheError, ConfigurationError
+from asynccache.model import Capability
 from asynccache.service import CacheService
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from asynccache.model import BaseCacheBackend
 
 Url = Annotated[str | None, typer.Option("--url", "-u", help="A backend's URL or word, such as redis://localhost.")]
@@ -30,7 +35,11 @@ def backends(url: str | None, config: str | None) -> dict[str, BaseCacheBackend]
         raise ConfigurationError("give --url or --config, not both")
     if url is not None:
         return {"default": backend_of(url)}
-    named = environment_backends() if config is None else backends_of(config)
+    if config is None:
+        named = environment_backends()
+    else:
+        with importing(config):
+            named = backends_of(config)
     return {name: backend_of(given, name) for name, given in named.items()}
 
 
@@ -41,3 +50,24 @@ def service(url: str | None, config: str | None, *, strict: bool = False) -> Cac
         if strict and hasattr(backend, "on_error"):
             backend.on_error = "raise"
     return CacheService(**made)
+
+
+@contextmanager
+def importing(path: str) -> Iterator[None]:
+    """Let whatever a user's module raises when it is imported be a configuration that is wrong."""
+    try:
+        yield
+    except (CacheError, ModuleNotFoundError):
+        raise
+    except Exception as failure:
+        raise ConfigurationError(f"{path!r} cannot be imported: {type(failure).__name__}: {failure}") from failure
+
+
+def warn(service: CacheService, name: str) -> None:
+    """Say that nothing is left for the next call, where the backend lives in this process."""
+    backend = service.get_backend(name)
+    if Capability.SHARED not in backend.capabilities:
+        tell(
+            f"{name}: {type(backend).__name__} keeps entries in this process only, and nothing for the next "
+            "call: give --url or --config"
+        )

@@ -30,6 +30,7 @@ def get(
     Example:  python -m asynccache get user:7 --url redis://localhost --json
     """
     with telling(), target.service(url, config, strict=True) as service:
+        target.warn(service, backend)
         value = service.get(key, version, backend, default=_ABSENT)
     if value is _ABSENT:
         tell(f"{key}: nothing is stored")
@@ -51,6 +52,7 @@ def set_(
     Example:  python -m asynccache set greeting hello --ttl 60 --url redis://localhost
     """
     with telling(), target.service(url, config, strict=True) as service:
+        target.warn(service, backend)
         stored = service.set(key, literal(value), _seconds(ttl), version, backend)
     tell(f"{key}: {'stored' if stored else 'the store did not take it'}")
     if not stored:
@@ -75,6 +77,7 @@ def delete(
     batches = [wanted[start : start + _BATCH] for start in range(0, len(wanted), _BATCH)]
     removed = 0
     with telling(), target.service(url, config, strict=True) as service:
+        target.warn(service, backend)
         for batch in track(batches, "removing", console=err, transient=True, disable=len(batches) < 2):
             removed += service.delete_many(batch, version, backend)
     show(removed, as_json=as_json)

@@ -1,0 +1,3 @@
+"""A module that fails when it is imported."""
+
+CACHES = {"default": 1 / 0}
