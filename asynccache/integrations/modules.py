@@ -22,7 +22,9 @@ def installed_from(modules: Injector | Module | Iterable[Module]) -> Installed:
 def _injector(modules: Injector | Module | Iterable[Module]) -> Injector:
     if isinstance(modules, Injector):
         return modules
-    given: list[Any] = [modules] if isinstance(modules, Module) or not isinstance(modules, Iterable) else list(modules)
+    if isinstance(modules, Module | str) or not isinstance(modules, Iterable):
+        modules = [modules]
+    given: list[Any] = list(modules)
     for module in given:
         if module is CacheModule or not (isinstance(module, Module) or callable(module)):
             raise ConfigurationError(

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from asynccache.interface import ICacheService
 
 
+_OTHERS = ("ellar", "flask", "litestar", "quart")
+
+
 def install(app: Starlette, modules: Injector | Module | Iterable[Module]) -> Injector:
     """Install a cache on an app, before or after routes are added, and return the app's injector.
 
@@ -39,7 +42,7 @@ def install(app: Starlette, modules: Injector | Module | Iterable[Module]) -> In
     no `CacheModule`.
     """
     if not isinstance(app, Starlette):
-        raise ConfigurationError(f"install takes a Starlette app, not {type(app).__name__}")
+        raise ConfigurationError(f"install takes a Starlette app, not {type(app).__name__}{_elsewhere(type(app))}")
     if hasattr(app.state, SCOPE_KEY):
         raise ConfigurationError("a cache is installed on this app already: give all backends to one CacheModule.setup")
     if app.middleware_stack is not None:
@@ -53,6 +56,11 @@ def install(app: Starlette, modules: Injector | Module | Iterable[Module]) -> In
         let_through(app)
     _wrap_lifespan(app, found)
     return found.injector
+
+
+def _elsewhere(kind: type) -> str:
+    framework = kind.__module__.partition(".")[0]
+    return f": that takes what asynccache.integrations.{framework} has" if framework in _OTHERS else ""
 
 
 def get_cache_service(where: HTTPConnection | Starlette) -> ICacheService:
