@@ -73,6 +73,8 @@ APART = {
     "replit": ["-e.[all]", "replit>=4.1"],
 }
 
+SIDE_BY_SIDE = ["-n=3"]  # half of the time, most tests wait for a server or for time to pass
+
 UV_NAMES = {  # pip's setting: uv's
     "index-url": "UV_DEFAULT_INDEX",
     "extra-index-url": "UV_INDEX",
@@ -125,6 +127,11 @@ def install(session: nox.Session, *requirements: str, env: dict[str, str] | None
         stamp.write_text(wanted)
 
 
+def run_pytest(session: nox.Session, *words: str) -> None:
+    """Run pytest; its servers end with it."""
+    session.run("python", "-m", "pytest", *words, interrupt_timeout=5, terminate_timeout=10)
+
+
 @nox.session
 def demo(session: nox.Session) -> None:
     """Serve examples/demo.py on local memory (or --redis URL), and print its address."""
@@ -136,8 +143,11 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run all tests; redis-server and memcached are found or fetched. Without arguments, `floors` comes after."""
     install(session, EVERYTHING, "--group=tests", "--group=peers")
-    session.run("python", "-m", "pytest", *session.posargs, interrupt_timeout=5, terminate_timeout=10)
-    if not session.posargs:
+    if session.posargs:
+        run_pytest(session, *session.posargs)
+    else:
+        run_pytest(session, *SIDE_BY_SIDE, "--dist=loadfile", "-m", "not timed")
+        run_pytest(session, *SIDE_BY_SIDE, "-m", "timed")
         session.notify("floors")
         for folder in APART:
             session.notify(f"apart({folder})")
@@ -152,8 +162,10 @@ def floors(session: nox.Session) -> None:
     found = sorted([*ROOT.glob("tests/test_*.py"), *ROOT.glob("tests/examples/test_*.py")])
     files = [str(file) for file in found if file.stem.removeprefix("test_") not in meets_more]
     of_starlette = ["tests/integrations/test_starlette.py", "tests/integrations/test_workers.py"]
-    chosen = session.posargs or ["tests/http", "tests/testing", *of_starlette, *files]
-    session.run("python", "-m", "pytest", *chosen, interrupt_timeout=5, terminate_timeout=10)
+    run_pytest(
+        session,
+        *(session.posargs or [*SIDE_BY_SIDE, "--dist=loadfile", "tests/http", "tests/testing", *of_starlette, *files]),
+    )
 
 
 @nox.session
@@ -161,7 +173,7 @@ def floors(session: nox.Session) -> None:
 def apart(session: nox.Session, folder: str) -> None:
     """Run the tests below tests/apart: what they meet has pins that clash with those of others."""
     install(session, "--group=tests", *APART[folder])
-    session.run("python", "-m", "pytest", f"tests/apart/{folder}", *session.posargs, interrupt_timeout=5)
+    run_pytest(session, f"tests/apart/{folder}", *session.posargs)
 
 
 @nox.session
@@ -171,8 +183,7 @@ def pylibmc_built(session: nox.Session) -> None:
     listing = session.run("python", "tests/apart/pylibmc_built/libmemcached.py", silent=True)
     settings = dict(line.split("=", 1) for line in str(listing).splitlines())
     install(session, "--no-binary=pylibmc", "pylibmc>=1.6.3,<2", env=settings)
-    chosen = session.posargs or ["tests/apart/pylibmc_built", "tests/backends/test_pylib_cache.py"]
-    session.run("python", "-m", "pytest", *chosen, interrupt_timeout=5, terminate_timeout=10)
+    run_pytest(session, *(session.posargs or ["tests/apart/pylibmc_built", "tests/backends/test_pylib_cache.py"]))
 
 
 @nox.session

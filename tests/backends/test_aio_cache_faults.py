@@ -23,15 +23,18 @@ STRAYS = {
 }
 
 
+@pytest.mark.timed
 async def test_server_that_is_killed_and_restarted(fresh_memcached):
     await survive_a_kill(AioMemCacheBackend(servers=fresh_memcached.url, deadline=DEADLINE), fresh_memcached)
 
 
+@pytest.mark.timed
 async def test_server_that_is_frozen_and_thawed(fresh_memcached):
     await survive_a_frost(AioMemCacheBackend(servers=fresh_memcached.url, deadline=DEADLINE), fresh_memcached)
 
 
 @pytest.mark.parametrize("fault", NETWORK_FAULTS, ids=lambda fault: next(iter(fault)))
+@pytest.mark.timed
 async def test_network_that_goes_wrong(memcached_server, fault_proxy, unique_prefix, fault):
     proxy = fault_proxy(memcached_server.host, memcached_server.port)
     cache = AioMemCacheBackend(servers=proxy.address, key_prefix=unique_prefix, deadline=DEADLINE)

@@ -22,6 +22,8 @@ from tests.servers.process import wait_until
 from tests.storms import Storm, expect_bounds, follow_models, in_threads
 
 DEADLINE = 0.15
+pytestmark = pytest.mark.timed
+
 FLAPS = 60 if LONG else 4
 KEYS = 30
 

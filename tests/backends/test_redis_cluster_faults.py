@@ -42,6 +42,7 @@ def kept_by(node, cluster, cache):
     return {key for key in KEYS_OF_LOAD if cluster.node_of(cache.stored_key(key)) is node}
 
 
+@pytest.mark.timed
 class TestMasters:
     @pytest.mark.parametrize("how", ["kill", "freeze"])
     async def test_the_replica_of_a_master_that_fails_takes_over(self, cluster, make, how):
@@ -126,6 +127,7 @@ class TestMasters:
         await asyncio.wait([under_way])
 
 
+@pytest.mark.timed
 class TestSlots:
     async def test_slots_move_under_load(self, cluster, make):
         """Each slot of the load goes to the next master, key by key, and is asked for all the time."""

@@ -107,6 +107,7 @@ class TestNobodyGetsAnothersData:
         share_one_service(RedisCacheBackend(redis_server.url, key_prefix=unique_prefix, deadline=PATIENT))
 
 
+@pytest.mark.timed
 class TestItKeepsWorking:
     async def test_server_that_is_killed_and_restarted(self, fresh_redis):
         await survive_a_kill(RedisCacheBackend(fresh_redis.url, deadline=DEADLINE), fresh_redis)

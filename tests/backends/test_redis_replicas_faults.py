@@ -23,6 +23,7 @@ def cache(servers):
 
 
 @pytest.mark.parametrize("how", ["kill", "freeze"])
+@pytest.mark.timed
 async def test_a_replica_that_is_away_costs_a_deadline_at_most(servers, cache, how):
     await healthy(cache)
     getattr(servers.replicas[0], how)()
@@ -32,6 +33,7 @@ async def test_a_replica_that_is_away_costs_a_deadline_at_most(servers, cache, h
     await cache.aclose()
 
 
+@pytest.mark.timed
 async def test_a_leader_that_was_made_a_replica_refuses_and_nobody_sees_an_error(servers, cache):
     await healthy(cache)
     leader, other = servers.leader, servers.replicas[0]

@@ -28,6 +28,7 @@ def cache(servers):
     backend.close()
 
 
+@pytest.mark.timed
 class TestPlanned:
     async def test_no_write_that_was_said_to_be_done_is_lost(self, servers, cache):
         """The old master says OK to writes for ten seconds more."""
@@ -81,6 +82,7 @@ class TestPlanned:
         await cache.aclose()
 
 
+@pytest.mark.timed
 class TestUnplanned:
     @pytest.mark.parametrize("how", ["kill", "freeze"])
     async def test_the_next_master_takes_over(self, servers, cache, how):

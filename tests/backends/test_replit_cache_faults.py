@@ -61,15 +61,18 @@ async def test_refused_read_is_no_outage(fresh_replitdb, status, caplog):
     await cache.aclose()
 
 
+@pytest.mark.timed
 async def test_store_that_is_killed_and_restarted(fresh_replitdb):
     await survive_a_kill(ReplitCacheBackend(fresh_replitdb.url, deadline=DEADLINE), fresh_replitdb)
 
 
+@pytest.mark.timed
 async def test_store_that_is_frozen_and_thawed(fresh_replitdb):
     await survive_a_frost(ReplitCacheBackend(fresh_replitdb.url, deadline=DEADLINE), fresh_replitdb)
 
 
 @pytest.mark.parametrize("fault", NETWORK_FAULTS[:3], ids=lambda fault: next(iter(fault)))
+@pytest.mark.timed
 async def test_network_that_goes_wrong(store, fault_proxy, fault):
     proxy = fault_proxy(store.host, store.port)
     cache = ReplitCacheBackend(store.url.replace(store.address, proxy.address), deadline=DEADLINE)

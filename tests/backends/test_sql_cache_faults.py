@@ -173,6 +173,7 @@ class TestNobodyGetsAnothersData:
         share_one_service(SQLCacheBackend(server.url, key_prefix=unique_prefix, deadline=PATIENT))
 
 
+@pytest.mark.timed
 class TestItKeepsWorking:
     async def test_server_that_is_killed_and_restarted(self, fresh_server):
         await survive_a_kill(SQLCacheBackend(fresh_server.url, deadline=DEADLINE), fresh_server)

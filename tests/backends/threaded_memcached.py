@@ -93,6 +93,7 @@ class NobodyGetsAnothersData:
         await cache.aclose()
 
 
+@pytest.mark.timed
 class ItKeepsWorking:
     async def test_server_that_is_killed_and_restarted(self, fresh_memcached, make):
         await survive_a_kill(make(servers=fresh_memcached.url, deadline=DEADLINE), fresh_memcached)
