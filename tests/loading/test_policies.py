@@ -507,3 +507,57 @@ async def test_a_renewal_in_a_thread_knows_the_context_of_its_reader(cache, cloc
     cache.get_or_set("key", load, policy=REVALIDATE)
     await settled(cache)
     assert seen == ["none", "mine"]
+
+
+async def test_a_soft_timeout_alone_bounds_the_wait_where_a_value_stands_in(clock, origin, ask, request, cache):
+    policy = CachePolicy(ttl=100, stale_if_error=50, soft_timeout=0.02)
+    assert await ask(policy) == 1
+    clock.advance(101)
+    gate = blocked(origin, request.node.callspec.params["ask"])
+    assert await ask(policy) == 1
+    gate.set()
+    await settled(cache)
+    assert await ask(policy) == 2
+
+
+class Lingering(Dict):
+    """Answers reads of one task when it is told to."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.lingers = None
+
+    async def _fetch(self, io, key):
+        found = await super()._fetch(io, key)
+        if self.lingers is not None:
+            go, self.lingers = self.lingers, None
+            await io.call(go.wait)
+        return found
+
+
+async def test_who_saw_it_due_before_it_was_renewed_does_not_renew_it_again(clock, origin):
+    store = Lingering(clock=clock)
+    with CacheService(default=store) as cache:
+        ask = partial(cache.get_or_set_async, "key", origin.load_async, policy=AHEAD)
+        await ask()
+        clock.advance(90)
+        go = store.lingers = asyncio.Event()
+        late = asyncio.create_task(ask())
+        await asyncio.sleep(0)
+        assert await ask() == 1
+        await settled(cache)
+        go.set()
+        assert await late == 1
+        await settled(cache)
+        assert origin.calls == 2
+
+
+def test_failures_of_the_last_thousand_keys_are_remembered(cache, origin):
+    origin.fails = KeyError("gone")
+    for number in range(1_002):
+        with pytest.raises(KeyError):
+            cache.get_or_set(f"key {number}", origin.load, policy=CachePolicy(error_backoff=5))
+    for number, calls in ((1_001, 1_002), (2, 1_002), (1, 1_003)):
+        with pytest.raises(KeyError):
+            cache.get_or_set(f"key {number}", origin.load, policy=CachePolicy(error_backoff=5))
+        assert origin.calls == calls
