@@ -68,6 +68,8 @@ class ViewReads(Reads):
         self._session = plain_session(context)
         self._session_is_plain = type(self._session).__module__ in _PLAIN_SESSIONS
         self._session_was_empty = not self._session
+        self._afterwards = kept_by(context)["_after_request_functions"]
+        self._were_afterwards = len(self._afterwards)
         super().__init__({name: value for name, value in scope.items() if name != "session"}, None, {})
         self._watch_request(request)
         for owner, kind in ((g, globals_kind), (context, context_kind)):
@@ -142,6 +144,8 @@ class ViewReads(Reads):
         is_empty = self._session_is_plain and self._session_was_empty and not self._session
         if self._has_met_session and not is_empty:
             mine.add("session")
+        if len(self._afterwards) > self._were_afterwards:  # what those do to the response would be lost on hits
+            mine.add("after_this_request")
         return replace(seen, identity=seen.identity | mine)
 
     def stop(self) -> None:

@@ -416,19 +416,38 @@ async def test_what_a_stream_reads_late_counts_and_what_others_read_meanwhile_do
 async def test_what_is_read_after_the_request_is_nobodys_business(site):
     web, seen = site.web, []
 
-    @site.app.get("/")
-    @Cache(60)
-    def view():
+    @site.app.before_request
+    def later():
         @web.after_this_request
         def note(response):
             seen.append(web.request.cookies["who"])
             return response
 
+    @site.app.get("/")
+    @Cache(60)
+    def view():
         return "ok"
 
     answers = [await site.ask(headers={"cookie": f"who={who}"}) for who in ("me", "you")]
     assert is_hit(answers[1])
-    assert seen == ["me"]  # what the view adds is part of what a hit spares
+    assert seen == ["me", "you"]
+
+
+async def test_what_a_view_does_to_its_response_after_the_request_is_not_lost(site, caplog):
+    web = site.web
+
+    @site.app.get("/")
+    @Cache(60)
+    def view():
+        @web.after_this_request
+        def greet(response):
+            response.set_cookie("greeted", "yes")
+            return response
+
+        return "ok"
+
+    assert ["greeted" in (await site.ask()).headers["set-cookie"] for _ in range(2)] == [True, True]
+    assert "after_this_request" in caplog.text
 
 
 def disguised(web):
