@@ -7,15 +7,13 @@ As in Flask, what is recorded of an answer is the response that `make_response` 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from inspect import isawaitable
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from quart import Quart, current_app, has_app_context, has_request_context
 from quart.globals import app_ctx, request_ctx
 from quart.templating import _default_template_ctx_processor
-from quart.wrappers.response import DataBody, ResponseBody
 from starlette.requests import Request
 
 from asynccache.config import app_backends
@@ -25,17 +23,16 @@ from asynccache.decorator import cached_settings, handler_of
 from asynccache.errors import ConfigurationError
 from asynccache.http.call import Call
 from asynccache.http.current import SCOPE_KEY, Installed
-from asynccache.http.mark import busy
-from asynccache.http.rules import Then
 from asynccache.http.views import Views, frameworks
 from asynccache.integrations.modules import installed_from
-from asynccache.integrations.recording import Recording, replayed
+from asynccache.integrations.quart_recording import Unmade
+from asynccache.integrations.recording import replayed
 from asynccache.integrations.views import answers, check_views
 from asynccache.integrations.werkzeug import ViewReads, is_watched, plain_session
 from asynccache.module import CacheModule
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from injector import Injector, Module
     from quart import Response
@@ -176,16 +173,7 @@ async def _answer(handler: Handler, view: Callable[..., Awaitable[Any]], *args: 
     if call.scope["method"] in handler.settings.methods - SAFE_METHODS:
         await call.measure_body()
     answer = await handler.answer(call)
-    return await _recorded(answer) if isinstance(answer, _Unmade) else answer
-
-
-@dataclass(frozen=True, slots=True)
-class _Unmade:
-    """What a view returned, of which a response is to be made and recorded."""
-
-    answer: Any
-    mark: Mark | None
-    label: bytes
+    return await answer.recorded() if isinstance(answer, Unmade) else answer
 
 
 class _Call(Call):
@@ -221,68 +209,8 @@ class _Call(Call):
     def replayed(self, found: Replay) -> Response:
         return replayed(found, current_app.response_class)  # type: ignore[no-any-return]
 
-    def recorded(self, answer: Any, mark: Mark | None, label: bytes) -> _Unmade:
-        return _Unmade(answer, mark, label)
-
-
-async def _recorded(answer: _Unmade) -> Any:
-    """Make the response and record it, or let its body be recorded while it is sent."""
-    try:
-        response: Any = await current_app.make_response(answer.answer)
-        recording = Recording(response, answer.mark, answer.label)
-        await recording.start()
-        if recording.is_on:
-            await _record(recording)
-    except BaseException as failure:
-        if answer.mark is not None:
-            answer.mark.land(Then.RUN if isinstance(failure, Exception) else Then.RETRY)
-        raise
-    return response
-
-
-async def _record(recording: Recording) -> None:
-    response = recording.response
-    if isinstance(response.response, DataBody):
-        await recording.pass_on(await response.get_data(as_text=False), is_last=True)
-        recording.land(Then.RETRY)
-    else:
-        await recording.pass_on(b"")
-        response.response = _Recorded(recording, response.response)
-
-
-async def _next(recording: Recording, parts: AsyncIterator[Any]) -> Any:
-    """Give the next part that is not empty; an empty one is the end."""
-    recording.watch(active=True)
-    with busy():
-        async for part in parts:
-            if part:
-                return part
-    return b""
-
-
-class _Recorded(ResponseBody):
-    """A body that is recorded while it is sent; what is read between two parts is read by others."""
-
-    def __init__(self, recording: Recording, body: ResponseBody) -> None:
-        self._recording = recording
-        self._body = body
-
-    async def __aenter__(self) -> Self:
-        self._parts = aiter(await self._body.__aenter__())
-        return self
-
-    async def __aexit__(self, kind: Any, failure: Any, trace: Any) -> None:  # noqa: PYI036  # as Quart's are
-        self._recording.land(Then.RUN if isinstance(failure, Exception) else Then.RETRY)
-        await self._body.__aexit__(kind, failure, trace)
-
-    def __aiter__(self) -> AsyncIterator[bytes]:
-        return self._sent()
-
-    async def _sent(self) -> AsyncIterator[bytes]:
-        while part := await _next(self._recording, self._parts):
-            await self._recording.pass_on(part)
-            yield part
-        await self._recording.pass_on(b"", is_last=True)
+    def recorded(self, answer: Any, mark: Mark | None, label: bytes) -> Unmade:
+        return Unmade(answer, mark, label)
 
 
 def _itself(proxy: Any) -> Any:
