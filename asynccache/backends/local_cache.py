@@ -40,7 +40,7 @@ class LocalMemCacheBackend(BaseCacheBackend):
 
     Args:
         max_entries: how many entries there are at most, of all versions together.
-        max_bytes: how much memory they occupy at most: an estimate that has 160 bytes of overhead for each. An entry
+        max_bytes: how much memory they occupy at most: an estimate that has 256 bytes of overhead for each. An entry
             that is larger than all this is not stored.
         copy: False: values are shared whatever they are, and whoever changes one changes it for all.
         options: those of `BaseCacheBackend`.
