@@ -102,6 +102,7 @@ class OutageGuard:
         self.begin_anew()
         _guards.add(self)
         self._refusals: set[str] = set()
+        self._why = ""
         self._failures: tuple[type[Exception], ...] = (OSError, EOFError, OutOfStepError, *self.foreign)
 
     def begin_anew(self) -> None:
@@ -164,7 +165,7 @@ class OutageGuard:
         with self._lock:
             allowed = self.breaker.allows(monotonic())
         if not allowed:
-            raise self.unavailable(f"{tried}: not asked, it has been down for {self._down_seconds():.1f} s")
+            raise self.unavailable(f"{tried}: not asked, down for {self._down_seconds():.1f} s: {self._why}")
 
     def _answered(self, how: str = "answers again") -> None:
         if not self.breaker.failures and self.breaker.opened_at is None:
@@ -177,10 +178,11 @@ class OutageGuard:
             self.owner.tell(BackendUp(self.owner.name, seconds))
 
     def _failed(self, failure: Exception) -> None:
+        self._why = said = self._said(failure)
         with self._lock:
             change = self.breaker.failed(monotonic())
         if change is Change.OPENED:
-            reason = f"{self.server}: {self._said(failure)}"
+            reason = f"{self.server}: {said}"
             logger.warning("%s: down, asked again every %.2f s: %s", self.owner.name, self.breaker.pause, reason)
             self.owner.tell(BackendDown(self.owner.name, reason))
 
@@ -202,7 +204,8 @@ class OutageGuard:
     def _said(self, failure: Exception) -> str:
         if isinstance(failure, TimeoutError) and self.deadline < inf:
             return f"no answer within {self.deadline:g} s"
-        return f"{type(failure).__name__}: {failure}"
+        kind = "" if isinstance(failure, OutOfStepError) else f"{type(failure).__name__}: "
+        return f"{kind}{failure}"
 
 
 @asynccontextmanager

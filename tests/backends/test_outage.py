@@ -223,3 +223,17 @@ def test_refusals_that_differ_by_their_keys_are_told_once(owner, caplog):
         guard.note_refusal("set", f"KeyError('k{number}')")
     guard.note_refusal("set", "OOM there is no room")
     assert len(caplog.records) == 2
+
+
+def test_an_operation_that_is_not_asked_says_why(owner):
+    guard = guarded(owner)
+    fail(guard, LibraryError("wrong password"), times=3)
+    told = r"incr: not asked, down for 0\.0 s: LibraryError: wrong password"
+    with pytest.raises(BackendUnavailableError, match=told), guard.attempt("incr"):
+        pass
+
+
+def test_what_a_driver_said_is_told_without_a_name_of_ours(owner):
+    told = "^cache:6379: get: OperationalError: no such host$"
+    with pytest.raises(BackendUnavailableError, match=told), guarded(owner).attempt("get"):
+        raise OutOfStepError("OperationalError: no such host")
