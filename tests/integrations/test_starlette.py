@@ -6,7 +6,6 @@ from functools import partial
 
 import pytest
 from injector import Injector, Module, provider
-from litestar import Litestar
 from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
 from starlette.middleware.base import BaseHTTPMiddleware
@@ -163,11 +162,6 @@ def test_what_is_no_module_is_refused(given):
 def test_something_else_than_an_app_is_refused():
     with pytest.raises(ConfigurationError, match="Starlette"):
         install(object(), CacheModule.setup(default="local"))
-
-
-def test_an_app_of_another_framework_is_refused_with_what_that_takes():
-    with pytest.raises(ConfigurationError, match=r"not Litestar: .*asynccache\.integrations\.litestar"):
-        install(Litestar(), CacheModule.setup(default="local"))
 
 
 def test_an_app_without_a_cache_says_so():

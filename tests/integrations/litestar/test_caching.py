@@ -18,7 +18,7 @@ from litestar.params import Body, FromPath, FromQuery, JSONBody
 from litestar.response import Redirect, Stream, Template
 from litestar.testing import TestClient
 
-from asynccache import Cache, CacheModule, ConfigurationError, ICacheService, UnknownBackendError
+from asynccache import Cache, CacheModule, ConfigurationError, ICacheService, UnknownBackendError, install
 from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.integrations.litestar import CachePlugin, get_cache_service
 from asynccache.testing import FakeClock, override
@@ -407,6 +407,11 @@ def test_what_is_wrong_is_said_when_the_app_is_made():
     twice = CachePlugin(CacheModule.setup(default="local"))
     with pytest.raises(ConfigurationError, match="two CachePlugins"):
         Litestar([], plugins=[twice, CachePlugin(CacheModule.setup(default="local"))])
+
+
+def test_starlettes_install_says_what_litestar_takes():
+    with pytest.raises(ConfigurationError, match=r"not Litestar: .*asynccache\.integrations\.litestar"):
+        install(Litestar(), CacheModule.setup(default="local"))
 
 
 def test_without_the_plugin_the_first_request_says_so():
