@@ -155,7 +155,8 @@ def _check_handler(target: Any) -> None:
 
 def _wrap(function: Callable[..., Any], settings: CacheSettings) -> Callable[..., Any]:
     handler = Handler(function, settings)
-    make = function if inspect.iscoroutinefunction(function) else functools.partial(run_in_threadpool, function)
+    is_sync = not inspect.iscoroutinefunction(function)
+    make = functools.partial(run_in_threadpool, function) if is_sync else function
 
     async def cached(*args: Any, **kwargs: Any) -> Any:
         if frameworks and (views := serving(args, kwargs)) is not None:
@@ -170,7 +171,6 @@ def _wrap(function: Callable[..., Any], settings: CacheSettings) -> Callable[...
         found = handler.hit(call.scope)
         return await handler.answer(call) if found is None else call.replayed(found)
 
-    is_sync = not inspect.iscoroutinefunction(function)
     wrapper = functools.update_wrapper(callable_at_once(cached, handler) if is_sync else cached, function)
     hints = _hints(function)
     signature = inspect.signature(function)
@@ -182,10 +182,8 @@ def _wrap(function: Callable[..., Any], settings: CacheSettings) -> Callable[...
     setattr(wrapper, _SETTINGS, settings)
     setattr(wrapper, _HANDLER, handler)
     handler.wrapper = wrapper
-    if inspect.isfunction(function):
-        setattr(
-            function, _WRAPPER, wrapper
-        )  # and not weakly: above a route decorator in a factory nobody else keeps it
+    if inspect.isfunction(function):  # not weakly: above a route decorator in a factory nobody else keeps it
+        setattr(function, _WRAPPER, wrapper)
     return wrapper
 
 

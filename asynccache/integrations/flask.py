@@ -17,21 +17,18 @@ from flask.globals import app_ctx, request_ctx
 from starlette.requests import Request
 from werkzeug.wsgi import ClosingIterator
 
-from asynccache.config import app_backends
 from asynccache.current import finders
 from asynccache.decorator import handler_of
-from asynccache.errors import ConfigurationError
 from asynccache.http.call import Call
 from asynccache.http.current import SCOPE_KEY, Installed
 from asynccache.http.mark import busy
 from asynccache.http.rules import Then
 from asynccache.http.views import Views, frameworks
-from asynccache.integrations.modules import installed_from
+from asynccache.integrations.extensions import found_on, put_on
 from asynccache.integrations.recording import Recording, replayed
 from asynccache.integrations.views import answers, check_views
 from asynccache.integrations.werkzeug import ViewReads, is_watched, plain_session
 from asynccache.integrations.wsgi import scope_of
-from asynccache.module import CacheModule
 from asynccache.plan.io import BLOCKING, run
 
 if TYPE_CHECKING:
@@ -63,24 +60,14 @@ class Caching:
 
     def init_app(self, app: Flask) -> None:
         """Install it on an app; `ConfigurationError` where one is installed already, and for what is wrong in it."""
-        if SCOPE_KEY in app.extensions:
-            raise ConfigurationError("a cache is installed on this app already: give all backends to one of them")
-        modules = CacheModule(app_backends(app.config)) if self._modules is None else self._modules
-        app.extensions[SCOPE_KEY] = installed_from(modules)
+        put_on(app, self._modules)
         app.ensure_sync = partial(_ensure_sync, app.ensure_sync)  # type: ignore[method-assign]  # as Flask says
         app.before_request_funcs.setdefault(None, []).insert(0, _Check(app))
 
 
 def get_cache_service(app: Flask | None = None) -> ICacheService:
     """Return the service of an app, or of the app that serves this request."""
-    return _installed(current_app if app is None else app).service
-
-
-def _installed(app: Any) -> Installed:
-    found = app.extensions.get(SCOPE_KEY)
-    if found is None:
-        raise ConfigurationError("no cache is installed on this app: call Caching(app, CacheModule.setup(default=...))")
-    return found  # type: ignore[no-any-return]
+    return found_on(current_app if app is None else app).service
 
 
 def _of_current_app() -> Installed | None:
@@ -99,7 +86,7 @@ class _Check:
 
     def __call__(self) -> None:
         if not self._is_done:
-            check_views(self._app.view_functions, _installed(self._app).service)
+            check_views(self._app.view_functions, found_on(self._app).service)
             self._is_done = True
 
 
@@ -153,7 +140,7 @@ class _Call(Call):
         context = _itself(request_ctx)
         self._scope = scope_of(context.request.environ, plain_session(context)) | {
             "app": _itself(current_app),
-            SCOPE_KEY: _installed(current_app),
+            SCOPE_KEY: found_on(current_app),
         }
         super().__init__(make, Request(self._scope), args, kwargs)
 

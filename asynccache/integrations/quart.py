@@ -16,20 +16,17 @@ from quart.globals import app_ctx, request_ctx
 from quart.templating import _default_template_ctx_processor
 from starlette.requests import Request
 
-from asynccache.config import app_backends
 from asynccache.core.page_keys import SAFE_METHODS
 from asynccache.current import finders
 from asynccache.decorator import cached_settings, handler_of
-from asynccache.errors import ConfigurationError
 from asynccache.http.call import Call
 from asynccache.http.current import SCOPE_KEY, Installed
 from asynccache.http.views import Views, frameworks
-from asynccache.integrations.modules import installed_from
+from asynccache.integrations.extensions import found_on, put_on
 from asynccache.integrations.quart_recording import Unmade
 from asynccache.integrations.recording import replayed
 from asynccache.integrations.views import answers, check_views
 from asynccache.integrations.werkzeug import ViewReads, is_watched, plain_session
-from asynccache.module import CacheModule
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -64,11 +61,7 @@ class Caching:
 
         Backends open before the app serves and close after it.
         """
-        if SCOPE_KEY in app.extensions:
-            raise ConfigurationError("a cache is installed on this app already: give all backends to one of them")
-        modules = CacheModule(app_backends(app.config)) if self._modules is None else self._modules
-        found = app.extensions[SCOPE_KEY] = installed_from(modules)
-        service = found.service
+        service = put_on(app, self._modules).service
         app.ensure_async = partial(_ensure_async, app.ensure_async)  # type: ignore[method-assign]
         _render_without_reading(app)
         app.asgi_app = _Check(app, app.asgi_app, service)  # type: ignore[method-assign]
@@ -82,14 +75,7 @@ class Caching:
 
 def get_cache_service(app: Quart | None = None) -> ICacheService:
     """Return the service of an app, or of the app that serves this request."""
-    return _installed(current_app if app is None else app).service
-
-
-def _installed(app: Any) -> Installed:
-    found = app.extensions.get(SCOPE_KEY)
-    if found is None:
-        raise ConfigurationError("no cache is installed on this app: call Caching(app, CacheModule.setup(default=...))")
-    return found  # type: ignore[no-any-return]
+    return found_on(current_app if app is None else app).service
 
 
 def _of_current_app() -> Installed | None:
@@ -184,7 +170,7 @@ class _Call(Call):
         self._scope = dict(context.request.scope) | {
             "session": plain_session(context),
             "app": _itself(current_app),
-            SCOPE_KEY: _installed(current_app),
+            SCOPE_KEY: found_on(current_app),
         }
         super().__init__(view, Request(self._scope), args, kwargs)
 
