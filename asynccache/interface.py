@@ -36,7 +36,16 @@ class ICacheService:
         """Return the value, or `default` on a miss."""
         raise NotImplementedError
 
-    def set(self, key: str, value: Any, ttl: Ttl = None, version: Version = None, backend: str | None = None) -> bool:
+    def set(
+        self,
+        key: str,
+        value: Any,
+        ttl: Ttl = None,
+        version: Version = None,
+        backend: str | None = None,
+        *,
+        tags: Iterable[str] = (),
+    ) -> bool:
         """Store a value; False where the store could not take it (the old value is then gone).
 
         Raises `SerializationError` for what the serializer cannot store; the old value is then gone, too.
@@ -44,7 +53,14 @@ class ICacheService:
         raise NotImplementedError
 
     async def set_async(
-        self, key: str, value: Any, ttl: Ttl = None, version: Version = None, backend: str | None = None
+        self,
+        key: str,
+        value: Any,
+        ttl: Ttl = None,
+        version: Version = None,
+        backend: str | None = None,
+        *,
+        tags: Iterable[str] = (),
     ) -> bool:
         """Store a value; False where the store could not take it (the old value is then gone).
 
@@ -149,6 +165,7 @@ class ICacheService:
         backend: str | None = None,
         *,
         policy: CachePolicy | None = None,
+        tags: Iterable[str] = (),
     ) -> T:
         """Return the value; on a miss call `factory()` and store what it returns.
 
@@ -169,6 +186,7 @@ class ICacheService:
         backend: str | None = None,
         *,
         policy: CachePolicy | None = None,
+        tags: Iterable[str] = (),
     ) -> T: ...
 
     @overload
@@ -181,6 +199,7 @@ class ICacheService:
         backend: str | None = None,
         *,
         policy: CachePolicy | None = None,
+        tags: Iterable[str] = (),
     ) -> T: ...
 
     async def get_or_set_async(
@@ -192,6 +211,7 @@ class ICacheService:
         backend: str | None = None,
         *,
         policy: CachePolicy | None = None,
+        tags: Iterable[str] = (),
     ) -> Any:
         """Return the value; on a miss call `factory()`, await it if it is to be awaited, and store the result.
 
@@ -217,6 +237,34 @@ class ICacheService:
 
         `url` is absolute, as the client writes it, query included; `key_prefix` is that of the `@Cache`. Raises
         `ValueError` for a URL without scheme or host.
+        """
+        raise NotImplementedError
+
+    def invalidate_tags(self, *tags: str, version: Version = None, backend: str | None = None) -> None:
+        """Invalidate everything with one of these tags, and what is being loaded with one, for all who share the store.
+
+        Raises `BackendUnavailableError` where the store is away, and `TypeError` for what is no `str`.
+        """
+        raise NotImplementedError
+
+    async def invalidate_tags_async(self, *tags: str, version: Version = None, backend: str | None = None) -> None:
+        """Invalidate everything with one of these tags, and what is being loaded with one, for all who share the store.
+
+        Raises `BackendUnavailableError` where the store is away, and `TypeError` for what is no `str`.
+        """
+        raise NotImplementedError
+
+    def clear(self, version: Version = None, backend: str | None = None) -> None:
+        """Remove all entries of this backend's prefix and version, and nothing of its neighbours.
+
+        Raises `ConfigurationError` for a store that cannot do this, `BackendUnavailableError` where it is away.
+        """
+        raise NotImplementedError
+
+    async def clear_async(self, version: Version = None, backend: str | None = None) -> None:
+        """Remove all entries of this backend's prefix and version, and nothing of its neighbours.
+
+        Raises `ConfigurationError` for a store that cannot do this, `BackendUnavailableError` where it is away.
         """
         raise NotImplementedError
 

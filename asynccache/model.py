@@ -11,7 +11,9 @@ from asynccache.core import keys
 from asynccache.core.counters import checked_delta
 from asynccache.core.entry import Entry, Kind
 from asynccache.core.lifetime import FOREVER, Ttl, seconds
+from asynccache.core.tags import tagged
 from asynccache.errors import ConfigurationError
+from asynccache.fence import LocalFence, Unfenced
 from asynccache.plan.io import BLOCKING, LOOP, run
 from asynccache.serializers import ICacheSerializer, MsgpackSerializer
 
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from asynccache.plan.io import IO
 
 logger = logging.getLogger(__name__)
-Version = str | int | None
+Version = keys.Version
 
 
 PLANS = (
@@ -42,9 +44,15 @@ class Capability(Enum):
     SUBSECOND_TTL = "ttl below one second"
     KEEPS_ENTRIES = "what was set can be read again"
     SHARED = "shared between processes"
+    CLEARS = "`clear`"
+    FENCES = "no load that began before an invalidation is stored after it, in any process"
+    LOCKS = "one load per key in all processes, and `lock`"
 
 
-class BaseCacheBackend:
+ALL_BUT_FENCES = frozenset(Capability) - {Capability.CLEARS, Capability.FENCES, Capability.LOCKS}
+
+
+class BaseCacheBackend(Unfenced):
     """The base of all backends: write `get` and `set`, or better, inherit `asynccache.backends.base.StoreBackend`.
 
     A class with plain `get(key)` and `set(key, value, ttl)`, or `get_async` and `set_async`, or all four, and perhaps
@@ -114,6 +122,7 @@ class BaseCacheBackend:
         self.clock: Callable[[], float] = clock or type(self).default_clock
         self.name = type(self).__name__
         self.listeners: list[Listener] = []
+        self.fence = LocalFence()
         self._namespace = _namespace(key_prefix, version)
 
     def __repr__(self) -> str:
@@ -152,19 +161,38 @@ class BaseCacheBackend:
         raise NotImplementedError(_PLAIN_ONLY)
 
     async def write(
-        self, io: IO, key: str, value: Any, ttl: float, version: Version = None, kind: Kind = Kind.VALUE
+        self,
+        io: IO,
+        key: str,
+        value: Any,
+        ttl: float,
+        version: Version = None,
+        kind: Kind = Kind.VALUE,
+        *,
+        tags: tuple[str, ...] = (),
     ) -> bool:
         """Store for `ttl` seconds; 0 or less removes. The value of a PAGE or MARKER is any object with `__bytes__`."""
         raise NotImplementedError(_PLAIN_ONLY)
 
-    async def look(self, io: IO, key: str, version: Version = None) -> Entry | None:
+    async def look(self, io: IO, key: str, version: Version = None, kind: Kind = Kind.VALUE) -> Entry | None:
         """Find the value for a read-through, with its times; also one that is over, where that was kept."""
-        return await self.read(io, key, version)
+        return await self.read(io, key, version, kind)
 
-    async def keep(self, io: IO, key: str, value: Any, ttl: float, stale: float, version: Version = None) -> bool:
+    async def keep(
+        self,
+        io: IO,
+        key: str,
+        value: Any,
+        ttl: float,
+        stale: float,
+        version: Version = None,
+        *,
+        tags: tuple[str, ...] = (),
+        kind: Kind = Kind.VALUE,
+    ) -> bool:
         """Store for `ttl` seconds, and keep it for `stale` more, in which `look` alone finds it, if the store can."""
         del stale
-        return await self.write(io, key, value, ttl, version)
+        return await self.write(io, key, value, ttl, version, kind, tags=tags)
 
     async def insert(self, io: IO, key: str, value: Any, ttl: float, version: Version = None) -> bool:
         """Store unless a live entry is there."""
@@ -222,13 +250,15 @@ class BaseCacheBackend:
         entry = await self.read(LOOP, key, version)
         return default if entry is None else entry.value
 
-    def set(self, key: str, value: Any, ttl: Ttl = None, version: Version = None) -> bool:
+    def set(self, key: str, value: Any, ttl: Ttl = None, version: Version = None, *, tags: Iterable[str] = ()) -> bool:
         """Store a value; False where the store could not take it (the old value is then gone)."""
-        return run(self.write(BLOCKING, key, value, self.lifetime(ttl), version))
+        return run(self.write(BLOCKING, key, value, self.lifetime(ttl), version, tags=tagged(tags)))
 
-    async def set_async(self, key: str, value: Any, ttl: Ttl = None, version: Version = None) -> bool:
+    async def set_async(
+        self, key: str, value: Any, ttl: Ttl = None, version: Version = None, *, tags: Iterable[str] = ()
+    ) -> bool:
         """Store a value; False where the store could not take it (the old value is then gone)."""
-        return await self.write(LOOP, key, value, self.lifetime(ttl), version)
+        return await self.write(LOOP, key, value, self.lifetime(ttl), version, tags=tagged(tags))
 
     def add(self, key: str, value: Any, ttl: Ttl = None, version: Version = None) -> bool:
         """Store a value unless there is one; tell whether it was stored."""
@@ -301,6 +331,22 @@ class BaseCacheBackend:
     async def delete_many_async(self, keys: Iterable[str], version: Version = None) -> int:
         """Remove all these entries; return how many there were."""
         return await self.remove_many(LOOP, keys, version)
+
+    def invalidate_tags(self, *tags: str, version: Version = None) -> None:
+        """Invalidate all entries with one of these tags, and all that is being loaded with one."""
+        run(self.void(BLOCKING, tagged(tags), version))
+
+    async def invalidate_tags_async(self, *tags: str, version: Version = None) -> None:
+        """Invalidate all entries with one of these tags, and all that is being loaded with one."""
+        await self.void(LOOP, tagged(tags), version)
+
+    def clear(self, version: Version = None) -> None:
+        """Remove all entries of this prefix and version."""
+        run(self.empty(BLOCKING, version))
+
+    async def clear_async(self, version: Version = None) -> None:
+        """Remove all entries of this prefix and version."""
+        await self.empty(LOOP, version)
 
     def close(self) -> None:
         """Let go of connections."""

@@ -9,6 +9,7 @@ from asynccache.core.events import Hit
 from asynccache.core.keys import several
 from asynccache.core.page_keys import page_key
 from asynccache.core.policy import CachePolicy
+from asynccache.core.tags import tagged
 from asynccache.interface import ICacheService
 from asynccache.loading.changes import Change
 from asynccache.loading.flights import Flights
@@ -86,17 +87,33 @@ class CacheService(NamedBackends, ICacheService):
 
     # Writing
 
-    def set(self, key: str, value: Any, ttl: Ttl = None, version: Version = None, backend: str | None = None) -> bool:
+    def set(
+        self,
+        key: str,
+        value: Any,
+        ttl: Ttl = None,
+        version: Version = None,
+        backend: str | None = None,
+        *,
+        tags: Iterable[str] = (),
+    ) -> bool:
         store = self.get_backend(backend)
         with Change(self.flights, store, version, key):
-            return store.set(key, value, ttl, version)
+            return store.set(key, value, ttl, version, tags=tags)
 
     async def set_async(
-        self, key: str, value: Any, ttl: Ttl = None, version: Version = None, backend: str | None = None
+        self,
+        key: str,
+        value: Any,
+        ttl: Ttl = None,
+        version: Version = None,
+        backend: str | None = None,
+        *,
+        tags: Iterable[str] = (),
     ) -> bool:
         store = self.get_backend(backend)
         async with Change(self.flights, store, version, key):
-            return await store.set_async(key, value, ttl, version)
+            return await store.set_async(key, value, ttl, version, tags=tags)
 
     def add(self, key: str, value: Any, ttl: Ttl = None, version: Version = None, backend: str | None = None) -> bool:
         store = self.get_backend(backend)
@@ -184,6 +201,18 @@ class CacheService(NamedBackends, ICacheService):
     ) -> bool:
         return await self.delete_async(page_key("GET", str(url), key_prefix), version, backend)
 
+    def invalidate_tags(self, *tags: str, version: Version = None, backend: str | None = None) -> None:
+        self.get_backend(backend).invalidate_tags(*tags, version=version)
+
+    async def invalidate_tags_async(self, *tags: str, version: Version = None, backend: str | None = None) -> None:
+        await self.get_backend(backend).invalidate_tags_async(*tags, version=version)
+
+    def clear(self, version: Version = None, backend: str | None = None) -> None:
+        self.get_backend(backend).clear(version)
+
+    async def clear_async(self, version: Version = None, backend: str | None = None) -> None:
+        await self.get_backend(backend).clear_async(version)
+
     # Read-through
 
     def get_or_set(
@@ -195,12 +224,13 @@ class CacheService(NamedBackends, ICacheService):
         backend: str | None = None,
         *,
         policy: CachePolicy | None = None,
+        tags: Iterable[str] = (),
     ) -> T:
         store = self.get_backend(backend)
         value = None if policy is not None and looks_ahead(policy) else self.glance(store, key, version)
         if value is not None and is_plain_function(factory):
             return value  # type: ignore[no-any-return]  # what a factory made, or what equals it
-        return self.loader.get(Load(store, key, factory, ttl, policy, version))  # type: ignore[no-any-return]  # likewise
+        return self.loader.get(Load(store, key, factory, ttl, policy, version, tagged(tags)))  # type: ignore[no-any-return]  # likewise
 
     @overload
     async def get_or_set_async(
@@ -212,6 +242,7 @@ class CacheService(NamedBackends, ICacheService):
         backend: str | None = None,
         *,
         policy: CachePolicy | None = None,
+        tags: Iterable[str] = (),
     ) -> T: ...
 
     @overload
@@ -224,6 +255,7 @@ class CacheService(NamedBackends, ICacheService):
         backend: str | None = None,
         *,
         policy: CachePolicy | None = None,
+        tags: Iterable[str] = (),
     ) -> T: ...
 
     async def get_or_set_async(
@@ -235,12 +267,13 @@ class CacheService(NamedBackends, ICacheService):
         backend: str | None = None,
         *,
         policy: CachePolicy | None = None,
+        tags: Iterable[str] = (),
     ) -> Any:
         store = self.get_backend(backend)
         value = None if policy is not None and looks_ahead(policy) else self.glance(store, key, version)
         if value is not None and is_function(factory):
             return value
-        return await self.loader.get_async(Load(store, key, factory, ttl, policy, version))
+        return await self.loader.get_async(Load(store, key, factory, ttl, policy, version, tagged(tags)))
 
     def glance(self, store: BaseCacheBackend, key: str, version: Version) -> Any:
         """Give a value that is held in this process, quickly; None: whether it is stored is for the loader to see."""

@@ -17,6 +17,7 @@ TWINS = sorted(name for name in vars(ICacheService) if f"{name}_async" in vars(I
 OPERATIONS = {
     *("get", "set", "add", "delete", "has_key", "touch", "incr", "decr"),
     *("get_many", "set_many", "delete_many", "get_or_set", "invalidate_url"),
+    *("invalidate_tags", "clear"),
 }
 
 

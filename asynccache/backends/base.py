@@ -105,14 +105,14 @@ class StoreBackend(KeepingBackend, ABC):
             return None
         return self._counted(None if raw is None else await self._opened(io, stored_key, raw, kind))
 
-    async def look(self, io: IO, key: str, version: Version = None) -> Entry | None:
+    async def look(self, io: IO, key: str, version: Version = None, kind: Kind = Kind.VALUE) -> Entry | None:
         stored_key = self.stored_key(key, version)
         try:
             raw = await self._fetch(io, stored_key)
         except BackendUnavailableError as error:
             self._tolerated(error, misses=1)
             return None
-        entry = None if raw is None else await self._opened(io, stored_key, raw, Kind.VALUE, stale=True)
+        entry = None if raw is None else await self._opened(io, stored_key, raw, kind, stale=True)
         self._counted(None if entry is None or entry.times.fresh_until <= self.clock() else entry)
         return entry
 
@@ -134,19 +134,48 @@ class StoreBackend(KeepingBackend, ABC):
         return entries
 
     async def write(
-        self, io: IO, key: str, value: Any, ttl: float, version: Version = None, kind: Kind = Kind.VALUE
+        self,
+        io: IO,
+        key: str,
+        value: Any,
+        ttl: float,
+        version: Version = None,
+        kind: Kind = Kind.VALUE,
+        *,
+        tags: tuple[str, ...] = (),
     ) -> bool:
-        return await self._written(io, self.stored_key(key, version), value, ttl, kind)
+        return await self._written(io, self.stored_key(key, version), value, ttl, kind, tags=tags)
 
-    async def keep(self, io: IO, key: str, value: Any, ttl: float, stale: float, version: Version = None) -> bool:
-        return await self._written(io, self.stored_key(key, version), value, ttl, Kind.VALUE, stale)
+    async def keep(
+        self,
+        io: IO,
+        key: str,
+        value: Any,
+        ttl: float,
+        stale: float,
+        version: Version = None,
+        *,
+        tags: tuple[str, ...] = (),
+        kind: Kind = Kind.VALUE,
+    ) -> bool:
+        return await self._written(io, self.stored_key(key, version), value, ttl, kind, stale=stale, tags=tags)
 
-    async def _written(self, io: IO, stored_key: str, value: Any, ttl: float, kind: Kind, stale: float = 0.0) -> bool:
+    async def _written(
+        self,
+        io: IO,
+        stored_key: str,
+        value: Any,
+        ttl: float,
+        kind: Kind,
+        *,
+        stale: float = 0.0,
+        tags: tuple[str, ...] = (),
+    ) -> bool:
         try:
             if ttl <= 0:
                 await self._drop(io, stored_key)
                 return True
-            raw = await self._closed(io, stored_key, value, ttl, kind, stale)
+            raw = await self._closed(io, stored_key, value, ttl, kind, stale=stale, tags=tags)
             return await self._store(io, stored_key, raw, ttl + stale)
         except BackendUnavailableError as error:
             self._tolerated(error)
@@ -186,10 +215,20 @@ class StoreBackend(KeepingBackend, ABC):
 
     # Entries
 
-    async def _closed(self, io: IO, stored_key: str, value: Any, ttl: float, kind: Kind, stale: float) -> bytes:
+    async def _closed(
+        self,
+        io: IO,
+        stored_key: str,
+        value: Any,
+        ttl: float,
+        kind: Kind,
+        *,
+        stale: float,
+        tags: tuple[str, ...],
+    ) -> bytes:
         """Encode; a value that cannot be encoded takes the old one with it, so that no stale value stays."""
         try:
-            return self._encoded(stored_key, value, ttl, kind, stale)
+            return self._encoded(stored_key, value, ttl, kind, stale, tags)
         except SerializationError:
             with suppress(BackendUnavailableError):  # the caller's mistake is what to tell
                 await self._drop(io, stored_key)
@@ -212,7 +251,7 @@ class StoreBackend(KeepingBackend, ABC):
             await self._damaged(io, stored_key, damage)
             return None
         over = not self.expires_entries and frame.remaining(self.clock()) <= 0
-        return None if over else frame
+        return None if over or not self._is_current(frame) else frame
 
     async def _living(self, io: IO, stored_key: str) -> Frame | None:
         raw = await self._fetch(io, stored_key)
@@ -234,7 +273,7 @@ class StoreBackend(KeepingBackend, ABC):
             await self._damaged(io, stored_key, damage)
             return None
         times = Times(frame.written_at, frame.fresh_until, frame.dead_at) if stale else ALWAYS
-        return Entry(value, frame.load_ms / 1000, frame.tags, times)
+        return Entry(value, frame.load_ms / 1000, frame.tags, times, frame.at_us)
 
     # Faults
 

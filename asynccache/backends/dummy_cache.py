@@ -33,7 +33,15 @@ class DummyCacheBackend(BaseCacheBackend):
         return {}
 
     async def write(
-        self, io: IO, key: str, value: Any, ttl: float, version: Version = None, kind: Kind = Kind.VALUE
+        self,
+        io: IO,
+        key: str,
+        value: Any,
+        ttl: float,
+        version: Version = None,
+        kind: Kind = Kind.VALUE,
+        *,
+        tags: tuple[str, ...] = (),
     ) -> bool:
         self.stored_key(key, version)
         return True
@@ -41,6 +49,9 @@ class DummyCacheBackend(BaseCacheBackend):
     async def write_many(self, io: IO, values: Mapping[str, Any], ttl: float, version: Version = None) -> list[str]:
         self._check(values, version)
         return []
+
+    async def empty(self, io: IO, version: Version = None) -> None:
+        self.stored_key("", version)
 
     async def insert(self, io: IO, key: str, value: Any, ttl: float, version: Version = None) -> bool:
         self.stored_key(key, version)

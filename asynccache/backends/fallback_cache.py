@@ -75,9 +75,9 @@ class FallbackCacheBackend(BaseCacheBackend):
 
         return await self._found(io, self._name(key, version), ask)
 
-    async def look(self, io: IO, key: str, version: Version = None) -> Entry | None:
+    async def look(self, io: IO, key: str, version: Version = None, kind: Kind = Kind.VALUE) -> Entry | None:
         async def ask(store: BaseCacheBackend, keys: list[str], version: str) -> Entry | None:
-            entry = await store.look(io, keys[0], version)
+            entry = await store.look(io, keys[0], version, kind)
             return None if entry is None else entry.moved(self.clock() - store.clock())
 
         return await self._found(io, self._name(key, version), ask)
@@ -109,16 +109,35 @@ class FallbackCacheBackend(BaseCacheBackend):
             return False
 
     async def write(
-        self, io: IO, key: str, value: Any, ttl: float, version: Version = None, kind: Kind = Kind.VALUE
+        self,
+        io: IO,
+        key: str,
+        value: Any,
+        ttl: float,
+        version: Version = None,
+        kind: Kind = Kind.VALUE,
+        *,
+        tags: tuple[str, ...] = (),
     ) -> bool:
         def ask(store: BaseCacheBackend, keys: list[str], version: str) -> Awaitable[bool]:
-            return store.write(io, keys[0], value, ttl, version, kind)
+            return store.write(io, keys[0], value, ttl, version, kind, tags=tags)
 
         return await self._written(io, key, version, ask)
 
-    async def keep(self, io: IO, key: str, value: Any, ttl: float, stale: float, version: Version = None) -> bool:
+    async def keep(
+        self,
+        io: IO,
+        key: str,
+        value: Any,
+        ttl: float,
+        stale: float,
+        version: Version = None,
+        *,
+        tags: tuple[str, ...] = (),
+        kind: Kind = Kind.VALUE,
+    ) -> bool:
         def ask(store: BaseCacheBackend, keys: list[str], version: str) -> Awaitable[bool]:
-            return store.keep(io, keys[0], value, ttl, stale, version)
+            return store.keep(io, keys[0], value, ttl, stale, version, tags=tags, kind=kind)
 
         return await self._written(io, key, version, ask)
 

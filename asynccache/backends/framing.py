@@ -10,6 +10,7 @@ from asynccache.core import codec
 from asynccache.core.codec import Frame
 from asynccache.core.counters import counted
 from asynccache.core.entry import Kind
+from asynccache.core.fence import Birth, cells_of
 from asynccache.core.keys import key_hash
 from asynccache.core.lifetime import FOREVER, milliseconds
 from asynccache.model import BaseCacheBackend
@@ -18,14 +19,25 @@ from asynccache.model import BaseCacheBackend
 class FramedBackend(BaseCacheBackend):
     """A backend whose entries are bytes that know their key, their kind and their lifetime."""
 
-    def _encoded(self, stored_key: str, value: Any, ttl: float, kind: Kind, stale: float = 0.0) -> bytes:
+    def _encoded(
+        self,
+        stored_key: str,
+        value: Any,
+        ttl: float,
+        kind: Kind,
+        stale: float = 0.0,
+        tags: tuple[str, ...] = (),
+    ) -> bytes:
         serializer = self.serializer.bound(key_hash(stored_key))
         if kind is not Kind.VALUE:
             frame = Frame(serializer.wrap(bytes(value)), kind)
-        elif type(value) is int and value in codec.INT64 and not stale:
+        elif type(value) is int and value in codec.INT64 and not stale and not tags:
             frame = Frame(codec.integer_payload(value), kind, codec.INTEGER)
         else:
             frame = Frame(serializer.dumps(value), kind)
+        if tags:
+            birth = self.fence.birth(cells_of(tags))
+            frame = replace(frame, tags=tags, gen=birth.gen, born=birth.born, cells=birth.cells)
         return self._stamped(frame, stored_key, ttl, stale)
 
     def _stamped(self, frame: Frame, stored_key: str, ttl: float, stale: float = 0.0) -> bytes:
@@ -39,6 +51,10 @@ class FramedBackend(BaseCacheBackend):
             ),
             key_hash(stored_key),
         )
+
+    def _is_current(self, frame: Frame) -> bool:
+        """Tell whether no tag of this entry was invalidated since it was loaded."""
+        return not frame.cells or self.fence.allows(Birth(frame.gen, frame.born, tuple(frame.cells)))
 
     def _value(self, frame: Frame) -> Any:
         if frame.flags & codec.INTEGER:

@@ -131,8 +131,8 @@ class LocalMemCacheBackend(BaseCacheBackend):
         value = self._do.look(self._space(version), _plain(key), kind)
         return None if value is MISSING else Entry(value)
 
-    async def look(self, io: IO, key: str, version: Version = None) -> Entry | None:
-        return self._do.look_kept(self._space(version), _plain(key))
+    async def look(self, io: IO, key: str, version: Version = None, kind: Kind = Kind.VALUE) -> Entry | None:
+        return self._do.look_kept(self._space(version), _plain(key), kind)
 
     async def read_many(
         self, io: IO, keys: Iterable[str], version: Version = None, kind: Kind = Kind.VALUE
@@ -146,19 +146,40 @@ class LocalMemCacheBackend(BaseCacheBackend):
 
     # Writing; what has no twins here has those of the base, over the plan
 
-    def set(self, key: str, value: Any, ttl: Ttl = None, version: Version = None) -> bool:
+    def set(self, key: str, value: Any, ttl: Ttl = None, version: Version = None, *, tags: Iterable[str] = ()) -> bool:
         return self._do.put(self._space(version), _plain(key), value, self.lifetime(ttl))
 
-    async def set_async(self, key: str, value: Any, ttl: Ttl = None, version: Version = None) -> bool:
-        return self.set(key, value, ttl, version)
+    async def set_async(
+        self, key: str, value: Any, ttl: Ttl = None, version: Version = None, *, tags: Iterable[str] = ()
+    ) -> bool:
+        return self.set(key, value, ttl, version, tags=tags)
 
     async def write(
-        self, io: IO, key: str, value: Any, ttl: float, version: Version = None, kind: Kind = Kind.VALUE
+        self,
+        io: IO,
+        key: str,
+        value: Any,
+        ttl: float,
+        version: Version = None,
+        kind: Kind = Kind.VALUE,
+        *,
+        tags: tuple[str, ...] = (),
     ) -> bool:
         return self._do.put(self._space(version), _plain(key), value, ttl, kind)
 
-    async def keep(self, io: IO, key: str, value: Any, ttl: float, stale: float, version: Version = None) -> bool:
-        return self._do.put(self._space(version), _plain(key), value, ttl, stale=stale)
+    async def keep(
+        self,
+        io: IO,
+        key: str,
+        value: Any,
+        ttl: float,
+        stale: float,
+        version: Version = None,
+        *,
+        tags: tuple[str, ...] = (),
+        kind: Kind = Kind.VALUE,
+    ) -> bool:
+        return self._do.put(self._space(version), _plain(key), value, ttl, kind, stale)
 
     async def write_many(self, io: IO, values: Mapping[str, Any], ttl: float, version: Version = None) -> list[str]:
         return self._do.put_many(self._space(version), {_plain(key): value for key, value in values.items()}, ttl)

@@ -24,7 +24,7 @@ from asynccache.errors import (
     MissingDependencyError,
     NotAnIntegerError,
 )
-from asynccache.model import Capability
+from asynccache.model import ALL_BUT_FENCES, Capability
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -61,7 +61,7 @@ class RedisCacheBackend(Near):
     Raises `ConfigurationError` for options that cannot work, `MissingDependencyError` where redis-py is missing.
     """
 
-    capabilities: ClassVar[frozenset[Capability]] = frozenset(Capability)
+    capabilities: ClassVar[frozenset[Capability]] = ALL_BUT_FENCES
     expires_entries: ClassVar[bool] = True
 
     def __init__(

@@ -18,7 +18,7 @@ from asynccache.core import codec
 from asynccache.core.codec import Frame
 from asynccache.core.keys import bounded_key
 from asynccache.errors import BackendUnavailableError, ConfigurationError, NotAnIntegerError
-from asynccache.model import Capability
+from asynccache.model import ALL_BUT_FENCES, Capability
 from asynccache.plan.io import BLOCKING, LOOP, run
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class SQLCacheBackend(StoreBackend):
     Raises `ConfigurationError` for options that cannot work, `MissingDependencyError` where a driver is missing.
     """
 
-    capabilities: ClassVar[frozenset[Capability]] = frozenset(Capability)
+    capabilities: ClassVar[frozenset[Capability]] = ALL_BUT_FENCES
     expires_entries: ClassVar[bool] = True
 
     def __init__(

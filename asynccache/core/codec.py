@@ -4,7 +4,8 @@
     body   format u8 | kind u8 | flags u16 | load_ms u32 | ncells u16 | tags u16 | key hash 16      28 bytes
            cells u16 .. | tags, NUL between | payload | crc32 of the body up to here
 
-All numbers are big-endian. `gen` and `born` are zero until a store gives positions; `at` is when it was written, in
+All numbers are big-endian. `gen` and `born` say where it comes from in the order of its store (`core/fence.py`); they
+are zero until the store writes them. `at` is when it was written, in
 microseconds of the writer's clock, and decides nothing where the store itself expires entries, except for one whose
 `fresh_ms` is less than its `dead_ms`: that is kept beyond its end, as a stale value for read-throughs. A counter's
 payload is its decimal text, written twice with a blank between, and it has no crc: a store's script can rewrite it, and
@@ -62,6 +63,8 @@ class Frame:
     stale_ms: int = 0
     cells: Sequence[int] = ()
     tags: tuple[str, ...] = ()
+    gen: bytes = b"\0" * 8
+    born: int = 0
     owner: bytes = field(default=b"", compare=False)
 
     def remaining(self, now: float) -> float:
@@ -110,7 +113,7 @@ def is_kept(head: bytes) -> bool:
 def encode(frame: Frame, key_hash: bytes) -> bytes:
     """Give the bytes of an entry that is to be stored under the key of this hash."""
     tags = "\0".join(frame.tags).encode("utf-8", "surrogatepass")
-    head = _HEAD.pack(b"\0" * 8, 0, frame.at_us, frame.lifetime_ms - frame.stale_ms, frame.lifetime_ms)
+    head = _HEAD.pack(frame.gen, frame.born, frame.at_us, frame.lifetime_ms - frame.stale_ms, frame.lifetime_ms)
     load_ms = min(frame.load_ms, _MAX_U32)
     body = b"".join(
         [
@@ -139,7 +142,7 @@ def decode(raw: bytes, key_hash: bytes) -> Frame:
     payload_at = tags_at + tags_size
     if payload_at > end:
         raise DamagedEntryError("the entry is shorter than it says")
-    _, _, at_us, fresh_ms, lifetime_ms = _HEAD.unpack_from(raw)
+    gen, born, at_us, fresh_ms, lifetime_ms = _HEAD.unpack_from(raw)
     if flags & INTEGER:
         integer_of(raw[payload_at:end])
     try:
@@ -156,5 +159,7 @@ def decode(raw: bytes, key_hash: bytes) -> Frame:
         stale_ms=lifetime_ms - fresh_ms if fresh_ms < lifetime_ms else 0,
         cells=struct.unpack_from(f">{ncells}H", raw, PAYLOAD_OFFSET),
         tags=tuple(names.split("\0")) if names else (),
+        gen=gen,
+        born=born,
         owner=owner,
     )

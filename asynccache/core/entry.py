@@ -36,13 +36,14 @@ class Entry:
     """A stored value with what is known of its load.
 
     `load_seconds` is what the load took (0 where nobody measured), `tags` are those it was stored with, `times` are
-    known to read-throughs that ask for them.
+    known to read-throughs that ask for them. `at` tells this copy from a later one of the same key (0: nobody knows).
     """
 
     value: Any = field(repr=False)
     load_seconds: float = 0.0
     tags: tuple[str, ...] = ()
     times: Times = ALWAYS
+    at: int = 0
 
     def moved(self, seconds: float) -> Entry:
         """Give the same entry for a clock that is so many seconds ahead."""

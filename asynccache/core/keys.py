@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from hashlib import blake2b
 from typing import Any
 
+Version = str | int | None
 ESCAPES = {ord(char): f"%{ord(char):02X}" for char in ":%~{}"}
 MEMCACHED_LIMIT = 250
 DIGESTED = "~"

@@ -29,6 +29,7 @@ class Load:
     ttl: Ttl
     policy: CachePolicy | None
     version: Version
+    tags: tuple[str, ...] = ()
 
     @property
     def flight_key(self) -> Hashable:

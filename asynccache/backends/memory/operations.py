@@ -53,15 +53,15 @@ class Operations:
         slot.seen += 1
         return value
 
-    def look_kept(self, space: str, key: str) -> Entry | None:
+    def look_kept(self, space: str, key: str, kind: Kind = Kind.VALUE) -> Entry | None:
         """Give a value with its times, also one that is kept beyond its end. Counts a hit or a miss, as `look` does."""
         slot = self.store.find_kept(space, key)
         if type(slot) is not KeptSlot:
-            value = self.look(space, key)
+            value = self.look(space, key, kind)
             return None if value is MISSING else Entry(value)
-        value = self._value(slot, Kind.VALUE)
+        value = self._value(slot, kind)
         if value is MISSING and (stale := slot.stale) is not None:
-            value = self._held(slot, stale.value, stale.box, Kind.VALUE)
+            value = self._held(slot, stale.value, stale.box, kind)
         fresh_until = slot.fresh_until
         if value is not MISSING and fresh_until > self.store.now():
             slot.seen += 1

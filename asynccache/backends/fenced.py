@@ -1,0 +1,183 @@
+"""Backends whose store has an order of its own: rights to load, tags and clearing that hold in all processes.
+
+A driver's write (`_store`, `_add`, `_touch`, `_bump`, `_drop`, `_swap`) revokes the right to load that key and takes a
+new position; its reads give only what is still valid. What rights and positions are: `core/fence.py`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from contextlib import suppress
+from secrets import token_bytes
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from asynccache.backends.base import StoreBackend
+from asynccache.core.claims import LEASE_SECONDS, Claimed, Held, Hit, Lead, Ticket
+from asynccache.core.entry import Entry, Kind
+from asynccache.core.fence import View
+from asynccache.core.keys import checked
+from asynccache.errors import BackendUnavailableError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from asynccache.core.codec import Frame
+    from asynccache.model import Version
+    from asynccache.plan.io import IO
+
+ANEW = -1
+_ROUNDS = 3
+
+
+class Want(NamedTuple):
+    """A right that is asked for: `seen` is the `at` of the copy that the caller holds (0: none, `ANEW`: all of them).
+
+    With `stamped`, granting it takes a position of its own, later than all before.
+    """
+
+    key: str
+    token: bytes
+    seen: int = 0
+    stamped: bool = False
+
+
+class Found(NamedTuple):
+    """These bytes are there and valid, and the caller has not seen them."""
+
+    raw: bytes
+
+
+class Granted(NamedTuple):
+    """The right was granted at this position; `raw` is a valid entry that the caller knows, or that was kept."""
+
+    born: int
+    view: View
+    raw: bytes | None = None
+
+
+class Taken(NamedTuple):
+    """The right is another's, for so many seconds unless it is renewed; `raw` as in `Granted`."""
+
+    seconds: float
+    raw: bytes | None = None
+
+
+class Landing(NamedTuple):
+    """What was loaded: its bytes for `ttl` seconds, or None to store nothing and have the right checked, and ended."""
+
+    ticket: Ticket
+    raw: bytes | None
+    ttl: float
+
+
+class FencedBackend(StoreBackend, ABC):
+    """A backend over bytes whose store grants rights to load."""
+
+    # Drivers
+
+    @abstractmethod
+    async def _claim_many(self, io: IO, wants: Sequence[Want], lease: float) -> list[Found | Granted | Taken]:
+        """Look, and grant rights for `lease` seconds, each in one step; `BackendUnavailableError` where that fails."""
+
+    @abstractmethod
+    async def _land_many(self, io: IO, landings: Sequence[Landing]) -> list[bool]:
+        """Store each where its right stands and nothing was invalidated since, and end the right, each in one step."""
+
+    @abstractmethod
+    async def _hold(self, io: IO, ticket: Ticket, lease: float) -> bool:
+        """Renew a right; False where it is lost."""
+
+    @abstractmethod
+    async def _release(self, io: IO, ticket: Ticket) -> None:
+        """End a right, if it still stands."""
+
+    @abstractmethod
+    async def _attend(self, io: IO, key: str, seconds: float) -> None:
+        """Wait until the right to load this key may have ended, at most so long."""
+
+    @abstractmethod
+    async def _void(self, io: IO, namespace: str, tags: tuple[str, ...]) -> None:
+        """Invalidate what is tagged so; `namespace` is that of stored keys, colon included."""
+
+    @abstractmethod
+    async def _empty(self, io: IO, namespace: str) -> None:
+        """Invalidate all entries of this namespace, and the loads that are under way."""
+
+    def _is_current(self, frame: Frame) -> bool:
+        del frame
+        return True  # its reads have seen to that
+
+    # Plans
+
+    async def claim(
+        self,
+        io: IO,
+        key: str,
+        lease: float = LEASE_SECONDS,
+        *,
+        seen: Entry | None = None,
+        anew: bool = False,
+        version: Version = None,
+        kind: Kind = Kind.VALUE,
+    ) -> Claimed:
+        stored_key = self.stored_key(key, version)
+        mark = ANEW if anew else 0 if seen is None else seen.at
+        for _ in range(_ROUNDS):
+            want = Want(stored_key, token_bytes(8), mark)
+            (answer,) = await self._claim_many(io, [want], lease)
+            if not isinstance(answer, Found):
+                break
+            entry = await self._opened(io, stored_key, answer.raw, kind, stale=True)
+            if entry is not None:
+                return Hit(entry)
+            mark = ANEW  # it was damaged and is removed now, or it is of another kind
+        else:
+            raise BackendUnavailableError(f"{key!r:.80} cannot be claimed: what is stored there changes all the time")
+        stale = None if answer.raw is None else await self._opened(io, stored_key, answer.raw, kind, stale=True)
+        if isinstance(answer, Taken):
+            return Held(answer.seconds, stale)
+        return Lead(Ticket(stored_key, want.token, answer.born, answer.view), stale)
+
+    async def land(
+        self,
+        io: IO,
+        key: str,
+        value: Any,
+        ttl: float | None,
+        ticket: Ticket,
+        *,
+        stale: float | None = None,
+        tags: tuple[str, ...] = (),
+        version: Version = None,
+        kind: Kind = Kind.VALUE,
+    ) -> bool:
+        stored_key = self.stored_key(key, version)
+        if ttl is None or ttl <= 0:
+            landing = Landing(ticket, None, 0.0)
+        else:
+            raw = await self._closed(io, stored_key, value, ttl, kind, stale=stale or 0.0, tags=tags)
+            landing = Landing(ticket, raw, ttl + (stale or 0.0))
+        (landed,) = await self._land_many(io, [landing])
+        return landed
+
+    async def hold(self, io: IO, ticket: Ticket, lease: float = LEASE_SECONDS) -> bool:
+        return await self._hold(io, ticket, lease)
+
+    async def release(self, io: IO, ticket: Ticket) -> None:
+        with suppress(BackendUnavailableError):  # it ends by itself
+            await self._release(io, ticket)
+
+    async def attend(self, io: IO, key: str, seconds: float, version: Version = None, kind: Kind = Kind.VALUE) -> None:
+        del kind
+        await self._attend(io, self.stored_key(key, version), seconds)
+
+    async def void(self, io: IO, tags: Iterable[str], version: Version = None) -> None:
+        if chosen := tuple(tags):
+            await self._void(io, self.stored_key("", version), chosen)
+
+    async def empty(self, io: IO, version: Version = None) -> None:
+        await self._empty(io, self.stored_key("", version))
+
+    def _lock_key(self, key: str, version: Version) -> str:
+        """Give the stored key of a lock: in a namespace of its own, since no version of a user has a bare `~`."""
+        return f"{self.stored_key('', version)[:-1]}~locks:{checked(key)}"

@@ -1,0 +1,173 @@
+"""Fences of a store that has no order of its own: they hold within this process."""
+
+from __future__ import annotations
+
+import os
+import threading
+from typing import TYPE_CHECKING, Any
+
+from asynccache.core.claims import LEASE_SECONDS, Claimed, Lead, Ticket
+from asynccache.core.entry import Entry, Kind
+from asynccache.core.fence import Birth, Marks, View, cells_of, is_clean
+from asynccache.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from asynccache.core.keys import Version
+    from asynccache.plan.io import IO
+
+
+class LocalFence:
+    """A counter and a table of cells, kept by one process: what others invalidate is not seen here.
+
+    What was stored with tags by another process is of another generation, and not used: it is loaded again.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._stamps: dict[int, int] = {}
+        self._seq = 1
+        self._pid = 0
+        self._gen = b""
+
+    @property
+    def view(self) -> View:
+        """What positions found here compare within: this process."""
+        if self._pid != os.getpid():
+            self._pid, self._gen = os.getpid(), os.urandom(4).hex().encode()
+        return View(self._gen, b"")
+
+    def birth(self, cells: Sequence[int]) -> Birth:
+        """Give what an entry is marked with that is written now."""
+        return Birth(self.view.gen, self._seq, tuple(cells))
+
+    def ticket(self, key: str) -> Ticket:
+        """Grant a load that begins now."""
+        return Ticket(key, born=self._seq, view=self.view)
+
+    def void(self, cells: Iterable[int]) -> None:
+        """Note that what is tagged so is not to be used any more."""
+        with self._lock:
+            self._seq += 1
+            self._stamps.update(dict.fromkeys(cells, self._seq))
+
+    def allows(self, birth: Birth) -> bool:
+        """Tell whether an entry may be used; without tags it always may."""
+        if not birth.cells:
+            return True
+        stamps = tuple(self._stamps.get(cell, 0) for cell in birth.cells)
+        return birth.gen == self.view.gen and is_clean(birth.born, Marks(1, stamps))
+
+
+class Unfenced:
+    """The plans of a backend whose store grants no rights: everybody may load, and what is loaded is stored.
+
+    What keeps a load begun before an invalidation from being stored are the flights of the service (`loading/`) for
+    keys, and a `LocalFence` for tags.
+    """
+
+    fence: LocalFence
+
+    async def claim(
+        self,
+        io: IO,
+        key: str,
+        lease: float = LEASE_SECONDS,
+        *,
+        seen: Entry | None = None,
+        anew: bool = False,
+        version: Version = None,
+        kind: Kind = Kind.VALUE,
+    ) -> Claimed:
+        """Ask for the right to load, which stands for `lease` seconds; `BackendUnavailableError` where nobody says.
+
+        `seen` is what the caller holds: a later copy is a `Hit`, and the same one is not, nor anything if `anew`.
+        """
+        del io, lease, anew, kind
+        return Lead(self.fence.ticket(self.stored_key(key, version)), seen)
+
+    async def land(
+        self,
+        io: IO,
+        key: str,
+        value: Any,
+        ttl: float | None,
+        ticket: Ticket,
+        *,
+        stale: float | None = None,
+        tags: tuple[str, ...] = (),
+        version: Version = None,
+        kind: Kind = Kind.VALUE,
+    ) -> bool:
+        """Store what was loaded, if the right still stands and nothing was invalidated since it was granted.
+
+        True says that it was good for all who asked before this; where the store could not take it, too. With `stale`
+        its times are kept, and it for so many seconds beyond its end. `ttl=None` stores nothing, and tells the same.
+        """
+        if not self.fence.allows(Birth(getattr(ticket.view, "gen", b""), ticket.born, cells_of(tags))):
+            return False
+        if ttl is not None and stale is not None:
+            await self.keep(io, key, value, ttl, stale, version, tags=tags, kind=kind)
+        elif ttl is not None:
+            await self.write(io, key, value, ttl, version, kind, tags=tags)
+        return True
+
+    async def hold(self, io: IO, ticket: Ticket, lease: float = LEASE_SECONDS) -> bool:
+        """Renew the right; False where it is lost."""
+        del io, ticket, lease
+        return True
+
+    async def release(self, io: IO, ticket: Ticket) -> None:
+        """Give the right up, so that whoever waits may load."""
+
+    async def attend(self, io: IO, key: str, seconds: float, version: Version = None, kind: Kind = Kind.VALUE) -> None:
+        """Wait until the load of another process may be over, at most so long."""
+
+    async def void(self, io: IO, tags: Iterable[str], version: Version = None) -> None:
+        """Invalidate all that is tagged so, whatever its version where the store has no order of its own."""
+        del io, version
+        self.fence.void(cells_of(tags))
+
+    async def empty(self, io: IO, version: Version = None) -> None:
+        """Remove all entries of this prefix and version."""
+        del io, version
+        raise ConfigurationError(
+            f"{type(self).__name__} cannot be cleared: its store has no means to remove the entries of one prefix and "
+            "version alone; give it another version=..., or delete the keys"
+        )
+
+    # What the backend has
+
+    def stored_key(self, key: str, version: Version = None) -> str:
+        """Give the key in the store."""
+        raise NotImplementedError
+
+    async def keep(
+        self,
+        io: IO,
+        key: str,
+        value: Any,
+        ttl: float,
+        stale: float,
+        version: Version = None,
+        *,
+        tags: tuple[str, ...] = (),
+        kind: Kind = Kind.VALUE,
+    ) -> bool:
+        """Store for `ttl` seconds, and keep it for `stale` more, in which `look` alone finds it, if the store can."""
+        raise NotImplementedError
+
+    async def write(
+        self,
+        io: IO,
+        key: str,
+        value: Any,
+        ttl: float,
+        version: Version = None,
+        kind: Kind = Kind.VALUE,
+        *,
+        tags: tuple[str, ...] = (),
+    ) -> bool:
+        """Store for `ttl` seconds; 0 or less removes."""
+        raise NotImplementedError
