@@ -293,7 +293,7 @@ async def test_the_given_backends_stay_as_they_were():
 
 
 async def test_what_the_chain_promises_is_what_all_its_stores_promise():
-    assert over(dead_redis).capabilities == dead_redis.capabilities
+    assert over(dead_redis).capabilities == dead_redis().capabilities
     assert over(dead_redis, LocalMemCacheBackend).capabilities == LocalMemCacheBackend.capabilities
     assert over(LocalMemCacheBackend, DummyCacheBackend).capabilities == frozenset()
 
