@@ -124,7 +124,13 @@ class FencedBackend(StoreBackend, ABC):
         mark = ANEW if anew else 0 if seen is None else seen.at
         for _ in range(_ROUNDS):
             want = Want(stored_key, token_bytes(8), mark)
-            (answer,) = await self._claim_many(io, [want], lease)
+            try:
+                (answer,) = await self._claim_many(io, [want], lease)
+            except BackendUnavailableError:
+                raise
+            except BaseException:  # cancelled, but it may have been granted
+                await self.release(io, Ticket(stored_key, want.token))
+                raise
             if not isinstance(answer, Found):
                 break
             entry = await self._opened(io, stored_key, answer.raw, kind, stale=True)

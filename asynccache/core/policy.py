@@ -32,6 +32,9 @@ class CachePolicy:
         error_backoff: how long after a failed load no other is begun; callers get the stale value or, each a fresh
             copy of, the same exception. Left out: a second where a value stands in, and not at all elsewhere.
         negative_ttl: the ttl of a loaded `None`; `None` treats it like any other value.
+        lock: one load per key over all processes that share the store. `None`: where the backend can; `True`: a backend
+            that cannot is a `ConfigurationError`; `False`: who finds another process loading loads at once for itself,
+            and that value is not stored.
         condition: called with the loaded value; it is stored only where this is true.
 
     Raises `ValueError` for numbers out of range and for a NaN, `TypeError` for what is no number, and for a condition
@@ -47,6 +50,7 @@ class CachePolicy:
     hard_timeout: float | None = None
     error_backoff: float | None = None
     negative_ttl: Ttl = None
+    lock: bool | None = None
     condition: Callable[[Any], bool] | None = None
 
     def __post_init__(self) -> None:
@@ -57,6 +61,8 @@ class CachePolicy:
         if self.refresh_ahead is not None and not 0 < _number("refresh_ahead", self.refresh_ahead, _FRACTION) < 1:
             raise ValueError(f"refresh_ahead={self.refresh_ahead!r}: give a fraction above 0 and below 1")
         _check_seconds(self)
+        if self.lock is not None and type(self.lock) is not bool:
+            raise TypeError(f"lock={self.lock!r}: give True, False or None")
         condition: object = self.condition
         if condition is not None and (not callable(condition) or iscoroutinefunction(condition)):
             raise TypeError(f"condition={condition!r}: give a plain function of the value")

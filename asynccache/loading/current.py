@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from asynccache.core.lifetime import Ttl, seconds
+from asynccache.core.tags import tagged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from asynccache.core.entry import Entry
     from asynccache.core.policy import CachePolicy
@@ -23,10 +24,11 @@ class CurrentLoad:
         entry: what is stored, if there is something: due to be renewed, or over but kept.
     """
 
-    __slots__ = ("_entry", "_ttl")
+    __slots__ = ("_entry", "_tags", "_ttl")
 
     def __init__(self, entry: Entry | None = None) -> None:
         self._entry = entry
+        self._tags: tuple[str, ...] = ()
         self._ttl: Ttl = None
 
     @property
@@ -52,13 +54,26 @@ class CurrentLoad:
         seconds(ttl, 0.0)
         self._ttl = ttl
 
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """The tags that were set here; the entry gets those of the call, too.
+
+        Set a list of them, which replaces what was set before. `TypeError` for a bare `str`, and as for all tags.
+        """
+        return self._tags
+
+    @tags.setter
+    def tags(self, tags: Iterable[str]) -> None:
+        self._tags = tagged(tags)
+
     def not_modified(self) -> Any:
-        """Give the older value, for the factory to return: it is stored as if it had been loaded anew.
+        """Give the older value, for the factory to return: it is stored as if it had been loaded anew, with its tags.
 
         Raises `LookupError` where there is none.
         """
         if self._entry is None:
             raise LookupError("there is no older value: load one")
+        self._tags = tagged((*self._tags, *self._entry.tags))
         return self._entry.value
 
     def applied(self, policy: CachePolicy) -> CachePolicy:

@@ -17,10 +17,12 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from asynccache.loading.loops import required_loop, running_loop
-from asynccache.loading.outcomes import GONE
+from asynccache.loading.outcomes import GONE, Landed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
+
+    from asynccache.core.claims import Ticket
 
 _UNSETTLED = object()
 _NOWHERE = 0
@@ -29,7 +31,11 @@ LOOK_SECONDS = 1.0
 
 
 class Flight:
-    """One load under way; whoever was told that it leads must settle it, whatever happens."""
+    """One load under way; whoever was told that it leads must settle it, whatever happens.
+
+    `number` grows with each flight. `asked` counts the questions to the store that this load has sent, so that whoever
+    joins knows which answers are to a question that was asked before. `ticket` is its right to load.
+    """
 
     __slots__ = (
         "_abandon",
@@ -38,17 +44,23 @@ class Flight:
         "_loop",
         "_outcome",
         "_waiters",
+        "asked",
         "displaced",
         "doomed",
         "is_storing",
         "key",
+        "number",
         "renews",
         "thread",
+        "ticket",
         "waits_for",
     )
 
-    def __init__(self, flights: Flights, key: Hashable) -> None:
+    def __init__(self, flights: Flights, key: Hashable, number: int) -> None:
         self.key = key
+        self.number = number
+        self.asked = 0
+        self.ticket: Ticket | None = None
         self.displaced: Flight | None = None
         self.doomed = False
         self.is_storing = False
@@ -101,6 +113,20 @@ class Flight:
             self._abandon = None
             self.is_storing = not self.doomed
             return self.is_storing
+
+    def suits(self, outcome: Any, arrived: int, asked: int) -> bool:
+        """Tell whether a caller may take what this flight ended in.
+
+        A value may be older than an invalidation that was over before the call began, unless the load was begun after
+        that (`arrived` is the number of the last flight then), or the store confirmed it later than the caller joined
+        (when so many questions had been `asked`).
+        """
+        return not isinstance(outcome, Landed) or self.number > arrived or outcome.proof > asked
+
+    def ask(self) -> int:
+        """Note that a question is about to be sent to the store, and give its number."""
+        self.asked += 1
+        return self.asked
 
     @property
     def is_stranded(self) -> bool:
@@ -173,13 +199,14 @@ class Flight:
 
 
 class Flights:
-    """The loads that are `under_way` in this process, by key; `settled` counts those that were.
+    """The loads that are `under_way` in this process, by key; `begun` and `settled` count them.
 
     A forked child starts with none.
     """
 
     def __init__(self) -> None:
         self.lock = threading.RLock()
+        self.begun = 0
         self.settled = 0
         self.under_way: dict[Hashable, Flight] = {}
         _everyone.add(self)
@@ -193,7 +220,8 @@ class Flights:
             found = self.under_way.get(key)
             if found is not None and not found.is_stranded:
                 return found, False
-            flight = self.under_way[key] = Flight(self, key)
+            self.begun += 1
+            flight = self.under_way[key] = Flight(self, key, self.begun)
         if found is not None:
             found.break_off(GONE)
         return flight, True

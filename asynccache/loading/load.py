@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from asynccache.core.policy import CachePolicy, merged
 from asynccache.errors import BackendUnavailableError, ConfigurationError, SerializationError
+from asynccache.model import Capability
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Hashable
@@ -45,14 +46,26 @@ class Load:
         """Give the policy, in which an explicit ttl beats its own; wrong ones raise."""
         return merged(self.policy, self.ttl)
 
-    async def survive(self, writing: Coroutine[Any, Any, object]) -> None:
-        """Write to a store that may be away, which never fails a read-through; a value that cannot be stored does."""
+    def check_lock(self, policy: CachePolicy) -> None:
+        """Raise `ConfigurationError` where one load per key over all processes is wanted, and cannot be had."""
+        if policy.lock and Capability.LOCKS not in self.backend.capabilities:
+            raise ConfigurationError(
+                f"lock=True: {self.backend.name} cannot keep other processes from loading; leave lock out, or use "
+                "Redis, memcached or a database"
+            )
+
+    async def survive(self, writing: Coroutine[Any, Any, bool]) -> bool:
+        """Write to a store that may be away, which never fails a read-through; a value that cannot be stored does.
+
+        Give what the store answers; False where it does not.
+        """
         try:
-            await writing
+            return await writing
         except SerializationError:
             raise
         except Exception as error:  # noqa: BLE001  # the caller has its value
             self.note(error)
+            return False
 
     def note(self, error: Exception) -> None:
         """Log what no backend should raise; a wrong key or backend is the caller's own fault, and raises."""

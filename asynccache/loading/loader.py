@@ -20,7 +20,8 @@ from asynccache.loading.circles import waiting, within
 from asynccache.loading.load import awaited, check_factory, is_plain_function, plain
 from asynccache.loading.loops import required_loop
 from asynccache.loading.outcomes import Failed, Gone
-from asynccache.loading.running import Run, Runner
+from asynccache.loading.rights import Run
+from asynccache.loading.running import Runner
 from asynccache.plan.io import BLOCKING, LOOP, run
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Loader:
         """Return the value, loading it in this thread or waiting for whoever does."""
         _check_plain(load)
         policy = load.terms
-        began = monotonic()
+        began, arrived = monotonic(), self._flights.begun
         while True:
             settled = self._flights.settled
             entry, verdict = run(self.runner.look(BLOCKING, load, policy))
@@ -59,6 +60,7 @@ class Loader:
             if (failed := self.runner.failures.pausing(load, has_value=stand_in is not None)) is not None:
                 return _instead(failed, stand_in, leads=False)
             flight, leads = self._flights.join(load.flight_key)
+            asked = flight.asked
             if leads:
                 wanted = Run(load, entry, look_again=self._flights.settled != settled)
                 if not policy.is_timed:
@@ -72,14 +74,14 @@ class Loader:
                     outcome = flight.wait_in_thread(patience.left(stand_in))
                 except TimeoutError:
                     return patience.lost(stand_in)
-            if leads or not isinstance(outcome, Gone):
+            if leads or (not isinstance(outcome, Gone) and flight.suits(outcome, arrived, asked)):
                 return _instead(outcome, stand_in, leads=leads)
 
     async def get_async(self, load: Load) -> Any:
         """Return the value, loading it in a task of its own or waiting for whoever does."""
         check_factory(load.factory)
         policy = load.terms
-        began = monotonic()
+        began, arrived = monotonic(), self._flights.begun
         while True:
             settled = self._flights.settled
             entry, verdict = await self.runner.look(LOOP, load, policy)
@@ -92,6 +94,7 @@ class Loader:
             if (failed := self.runner.failures.pausing(load, has_value=stand_in is not None)) is not None:
                 return _instead(failed, stand_in, leads=False)
             flight, leads = self._flights.join(load.flight_key)
+            asked = flight.asked
             if leads:
                 self.runner.launch(flight, Run(load, entry, look_again=self._flights.settled != settled))
             with waiting(self._flights, within.get(), flight) as ends:
@@ -103,7 +106,7 @@ class Loader:
                     return patience.lost(stand_in)
             if leads or (isinstance(outcome, Gone) and outcome.closed_on == required_loop()):
                 return _instead(outcome, stand_in, leads=True)
-            if not isinstance(outcome, Gone):
+            if not isinstance(outcome, Gone) and flight.suits(outcome, arrived, asked):
                 return _instead(outcome, stand_in, leads=False)
 
     def renew(self, load: Load) -> Any:

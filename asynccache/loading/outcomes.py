@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Landed:
-    """The load returned: `value` for the caller that led, `replica()` for each other."""
+    """The load returned: `value` for the caller that led, `replica()` for each other.
+
+    `proof` is the number of the question to the store whose answer was that it is good (`Flight.asked`); 0: none was.
+    """
 
     value: Any
     replica: Callable[[], Any]
+    proof: int = 0
 
     def for_leader(self) -> Any:
         """Give the very object that the factory returned."""

@@ -6,21 +6,23 @@ import random
 import time
 from contextlib import suppress
 from contextvars import copy_context
-from dataclasses import dataclass
 from functools import partial
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from asynccache.core.events import Hit, Loaded, LoadFailed, Miss
 from asynccache.core.policy import Verdict, judge, lifetime
+from asynccache.core.tags import tagged
 from asynccache.errors import CacheError
-from asynccache.loading.circles import inside, within
+from asynccache.loading.circles import inside
 from asynccache.loading.current import CurrentLoad, running_for
 from asynccache.loading.failures import Failures
 from asynccache.loading.load import awaited, plain
 from asynccache.loading.loops import required_loop
 from asynccache.loading.outcomes import GONE, Failed, Gone, Landed
+from asynccache.loading.rights import Rights
 from asynccache.loading.threads import LoadThreads
+from asynccache.model import Capability
 from asynccache.plan.io import BLOCKING, LOOP, run
 
 if TYPE_CHECKING:
@@ -30,27 +32,11 @@ if TYPE_CHECKING:
     from asynccache.loading.load import Load
     from asynccache.loading.loops import Launched
     from asynccache.loading.outcomes import Outcome
+    from asynccache.loading.rights import Right, Run
     from asynccache.plan.io import IO
 
 CLOSE_SECONDS = 1.0
 """How long closing waits for loads in threads, which nothing can cancel."""
-
-
-@dataclass(frozen=True, slots=True)
-class Run:
-    """A load that is about to be run.
-
-    Args:
-        load: what it loads.
-        entry: what the caller found, if anything.
-        look_again: whether somebody else may have loaded it since.
-        behind: whether nobody waits for it.
-    """
-
-    load: Load
-    entry: Entry | None = None
-    look_again: bool = False
-    behind: bool = False
 
 
 class Runner:
@@ -58,6 +44,7 @@ class Runner:
 
     def __init__(self, flights: Flights) -> None:
         self.failures = Failures()
+        self.rights = Rights(self.look)
         self._flights = flights
         self._launched: dict[Launched, Flight] = {}
         self._threads = LoadThreads()
@@ -161,57 +148,63 @@ class Runner:
 
     async def _outcome(self, io: IO, flight: Flight, wanted: Run) -> Landed | Failed:
         """Load and store; whatever the factory raises becomes an outcome."""
-        load, entry = wanted.load, wanted.entry
+        load = wanted.load
         started = time.monotonic()
         try:
-            policy = load.merged_policy()
-            if wanted.look_again or (flight.renews and policy.keeps_times):
-                entry, verdict = await self.look(io, load, policy)
-                if entry is not None and wanted.look_again and _is_enough(verdict, wanted):
-                    return Landed(entry.value, load.replicas(entry.value))
-            if flight.displaced is not None:
-                await _stored(io, flight.displaced)
-            current = CurrentLoad(entry)
-            with running_for(current):
-                made = load.factory()
-                value = plain(made) if io is BLOCKING else await awaited(made)
-            await self._store(io, flight, load, current.applied(policy), value, replaces=entry is not None)
-            outcome = Landed(value, load.replicas(value))
+            right = await self.rights.granted(io, flight, wanted, load.merged_policy())
+            if isinstance(right, Landed):
+                return right
+            outcome = await self._loaded(io, flight, load, right)
         except Exception as error:  # noqa: BLE001  # it is handed to every caller
-            self.failures.note(load, error)
-            load.backend.tell(LoadFailed(load.backend.name, load.key, error))
-            return Failed(error)
-        self.failures.forget(load)
-        load.backend.tell(Loaded(load.backend.name, load.key, time.monotonic() - started))
+            outcome = Failed(error)
+        if isinstance(outcome, Failed):
+            self.failures.note(load, outcome.error)
+            load.backend.tell(LoadFailed(load.backend.name, load.key, outcome.error))
+        else:
+            self.failures.forget(load)
+            load.backend.tell(Loaded(load.backend.name, load.key, time.monotonic() - started))
         return outcome
 
-    async def _store(
-        self, io: IO, flight: Flight, load: Load, policy: CachePolicy, value: Any, *, replaces: bool
-    ) -> None:
-        backend = load.backend
+    async def _loaded(self, io: IO, flight: Flight, load: Load, right: Right) -> Landed | Failed:
+        """Run the factory, and store what it returns if that is still right."""
+        current = CurrentLoad(right.stale)
+        try:
+            with right.held(io, load.backend), running_for(current):
+                made = load.factory()
+                value = plain(made) if io is BLOCKING else await awaited(made)
+            return Landed(value, load.replicas(value), await self._land(io, flight, load, right, current, value))
+        except BaseException as error:
+            await right.give_up(io, load.backend)
+            if isinstance(error, Exception):  # a StopIteration would not get out of here as it is
+                return Failed(error)
+            raise
+
+    async def _land(self, io: IO, flight: Flight, load: Load, right: Right, current: CurrentLoad, value: Any) -> int:
+        backend, policy = load.backend, current.applied(load.merged_policy())
         ttl = lifetime(policy, value, default=backend.default_ttl, luck=random.random())
-        if not flight.begin_storing():
-            return
-        if ttl is None:
-            if flight.renews or replaces:  # what is stored is outdated
-                await load.survive(backend.remove(io, load.key, load.version))
-        elif policy.keeps_times:
-            await load.survive(backend.keep(io, load.key, value, ttl, policy.stale_seconds, load.version))
-        else:
-            await load.survive(backend.write(io, load.key, value, ttl, load.version))
-        if flight.doomed:
+        if not flight.begin_storing() or right.ticket is None:
+            await right.give_up(io, backend)
+            return 0
+        kept = ttl if ttl is not None and ttl > 0 else None
+        proof = flight.ask()
+        landed = await load.survive(
+            backend.land(
+                io,
+                load.key,
+                value,
+                kept,
+                right.ticket,
+                stale=policy.stale_seconds if policy.keeps_times else None,
+                tags=tagged((*load.tags, *current.tags)),
+                version=load.version,
+            )
+        )
+        if kept is None and landed and (flight.renews or right.stale is not None):  # what is stored is outdated
             await load.survive(backend.remove(io, load.key, load.version))
+        if flight.doomed and Capability.FENCES not in backend.capabilities:
+            await load.survive(backend.remove(io, load.key, load.version))
+            return 0
+        return proof if landed else 0
 
 
 _CLOSED = Gone(CacheError("the cache was closed while this was loading"))
-
-
-def _is_enough(verdict: Verdict, wanted: Run) -> bool:
-    """Tell whether nothing needs to be loaded any more."""
-    return verdict is Verdict.FRESH or (verdict is Verdict.DUE and not wanted.behind)
-
-
-async def _stored(io: IO, flight: Flight) -> None:
-    """Wait for what is just being stored, so that it does not land later; unless that waits for this."""
-    if flight.is_storing and flight not in within.get() and not (io is BLOCKING and flight.thread == get_ident()):
-        await io.twin(flight.wait_in_thread, flight.wait)

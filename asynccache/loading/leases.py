@@ -1,0 +1,138 @@
+"""Rights to load that are renewed while their factories run.
+
+On a loop by a task of that loop: one whose loop is blocked renews nothing, and rightly so. Off a loop by one thread for
+all, which ends when there is nothing to renew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from asynccache.core.claims import LEASE_SECONDS
+from asynccache.errors import BackendUnavailableError
+from asynccache.plan.io import BLOCKING, LOOP, run
+
+if TYPE_CHECKING:
+    from asynccache.core.claims import Ticket
+    from asynccache.model import BaseCacheBackend
+    from asynccache.plan.io import IO
+
+logger = logging.getLogger(__name__)
+PARTS = 3
+"""A right is renewed so often in the time for which it stands."""
+
+
+class Holding:
+    """A right that is being renewed, until `stop` or until it `is_lost`.
+
+    Args:
+        backend: the one that granted it.
+        ticket: the right.
+        lease: seconds for which it stands each time.
+    """
+
+    __slots__ = ("_task", "_timer", "backend", "is_lost", "lease", "ticket")
+
+    def __init__(self, backend: BaseCacheBackend, ticket: Ticket, lease: float) -> None:
+        self.backend = backend
+        self.ticket = ticket
+        self.lease = lease
+        self.is_lost = False
+        self._timer: asyncio.TimerHandle | None = None
+        self._task: asyncio.Task[None] | None = None
+
+    def begin(self, io: IO) -> None:
+        """Renew it from now on, on this loop or in the thread."""
+        if not self.ticket.token:
+            return
+        if io is BLOCKING:
+            _thread.add(self)
+        else:
+            self._timer = asyncio.get_running_loop().call_later(self.lease / PARTS, self._go_on)
+
+    def stop(self) -> None:
+        """Renew it no more; from the loop or, off a loop, the thread that began."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._task is not None:
+            self._task.cancel()
+        _thread.remove(self)
+
+    def _go_on(self) -> None:
+        self._task = asyncio.get_running_loop().create_task(self._renew(), name="asynccache lease")
+
+    async def _renew(self) -> None:
+        while not self.is_lost:
+            await self.renew(LOOP)
+            await asyncio.sleep(self.lease / PARTS)
+
+    async def renew(self, io: IO) -> None:
+        """Renew it once; a store that is away is asked again next time."""
+        try:
+            self.is_lost = not await self.backend.hold(io, self.ticket, self.lease)
+        except BackendUnavailableError:
+            logger.debug("%s: a right to load could not be renewed", self.backend.name)
+
+
+def holding(io: IO, backend: BaseCacheBackend, ticket: Ticket, lease: float = LEASE_SECONDS) -> Holding:
+    """Renew this right from now on."""
+    held = Holding(backend, ticket, lease)
+    held.begin(io)
+    return held
+
+
+class _LeaseThread:
+    """Renews what is held off a loop. A forked child starts with nothing to renew."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._due: dict[Any, float] = {}
+        self._runs = False
+
+    def add(self, held: Holding) -> None:
+        """Renew this one, too."""
+        with self._changed:
+            self._due[held] = monotonic() + held.lease / PARTS
+            if not self._runs:
+                threading.Thread(target=self._run, name="asynccache-leases", daemon=True).start()
+                self._runs = True
+            self._changed.notify()
+
+    def remove(self, held: Holding) -> None:
+        """Renew this one no more."""
+        with self._changed:
+            if self._due.pop(held, None) is not None:
+                self._changed.notify()
+
+    def _run(self) -> None:
+        while (held := self._next()) is not None:
+            try:
+                run(held.renew(BLOCKING))
+            except Exception:
+                logger.exception("%s: a right to load could not be renewed", held.backend.name)
+
+    def _next(self) -> Holding | None:
+        """Wait for the next one that is due; None where there is none any more."""
+        with self._changed:
+            while self._due:
+                held: Holding = min(self._due, key=self._due.__getitem__)
+                now = monotonic()
+                if held.is_lost:
+                    del self._due[held]
+                elif self._due[held] <= now:
+                    self._due[held] = now + held.lease / PARTS
+                    return held
+                else:
+                    self._changed.wait(self._due[held] - now)
+            self._runs = False
+            return None
+
+
+_thread = _LeaseThread()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_thread.__init__)  # type: ignore[misc]  # the parent goes on renewing its own

@@ -1,0 +1,133 @@
+"""How a load comes by the right to be run and stored, and what it is worth when somebody else was first."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from threading import get_ident
+from typing import TYPE_CHECKING
+
+from asynccache.core.claims import Held, Hit, Lead
+from asynccache.core.policy import Verdict, judge
+from asynccache.loading.circles import within
+from asynccache.loading.leases import holding
+from asynccache.loading.outcomes import Landed
+from asynccache.model import Capability
+from asynccache.plan.io import BLOCKING
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator
+
+    from asynccache.core.claims import Claimed, Ticket
+    from asynccache.core.entry import Entry
+    from asynccache.core.policy import CachePolicy
+    from asynccache.loading.flights import Flight
+    from asynccache.loading.load import Load
+    from asynccache.model import BaseCacheBackend
+    from asynccache.plan.io import IO
+
+
+_TELLS = frozenset({Capability.FENCES, Capability.SHARED})
+"""What a store has that says, when it is asked for the right to load, that somebody else has stored a value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A load that is about to be run.
+
+    Args:
+        load: what it loads.
+        entry: what the caller found, if anything.
+        look_again: whether somebody else may have loaded it since.
+        behind: whether nobody waits for it.
+    """
+
+    load: Load
+    entry: Entry | None = None
+    look_again: bool = False
+    behind: bool = False
+
+    def is_content_with(self, entry: Entry, policy: CachePolicy) -> bool:
+        """Tell whether nothing needs to be loaded where this is stored."""
+        verdict = judge(entry, policy, self.load.backend.clock())
+        return verdict is Verdict.FRESH or (verdict is Verdict.DUE and not self.behind)
+
+
+@dataclass(frozen=True, slots=True)
+class Right:
+    """What a factory is run with: the right to store, if there is one, and an older value, if there is one."""
+
+    ticket: Ticket | None
+    stale: Entry | None
+
+    @contextmanager
+    def held(self, io: IO, backend: BaseCacheBackend) -> Iterator[None]:
+        """Renew it in the meantime."""
+        held = None if self.ticket is None else holding(io, backend, self.ticket)
+        try:
+            yield
+        finally:
+            if held is not None:
+                held.stop()
+
+    async def give_up(self, io: IO, backend: BaseCacheBackend) -> None:
+        """Let others load."""
+        if self.ticket is not None:
+            await backend.release(io, self.ticket)
+
+
+class Rights:
+    """Gets rights to load.
+
+    Args:
+        look: finds what is stored, and what it is good for.
+    """
+
+    def __init__(self, look: Callable[[IO, Load, CachePolicy], Awaitable[tuple[Entry | None, Verdict]]]) -> None:
+        self._look = look
+
+    async def granted(self, io: IO, flight: Flight, wanted: Run, policy: CachePolicy) -> Right | Landed:
+        """Get the right to load, waiting for whoever has it, or find what somebody else has stored meanwhile."""
+        load, entry = wanted.load, wanted.entry
+        load.check_lock(policy)
+        if not load.backend.capabilities >= _TELLS and (wanted.look_again or (flight.renews and policy.keeps_times)):
+            proof = flight.ask()
+            entry, _ = await self._look(io, load, policy)
+            if entry is not None and wanted.look_again and wanted.is_content_with(entry, policy):
+                return Landed(entry.value, load.replicas(entry.value), proof)
+        if flight.displaced is not None:
+            await _settled(io, load.backend, flight.displaced)
+        while (claimed := await self._claimed(io, flight, load, entry)) is not None:
+            entry = _entry(claimed) or entry
+            if isinstance(claimed, Lead):
+                flight.ticket = claimed.ticket
+                return Right(claimed.ticket, entry)
+            if isinstance(claimed, Held):
+                if policy.lock is False:
+                    break
+                await load.backend.attend(io, load.key, claimed.seconds, load.version)
+            elif wanted.is_content_with(claimed.entry, policy):
+                return Landed(claimed.entry.value, load.replicas(claimed.entry.value), flight.asked)
+        return Right(None, entry)
+
+    async def _claimed(self, io: IO, flight: Flight, load: Load, entry: Entry | None) -> Claimed | None:
+        """Ask for the right; None where the store does not answer."""
+        flight.ask()
+        try:
+            return await load.backend.claim(io, load.key, seen=entry, anew=flight.renews, version=load.version)
+        except Exception as error:  # noqa: BLE001  # a store never fails a read-through
+            load.note(error)
+            return None
+
+
+def _entry(claimed: Claimed) -> Entry | None:
+    return claimed.entry if isinstance(claimed, Hit) else claimed.stale
+
+
+async def _settled(io: IO, backend: BaseCacheBackend, displaced: Flight) -> None:
+    """See to it that a load which is not to be stored any more is not, and keeps nobody waiting."""
+    if displaced.ticket is not None:
+        await backend.release(io, displaced.ticket)
+    waits_for_this = displaced in within.get() or (io is BLOCKING and displaced.thread == get_ident())
+    if displaced.is_storing and not waits_for_this:
+        await io.twin(displaced.wait_in_thread, displaced.wait)
