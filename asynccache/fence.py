@@ -6,13 +6,13 @@ import os
 import threading
 from typing import TYPE_CHECKING, Any
 
-from asynccache.core.claims import LEASE_SECONDS, Claimed, Lead, Ticket
+from asynccache.core.claims import LEASE_SECONDS, Claimed, Held, Lead, Made, Ticket
 from asynccache.core.entry import Entry, Kind
 from asynccache.core.fence import Birth, Marks, View, cells_of, is_clean
-from asynccache.errors import ConfigurationError
+from asynccache.errors import ConfigurationError, SerializationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from asynccache.core.keys import Version
     from asynccache.plan.io import IO
@@ -118,11 +118,59 @@ class Unfenced:
         del io, ticket, lease
         return True
 
-    async def release(self, io: IO, ticket: Ticket) -> None:
-        """Give the right up, so that whoever waits may load."""
+    async def release(self, io: IO, ticket: Ticket) -> bool:
+        """Give the right up, so that whoever waits may have it; False where it was lost before."""
+        del io, ticket
+        return True
 
     async def attend(self, io: IO, key: str, seconds: float, version: Version = None, kind: Kind = Kind.VALUE) -> None:
         """Wait until the load of another process may be over, at most so long."""
+
+    async def claim_many(
+        self,
+        io: IO,
+        keys: Sequence[str],
+        lease: float = LEASE_SECONDS,
+        *,
+        seen: Mapping[str, Entry] | None = None,
+        version: Version = None,
+    ) -> dict[str, Claimed]:
+        """Ask for the rights to load these values, as `claim` does for each."""
+        copies = seen or {}
+        return {key: await self.claim(io, key, lease, seen=copies.get(key), version=version) for key in keys}
+
+    async def land_many(
+        self,
+        io: IO,
+        made: Sequence[Made],
+        *,
+        stale: float | None = None,
+        tags: tuple[str, ...] = (),
+        version: Version = None,
+    ) -> dict[str, bool | SerializationError]:
+        """Store what was loaded, as `land` does for each; what cannot be stored is told by its error."""
+        landed: dict[str, bool | SerializationError] = {}
+        for key, value, ttl, ticket in made:
+            try:
+                landed[key] = await self.land(io, key, value, ttl, ticket, stale=stale, tags=tags, version=version)
+            except SerializationError as error:
+                landed[key] = error
+        return landed
+
+    async def claim_lock(self, io: IO, key: str, lease: float, version: Version = None) -> Lead | Held:
+        """Ask for the lock of this name, which stands for `lease` seconds unless `hold` renews and `release` ends it.
+
+        The ticket's `born` is greater than that of whoever had the lock before. Raises `BackendUnavailableError` where
+        nobody says; what was granted then ends by itself.
+        """
+        del io, key, lease, version
+        raise ConfigurationError(
+            f"{type(self).__name__} has no locks: its store cannot grant a right to one of all processes; use Redis, "
+            "memcached, an SQL database, or local memory within one process"
+        )
+
+    async def attend_lock(self, io: IO, key: str, seconds: float, version: Version = None) -> None:
+        """Wait until the lock of this name may be free, at most so long."""
 
     async def void(self, io: IO, tags: Iterable[str], version: Version = None) -> None:
         """Invalidate all that is tagged so, whatever its version where the store has no order of its own."""

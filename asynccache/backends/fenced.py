@@ -7,19 +7,18 @@ new position; its reads give only what is still valid. What rights and positions
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from contextlib import suppress
 from secrets import token_bytes
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asynccache.backends.base import StoreBackend
-from asynccache.core.claims import LEASE_SECONDS, Claimed, Held, Hit, Lead, Ticket
+from asynccache.core.claims import LEASE_SECONDS, Claimed, Held, Hit, Lead, Made, Ticket
 from asynccache.core.entry import Entry, Kind
 from asynccache.core.fence import View
 from asynccache.core.keys import checked
-from asynccache.errors import BackendUnavailableError
+from asynccache.errors import BackendUnavailableError, SerializationError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from asynccache.core.codec import Frame
     from asynccache.model import Version
@@ -88,8 +87,8 @@ class FencedBackend(StoreBackend, ABC):
         """Renew a right; False where it is lost."""
 
     @abstractmethod
-    async def _release(self, io: IO, ticket: Ticket) -> None:
-        """End a right, if it still stands."""
+    async def _release(self, io: IO, ticket: Ticket) -> bool:
+        """End a right, if it still stands; tell whether it did."""
 
     @abstractmethod
     async def _attend(self, io: IO, key: str, seconds: float) -> None:
@@ -124,25 +123,41 @@ class FencedBackend(StoreBackend, ABC):
         mark = ANEW if anew else 0 if seen is None else seen.at
         for _ in range(_ROUNDS):
             want = Want(stored_key, token_bytes(8), mark)
-            try:
-                (answer,) = await self._claim_many(io, [want], lease)
-            except BackendUnavailableError:
-                raise
-            except BaseException:  # cancelled, but it may have been granted
-                await self.release(io, Ticket(stored_key, want.token))
-                raise
-            if not isinstance(answer, Found):
-                break
-            entry = await self._opened(io, stored_key, answer.raw, kind, stale=True)
-            if entry is not None:
-                return Hit(entry)
-            mark = ANEW  # it was damaged and is removed now, or it is of another kind
-        else:
-            raise BackendUnavailableError(f"{key!r:.80} cannot be claimed: what is stored there changes all the time")
-        stale = None if answer.raw is None else await self._opened(io, stored_key, answer.raw, kind, stale=True)
-        if isinstance(answer, Taken):
-            return Held(answer.seconds, stale)
-        return Lead(Ticket(stored_key, want.token, answer.born, answer.view), stale)
+            (answer,) = await self._claim_many(io, [want], lease)
+            claimed = await self._claimed(io, want, answer, kind)
+            if claimed is not None:
+                return claimed
+            mark = ANEW
+        raise BackendUnavailableError(f"{key!r:.80} cannot be claimed: what is stored there changes all the time")
+
+    async def claim_many(
+        self,
+        io: IO,
+        keys: Sequence[str],
+        lease: float = LEASE_SECONDS,
+        *,
+        seen: Mapping[str, Entry] | None = None,
+        version: Version = None,
+    ) -> dict[str, Claimed]:
+        marks = {key: entry.at for key, entry in (seen or {}).items()}
+        wants = {key: Want(self.stored_key(key, version), token_bytes(8), marks.get(key, 0)) for key in keys}
+        answers = await self._claim_many(io, list(wants.values()), lease) if wants else []
+        claims: dict[str, Claimed] = {}
+        for (key, want), answer in zip(wants.items(), answers, strict=True):
+            claimed = await self._claimed(io, want, answer, Kind.VALUE)
+            claims[key] = claimed or await self.claim(io, key, lease, anew=True, version=version)
+        return claims
+
+    async def _claimed(self, io: IO, want: Want, answer: Found | Granted | Taken, kind: Kind) -> Claimed | None:
+        """Decode an answer; None where an entry is damaged, and is removed now, or of another kind."""
+        stale = None if answer.raw is None else await self._opened(io, want.key, answer.raw, kind, stale=True)
+        match answer:
+            case Found():
+                return None if stale is None else Hit(stale)
+            case Granted(born, view):
+                return Lead(Ticket(want.key, want.token, born, view), stale)
+            case Taken(seconds):
+                return Held(seconds, stale)
 
     async def land(
         self,
@@ -157,21 +172,62 @@ class FencedBackend(StoreBackend, ABC):
         version: Version = None,
         kind: Kind = Kind.VALUE,
     ) -> bool:
-        stored_key = self.stored_key(key, version)
-        if ttl is None or ttl <= 0:
-            landing = Landing(ticket, None, 0.0)
-        else:
-            raw = await self._closed(io, stored_key, value, ttl, kind, stale=stale or 0.0, tags=tags)
-            landing = Landing(ticket, raw, ttl + (stale or 0.0))
+        landing = await self._landing(io, Made(key, value, ttl, ticket), kind, stale=stale or 0.0, tags=tags)
         (landed,) = await self._land_many(io, [landing])
         return landed
+
+    async def land_many(
+        self,
+        io: IO,
+        made: Sequence[Made],
+        *,
+        stale: float | None = None,
+        tags: tuple[str, ...] = (),
+        version: Version = None,
+    ) -> dict[str, bool | SerializationError]:
+        landed: dict[str, bool | SerializationError] = {}
+        landings: dict[str, Landing] = {}
+        for one in made:
+            try:
+                landings[one.key] = await self._landing(io, one, Kind.VALUE, stale=stale or 0.0, tags=tags)
+            except SerializationError as error:
+                landed[one.key] = error
+        stood = await self._land_many(io, list(landings.values())) if landings else []
+        return landed | dict(zip(landings, stood, strict=True))
+
+    async def _landing(self, io: IO, made: Made, kind: Kind, *, stale: float, tags: tuple[str, ...]) -> Landing:
+        _, value, ttl, ticket = made
+        if ttl is None or ttl <= 0:
+            return Landing(ticket, None, 0.0)
+        raw = await self._closed(io, ticket.key, value, ttl, kind, stale=stale, tags=tags)
+        return Landing(ticket, raw, ttl + stale)
 
     async def hold(self, io: IO, ticket: Ticket, lease: float = LEASE_SECONDS) -> bool:
         return await self._hold(io, ticket, lease)
 
-    async def release(self, io: IO, ticket: Ticket) -> None:
-        with suppress(BackendUnavailableError):  # it ends by itself
-            await self._release(io, ticket)
+    async def release(self, io: IO, ticket: Ticket) -> bool:
+        try:
+            return await self._release(io, ticket)
+        except BackendUnavailableError:
+            return True  # it ends by itself
+
+    async def claim_lock(self, io: IO, key: str, lease: float, version: Version = None) -> Lead | Held:
+        want = Want(self._lock_key(key, version), token_bytes(8), ANEW, stamped=True)
+        try:
+            (answer,) = await self._claim_many(io, [want], lease)
+        except BaseException:  # it may have been granted all the same
+            await self.release(io, Ticket(want.key, want.token))
+            raise
+        match answer:
+            case Granted(born, view):
+                return Lead(Ticket(want.key, want.token, born, view))
+            case Taken(seconds):
+                return Held(seconds)
+            case Found():
+                raise BackendUnavailableError(f"the lock {key!r:.80} cannot be had: something is stored in its place")
+
+    async def attend_lock(self, io: IO, key: str, seconds: float, version: Version = None) -> None:
+        await self._attend(io, self._lock_key(key, version), seconds)
 
     async def attend(self, io: IO, key: str, seconds: float, version: Version = None, kind: Kind = Kind.VALUE) -> None:
         del kind

@@ -5,7 +5,7 @@ stands and nothing was invalidated since it was granted.
 """
 
 from collections.abc import Hashable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from asynccache.core.entry import Entry
 
@@ -47,3 +47,12 @@ class Held(NamedTuple):
 
 
 Claimed = Hit | Lead | Held
+
+
+class Made(NamedTuple):
+    """What was loaded for a key: its value for `ttl` seconds (None: nothing is stored), by this right."""
+
+    key: str
+    value: Any
+    ttl: float | None
+    ticket: Ticket
