@@ -7,14 +7,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import threading
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from dataclasses import dataclass
-from math import inf
 from typing import TYPE_CHECKING, Any
 
 from asynccache.loading.outcomes import GONE, Gone
+from asynccache.plan.waiters import AsyncioWaiter, Waiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -40,18 +39,6 @@ class Loop(ABC):
     @abstractmethod
     def closed(self) -> Gone:
         """Give the outcome for those who wait on this loop when the cache is closed."""
-
-
-class Waiter(ABC):
-    """One caller who waits."""
-
-    @abstractmethod
-    def tell(self, outcome: Any) -> None:
-        """Wake the caller, from any thread; without effect where its loop is closed."""
-
-    @abstractmethod
-    async def wait(self, seconds: float) -> bool:
-        """Wait to be told, at most so many seconds; tell whether that happened."""
 
 
 class Launched(ABC):
@@ -97,7 +84,7 @@ class _AsyncioLoop(Loop):
         return self.loop.is_closed()
 
     def waiter(self) -> Waiter:
-        return _AsyncioWaiter(self.loop)
+        return AsyncioWaiter(self.loop)
 
     def launch(self, running: Coroutine[Any, Any, Outcome], name: str, land: Callable[[Outcome], None]) -> Launched:
         task = self.loop.create_task(running, name=name)
@@ -106,33 +93,6 @@ class _AsyncioLoop(Loop):
 
     def closed(self) -> Gone:
         return Gone(closed_on=self)
-
-
-class _AsyncioWaiter(Waiter):
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
-        self._loop = loop
-        self._told: asyncio.Future[None] = loop.create_future()
-        self._thread = threading.get_ident()
-
-    def tell(self, outcome: Any) -> None:
-        del outcome
-        if threading.get_ident() == self._thread:
-            self._finish()
-        else:
-            with suppress(RuntimeError):  # a loop that was closed has nobody left to tell
-                self._loop.call_soon_threadsafe(self._finish)
-
-    async def wait(self, seconds: float) -> bool:
-        if seconds == inf:
-            await self._told
-        elif not self._told.done():
-            await asyncio.wait([self._told], timeout=max(0.0, seconds))
-        return self._told.done()
-
-    def _finish(self) -> None:
-        if not self._told.done():
-            with suppress(RuntimeError):  # likewise, in the thread that it ran in
-                self._told.set_result(None)
 
 
 @dataclass(frozen=True, slots=True)

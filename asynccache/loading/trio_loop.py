@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from contextvars import copy_context
 from dataclasses import dataclass
-from math import inf
 from typing import TYPE_CHECKING, Any
 
 import trio
 
 from asynccache.errors import CacheError
-from asynccache.loading.loops import Launched, Loop, Waiter
+from asynccache.loading.loops import Launched, Loop
 from asynccache.loading.outcomes import Gone
+from asynccache.plan.trio_waiter import TrioWaiter
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
 
     from asynccache.loading.outcomes import Outcome
+    from asynccache.plan.waiters import Waiter
 
 
 def running_trio() -> Loop:
@@ -32,7 +33,7 @@ class _TrioLoop(Loop):
         return not self.soon(_nothing)
 
     def waiter(self) -> Waiter:
-        return _TrioWaiter(self)
+        return TrioWaiter(self.token)
 
     def launch(self, running: Coroutine[Any, Any, Outcome], name: str, land: Callable[[Outcome], None]) -> Launched:
         launched = _TrioLaunched(self, trio.CancelScope(), trio.Event())
@@ -49,21 +50,6 @@ class _TrioLoop(Loop):
         except trio.RunFinishedError:
             return False
         return True
-
-
-class _TrioWaiter(Waiter):
-    def __init__(self, loop: _TrioLoop) -> None:
-        self._loop = loop
-        self._told = trio.Event()
-
-    def tell(self, outcome: Any) -> None:
-        del outcome
-        self._loop.soon(self._told.set)
-
-    async def wait(self, seconds: float) -> bool:
-        with trio.CancelScope() if seconds == inf else trio.move_on_after(max(0.0, seconds)):
-            await self._told.wait()
-        return self._told.is_set()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
