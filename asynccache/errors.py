@@ -28,11 +28,11 @@ class BackendUnavailableError(CacheError, ConnectionError):
 
 
 class CacheTimeoutError(CacheError, TimeoutError):
-    """A load took longer than its policy allows."""
+    """A load took longer than its policy allows, or a lock was not free in time."""
 
 
 class LockError(CacheError, RuntimeError):
-    """A lock was released by somebody who does not hold it."""
+    """A lock was lost before its block was left, or is wanted by whoever has it."""
 
 
 class MissingDependencyError(CacheError, ImportError):

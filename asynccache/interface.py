@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from asynccache.core.lifetime import Ttl
     from asynccache.core.policy import CachePolicy
+    from asynccache.loading.locks import AsyncLock, Lock
     from asynccache.model import BaseCacheBackend, Version
 
 T = TypeVar("T")
@@ -265,6 +266,56 @@ class ICacheService:
         """Remove all entries of this backend's prefix and version, and nothing of its neighbours.
 
         Raises `ConfigurationError` for a store that cannot do this, `BackendUnavailableError` where it is away.
+        """
+        raise NotImplementedError
+
+    def lock(
+        self,
+        key: str,
+        ttl: Ttl = 30.0,
+        version: Version = None,
+        backend: str | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> Lock:
+        """Return a lock for `with`, which one caller of all processes has at a time; it yields itself.
+
+        `number` is the fencing number, greater with each who gets the lock; `is_held` tells whether it still is. It is
+        kept apart from entries: key and lock of the same name have nothing to do with each other.
+
+        Args:
+            ttl: seconds or a `timedelta` after which a holder that died, or is frozen, has lost it; while the holder
+                lives it is renewed every third of that, by a thread.
+            timeout: seconds to wait for it; 0 asks once, `None` waits for ever.
+
+        Entering raises `CacheTimeoutError` where it was not free in time, `BackendUnavailableError` where the store is
+        away, `ConfigurationError` where it has no locks, and `LockError` where the same thread has it already, since
+        it is not reentrant. Leaving raises `LockError` where the lock was lost meanwhile, unless the block raised.
+        """
+        raise NotImplementedError
+
+    def lock_async(
+        self,
+        key: str,
+        ttl: Ttl = 30.0,
+        version: Version = None,
+        backend: str | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> AsyncLock:
+        """Return a lock for `async with`, which one caller of all processes has at a time; it yields itself.
+
+        `number` is the fencing number, greater with each who gets the lock; `is_held` tells whether it still is. It is
+        kept apart from entries: key and lock of the same name have nothing to do with each other.
+
+        Args:
+            ttl: seconds or a `timedelta` after which a holder that died, or is frozen, has lost it; while the holder
+                lives it is renewed every third of that, by a task of the loop.
+            timeout: seconds to wait for it; 0 asks once, `None` waits for ever.
+
+        Entering raises `CacheTimeoutError` where it was not free in time, `BackendUnavailableError` where the store is
+        away, `ConfigurationError` where it has no locks, and `LockError` where the same task has it already, since
+        it is not reentrant. Leaving raises `LockError` where the lock was lost meanwhile, unless the block raised.
         """
         raise NotImplementedError
 

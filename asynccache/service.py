@@ -15,6 +15,7 @@ from asynccache.loading.changes import Change
 from asynccache.loading.flights import Flights
 from asynccache.loading.load import Load, is_function, is_plain_function, looks_ahead
 from asynccache.loading.loader import Loader
+from asynccache.loading.locks import LEASE_SECONDS, AsyncLock, Lock, Wanted
 from asynccache.named import NamedBackends
 
 if TYPE_CHECKING:
@@ -212,6 +213,30 @@ class CacheService(NamedBackends, ICacheService):
 
     async def clear_async(self, version: Version = None, backend: str | None = None) -> None:
         await self.get_backend(backend).clear_async(version)
+
+    # Locks
+
+    def lock(
+        self,
+        key: str,
+        ttl: Ttl = LEASE_SECONDS,
+        version: Version = None,
+        backend: str | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> Lock:
+        return Lock(Wanted.of(self.get_backend(backend), key, ttl, version, timeout))
+
+    def lock_async(
+        self,
+        key: str,
+        ttl: Ttl = LEASE_SECONDS,
+        version: Version = None,
+        backend: str | None = None,
+        *,
+        timeout: float | None = None,
+    ) -> AsyncLock:
+        return AsyncLock(Wanted.of(self.get_backend(backend), key, ttl, version, timeout))
 
     # Read-through
 

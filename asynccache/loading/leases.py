@@ -28,7 +28,7 @@ PARTS = 3
 
 
 class Holding:
-    """A right that is being renewed, until `stop` or until it `is_lost`.
+    """A right that is being renewed, until `stop` or until it `is_lost`; it stands `until` then, by `monotonic()`.
 
     Args:
         backend: the one that granted it.
@@ -36,13 +36,14 @@ class Holding:
         lease: seconds for which it stands each time.
     """
 
-    __slots__ = ("_task", "_timer", "backend", "is_lost", "lease", "ticket")
+    __slots__ = ("_task", "_timer", "backend", "is_lost", "lease", "ticket", "until")
 
     def __init__(self, backend: BaseCacheBackend, ticket: Ticket, lease: float) -> None:
         self.backend = backend
         self.ticket = ticket
         self.lease = lease
         self.is_lost = False
+        self.until = monotonic() + lease
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -50,10 +51,11 @@ class Holding:
         """Renew it from now on, on this loop or in the thread."""
         if not self.ticket.token:
             return
-        if io is BLOCKING:
+        loop = None if io is BLOCKING else _loop()
+        if loop is None:
             _thread.add(self)
         else:
-            self._timer = asyncio.get_running_loop().call_later(self.lease / PARTS, self._go_on)
+            self._timer = loop.call_later(self.lease / PARTS, self._go_on)
 
     def stop(self) -> None:
         """Renew it no more; from the loop or, off a loop, the thread that began."""
@@ -73,8 +75,12 @@ class Holding:
 
     async def renew(self, io: IO) -> None:
         """Renew it once; a store that is away is asked again next time."""
+        asked = monotonic()
         try:
-            self.is_lost = not await self.backend.hold(io, self.ticket, self.lease)
+            if await self.backend.hold(io, self.ticket, self.lease):
+                self.until = asked + self.lease
+            else:
+                self.is_lost = True
         except BackendUnavailableError:
             logger.debug("%s: a right to load could not be renewed", self.backend.name)
 
@@ -84,6 +90,14 @@ def holding(io: IO, backend: BaseCacheBackend, ticket: Ticket, lease: float = LE
     held = Holding(backend, ticket, lease)
     held.begin(io)
     return held
+
+
+def _loop() -> asyncio.AbstractEventLoop | None:
+    """Find the loop that renews; None under trio, where backends need no loop, and the thread does as well."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 class _LeaseThread:

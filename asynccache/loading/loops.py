@@ -29,6 +29,10 @@ class Loop(ABC):
         """Tell whether it never runs again."""
 
     @abstractmethod
+    def task(self) -> object:
+        """Give the task of this loop that is running; None where none is."""
+
+    @abstractmethod
     def waiter(self) -> Waiter:
         """Make a waiter for a task of this loop, which is running."""
 
@@ -82,6 +86,9 @@ class _AsyncioLoop(Loop):
 
     def is_closed(self) -> bool:
         return self.loop.is_closed()
+
+    def task(self) -> object:
+        return asyncio.current_task(self.loop)
 
     def waiter(self) -> Waiter:
         return AsyncioWaiter(self.loop)

@@ -32,6 +32,9 @@ class _TrioLoop(Loop):
     def is_closed(self) -> bool:
         return not self.soon(_nothing)
 
+    def task(self) -> object:
+        return trio.lowlevel.current_task() if trio.lowlevel.in_trio_task() else None
+
     def waiter(self) -> Waiter:
         return TrioWaiter(self.token)
 
