@@ -21,6 +21,7 @@ from asynccache.loading.load import Load
 if TYPE_CHECKING:
     from asynccache.core.arguments import Arguments
     from asynccache.core.policy import CachePolicy
+    from asynccache.core.tags import TagTemplates
     from asynccache.model import Version
     from asynccache.scopes import Scope
     from asynccache.service import CacheService
@@ -39,6 +40,7 @@ class CallSettings:
     version: Version
     backend: str
     enabled: bool
+    tags: TagTemplates
 
     @property
     def looks_ahead(self) -> bool:
@@ -139,7 +141,9 @@ class CachedCalls(Generic[P, R]):
         settings = self._settings
         store = service.get_backend(settings.backend)
         self._scope.in_use(args)
-        return Load(store, key, partial(self._call, args, kwargs), None, settings.policy, settings.version)
+        templates = settings.tags
+        tags = templates.written(self._arguments.named(args, kwargs) if templates.names else {})
+        return Load(store, key, partial(self._call, args, kwargs), None, settings.policy, settings.version, tags)
 
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         """Call the function for the store."""

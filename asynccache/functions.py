@@ -19,6 +19,7 @@ from asynccache.core.arguments import Arguments, ClassArguments
 from asynccache.core.lifetime import Ttl
 from asynccache.core.names import full_name
 from asynccache.core.policy import CachePolicy, merged
+from asynccache.core.tags import TagTemplates
 from asynccache.errors import ConfigurationError
 from asynccache.scopes import Scope
 
@@ -34,6 +35,7 @@ def cached(
     name: str | None = None,
     version: str | int | None = None,
     backend: str = "default",
+    tags: Collection[str] = (),
     policy: CachePolicy | None = None,
     enabled: bool = True,
 ) -> Cached:
@@ -50,6 +52,8 @@ def cached(
         name: stands for the module-qualified name of the function in the key.
         version: of the entries; `None`: the backend's.
         backend: the name of the backend.
+        tags: names under which entries are invalidated together; in them `{user_id}` stands for the argument of that
+            name, as an f-string writes it. `current_load().tags` inside the function adds to them.
         policy: see `CachePolicy`; an explicit `ttl` beats its own.
         enabled: False calls the function each time and touches no store.
 
@@ -68,7 +72,7 @@ def cached(
     _check_naming(key, ignore, name)
     if not isinstance(enabled, bool):
         raise TypeError(f"enabled={enabled!r}: give True or False")
-    return Cached(CallSettings(chosen, version, backend, enabled), key, tuple(ignore), name)
+    return Cached(CallSettings(chosen, version, backend, enabled, TagTemplates(tags)), key, tuple(ignore), name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +105,7 @@ class Cached:
         scope = Scope(function, is_told=self.key is not None)
         make = ClassArguments if scope.is_of_class else Arguments
         arguments = make(self.name or full_name(function), signature(function), self._left_out(scope), self.key)
+        arguments.check_names(self.settings.tags.names)
         kind = CachedCoroutine if iscoroutinefunction(function) else CachedFunction
         return kind(function, arguments, self.settings, scope, of_class=of_class)
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from asynccache.core.call_keys import PLAIN, UnkeyableError, shortened, text
 from asynccache.core.web_types import is_request
+from asynccache.errors import ConfigurationError
 
 _STARS: dict[Any, str] = {Parameter.VAR_POSITIONAL: "*", Parameter.VAR_KEYWORD: "**"}
 _FLAT = {Parameter.POSITIONAL_OR_KEYWORD, Parameter.KEYWORD_ONLY}
@@ -55,6 +56,19 @@ class Arguments:
             return shortened(self._template % tuple([PLAIN[type(value)](value) for value in values]))
         except (KeyError, ValueError, UnkeyableError):  # what is not plain is rarer
             return self._written(values)
+
+    def named(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Give the arguments of a call by the names of their parameters, defaults filled in."""
+        bound = self._signature.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return bound.arguments
+
+    def check_names(self, names: Collection[str]) -> None:
+        """Raise `ConfigurationError` where one of these is not the name of one argument that is part of the key."""
+        known = {each.name for each in self._parameters if each.kind not in _STARS}
+        for name in sorted(set(names) - known):
+            why = "is left out of the key" if name in self._left_out else "it does not take"
+            raise ConfigurationError(f"@cached on {self.name}: tags name {name!r}, which {why}: use {sorted(known)}")
 
     def _arranged(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any] | None:
         """Give the values of the parameters that count, quickly; None: these arguments do not fit."""
