@@ -26,6 +26,8 @@ from asynccache.model import Capability
 from asynccache.plan.io import BLOCKING, LOOP, run
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
     from asynccache.core.entry import Entry
     from asynccache.core.policy import CachePolicy
     from asynccache.loading.flights import Flight, Flights
@@ -84,34 +86,46 @@ class Runner:
 
     def start(self, flight: Flight, wanted: Run) -> None:
         """Load in a thread of its own."""
-        flight.leave_for_a_thread()
         context = copy_context()
 
         def work() -> None:
-            flight.thread = get_ident()
             with suppress(BaseException):  # SystemExit and the like are for the caller who waits
                 context.run(self.lead, flight, wanted)
 
-        self._threads.start(flight, work, partial(flight.break_off, _CLOSED))
+        self.own_in_thread(flight, work)
+
+    def own_in_thread(self, flight: Flight, work: Callable[[], object]) -> None:
+        """Run this in a thread of its own, for which closing waits; it settles the flight, and raises nothing."""
+        flight.leave_for_a_thread()
+
+        def begin() -> None:
+            flight.thread = get_ident()
+            work()
+
+        self._threads.start(flight, begin, partial(flight.break_off, _CLOSED))
 
     def launch(self, flight: Flight, wanted: Run) -> None:
         """Load in a task of its own on this loop."""
-        running = self._outcome(LOOP, flight, wanted)
+        with inside(flight, alone=wanted.behind):
+            launched = self.own(flight, self._outcome(LOOP, flight, wanted), f"asynccache load {wanted.load.key!r:.80}")
+        if not wanted.behind:
+            flight.when_abandoned(launched.cancel)
+
+    def own(self, flight: Flight, running: Coroutine[Any, Any, Outcome], name: str) -> Launched:
+        """Run this in a task of its own on this loop, which closing cancels; how it ends settles the flight."""
 
         def land(outcome: Outcome) -> None:
             self._launched.pop(launched, None)
             flight.settle(outcome)
 
         try:
-            with inside(flight, alone=wanted.behind):
-                launched = required_loop().launch(running, f"asynccache load {wanted.load.key!r:.80}", land)
+            launched = required_loop().launch(running, name, land)
         except BaseException:  # no loop that is known here, or a task factory that fails
             running.close()
             flight.settle(GONE)
             raise
         self._launched[launched] = flight
-        if not wanted.behind:
-            flight.when_abandoned(launched.cancel)
+        return launched
 
     def close(self) -> None:
         """Keep what is loading in threads from being stored, and wait for it, a second at most."""
