@@ -2,7 +2,7 @@
 
 import typer
 
-from asynccache.cli import backends, calls, values
+from asynccache.cli import backends, calls, invalidation, values
 from asynccache.cli.exits import EXPLAINED
 
 app = typer.Typer(
@@ -17,6 +17,8 @@ app.command("call")(calls.call)
 app.command("get")(values.get)
 app.command("set")(values.set_)
 app.command("delete")(values.delete)
+app.command("invalidate-tags")(invalidation.invalidate_tags)
+app.command("clear")(invalidation.clear)
 app.command("ping")(backends.ping)
 app.add_typer(backends.config_commands, name="config")
 app.add_typer(backends.db_commands, name="db")
