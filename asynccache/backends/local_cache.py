@@ -10,15 +10,17 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from asynccache.backends.memory.leases import Leases
 from asynccache.backends.memory.operations import MISSING, Operations
-from asynccache.backends.memory.slots import SLOW, BoxedSlot, Held
+from asynccache.backends.memory.rights import RightsInMemory, plain
+from asynccache.backends.memory.slots import SLOW, BoxedSlot, Held, KeptSlot
 from asynccache.backends.memory.store import MemoryStore
 from asynccache.core.counters import checked_delta
 from asynccache.core.entry import Entry, Kind
 from asynccache.core.events import EntryDamaged
-from asynccache.core.keys import checked
+from asynccache.core.tags import tagged
 from asynccache.errors import ConfigurationError
-from asynccache.model import BaseCacheBackend, Capability
+from asynccache.model import Capability
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-class LocalMemCacheBackend(BaseCacheBackend):
+class LocalMemCacheBackend(RightsInMemory):
     """A cache in the memory of this process, bounded, shared by its threads and loops, and by nobody else.
 
     Where it is full, S3-FIFO chooses who goes. Entries are removed when they expire, without being read, by one thread
@@ -48,9 +50,7 @@ class LocalMemCacheBackend(BaseCacheBackend):
     Raises `ConfigurationError` where a bound is no positive `int`.
     """
 
-    capabilities: ClassVar[frozenset[Capability]] = frozenset(
-        {Capability.ATOMIC_COUNTERS, Capability.SUBSECOND_TTL, Capability.KEEPS_ENTRIES}
-    )
+    capabilities: ClassVar[frozenset[Capability]] = frozenset(Capability) - {Capability.SHARED}
     default_clock: ClassVar[Callable[[], float]] = time.monotonic
 
     def __init__(
@@ -63,6 +63,7 @@ class LocalMemCacheBackend(BaseCacheBackend):
         self.copy = copy
         store = MemoryStore(self.stored_key(""), max_entries, max_bytes, options.get("clock"))
         self._slots = store.default.slots
+        self._leases = Leases(store.lock, store.now)
         self._is_reaped = options.get("clock") is None
         self._do = Operations(store, self.serializer, copy=copy, damaged=self._damaged)
 
@@ -114,31 +115,32 @@ class LocalMemCacheBackend(BaseCacheBackend):
             return self._peek_value(key, version)
         if version is None and self._is_reaped:
             slot = self._slots.get(key)
-            box = slot.box if isinstance(slot, BoxedSlot) else None
-            if slot is not None and isinstance(box, Held) and box.kind is kind:
-                slot.seen += 1
-                return box.value
-        value = self._do.look(self._space(version), _plain(key), kind)
+            if type(slot) is BoxedSlot or (type(slot) is KeptSlot and not (slot.marks and slot.is_spoiled())):
+                box = slot.box
+                if type(box) is Held and box.kind is kind:
+                    slot.seen += 1
+                    return box.value
+        value = self._do.look(self._space(version), plain(key), kind)
         return None if value is MISSING else value
 
     def has_key(self, key: str, version: Version = None) -> bool:
-        return self._do.has(self._space(version), _plain(key))
+        return self._do.has(self._space(version), plain(key))
 
     async def has_key_async(self, key: str, version: Version = None) -> bool:
         return self.has_key(key, version)
 
     async def read(self, io: IO, key: str, version: Version = None, kind: Kind = Kind.VALUE) -> Entry | None:
-        value = self._do.look(self._space(version), _plain(key), kind)
+        value = self._do.look(self._space(version), plain(key), kind)
         return None if value is MISSING else Entry(value)
 
     async def look(self, io: IO, key: str, version: Version = None, kind: Kind = Kind.VALUE) -> Entry | None:
-        return self._do.look_kept(self._space(version), _plain(key), kind)
+        return self._do.look_kept(self._space(version), plain(key), kind)
 
     async def read_many(
         self, io: IO, keys: Iterable[str], version: Version = None, kind: Kind = Kind.VALUE
     ) -> dict[str, Entry]:
         space = self._space(version)
-        found = {key: self._do.look(space, _plain(key), kind) for key in dict.fromkeys(keys)}
+        found = {key: self._do.look(space, plain(key), kind) for key in dict.fromkeys(keys)}
         return {key: Entry(value) for key, value in found.items() if value is not MISSING}
 
     async def exists(self, io: IO, key: str, version: Version = None) -> bool:
@@ -147,7 +149,8 @@ class LocalMemCacheBackend(BaseCacheBackend):
     # Writing; what has no twins here has those of the base, over the plan
 
     def set(self, key: str, value: Any, ttl: Ttl = None, version: Version = None, *, tags: Iterable[str] = ()) -> bool:
-        return self._do.put(self._space(version), _plain(key), value, self.lifetime(ttl))
+        given = tagged(tags) if tags else ()
+        return self._do.put(self._space(version), plain(key), value, self.lifetime(ttl), tags=given)
 
     async def set_async(
         self, key: str, value: Any, ttl: Ttl = None, version: Version = None, *, tags: Iterable[str] = ()
@@ -165,7 +168,7 @@ class LocalMemCacheBackend(BaseCacheBackend):
         *,
         tags: tuple[str, ...] = (),
     ) -> bool:
-        return self._do.put(self._space(version), _plain(key), value, ttl, kind)
+        return self._do.put(self._space(version), plain(key), value, ttl, kind, tags=tags)
 
     async def keep(
         self,
@@ -179,22 +182,22 @@ class LocalMemCacheBackend(BaseCacheBackend):
         tags: tuple[str, ...] = (),
         kind: Kind = Kind.VALUE,
     ) -> bool:
-        return self._do.put(self._space(version), _plain(key), value, ttl, kind, stale)
+        return self._do.put(self._space(version), plain(key), value, ttl, kind, stale=stale, tags=tags)
 
     async def write_many(self, io: IO, values: Mapping[str, Any], ttl: float, version: Version = None) -> list[str]:
-        return self._do.put_many(self._space(version), {_plain(key): value for key, value in values.items()}, ttl)
+        return self._do.put_many(self._space(version), {plain(key): value for key, value in values.items()}, ttl)
 
     def add(self, key: str, value: Any, ttl: Ttl = None, version: Version = None) -> bool:
-        return self._do.add(self._space(version), _plain(key), value, self.lifetime(ttl))
+        return self._do.add(self._space(version), plain(key), value, self.lifetime(ttl))
 
     async def add_async(self, key: str, value: Any, ttl: Ttl = None, version: Version = None) -> bool:
         return self.add(key, value, ttl, version)
 
     async def insert(self, io: IO, key: str, value: Any, ttl: float, version: Version = None) -> bool:
-        return self._do.add(self._space(version), _plain(key), value, ttl)
+        return self._do.add(self._space(version), plain(key), value, ttl)
 
     def delete(self, key: str, version: Version = None) -> bool:
-        return self._do.store.drop(self._space(version), _plain(key))
+        return self._do.store.drop(self._space(version), plain(key))
 
     async def delete_async(self, key: str, version: Version = None) -> bool:
         return self.delete(key, version)
@@ -203,19 +206,19 @@ class LocalMemCacheBackend(BaseCacheBackend):
         return self.delete(key, version)
 
     async def remove_many(self, io: IO, keys: Iterable[str], version: Version = None) -> int:
-        return self._do.drop_many(self._space(version), [_plain(key) for key in keys])
+        return self._do.drop_many(self._space(version), [plain(key) for key in keys])
 
     async def extend(self, io: IO, key: str, ttl: float, version: Version = None) -> bool:
-        return self._do.touch(self._space(version), _plain(key), ttl)
+        return self._do.touch(self._space(version), plain(key), ttl)
 
     def incr(self, key: str, delta: int = 1, version: Version = None) -> int:
-        return self._do.bump(self._space(version), _plain(key), checked_delta(delta), self.default_ttl)
+        return self._do.bump(self._space(version), plain(key), checked_delta(delta), self.default_ttl)
 
     async def incr_async(self, key: str, delta: int = 1, version: Version = None) -> int:
         return self.incr(key, delta, version)
 
     def decr(self, key: str, delta: int = 1, version: Version = None) -> int:
-        return self._do.bump(self._space(version), _plain(key), -checked_delta(delta), self.default_ttl)
+        return self._do.bump(self._space(version), plain(key), -checked_delta(delta), self.default_ttl)
 
     async def decr_async(self, key: str, delta: int = 1, version: Version = None) -> int:
         return self.decr(key, delta, version)
@@ -224,7 +227,7 @@ class LocalMemCacheBackend(BaseCacheBackend):
         return self.incr(key, delta, version)
 
     def _get(self, key: str, version: Version, default: Any) -> Any:
-        value = self._do.look(self._space(version), _plain(key))
+        value = self._do.look(self._space(version), plain(key))
         return default if value is MISSING else value
 
     def _peek_value(self, key: str, version: Version) -> Any:
@@ -236,7 +239,7 @@ class LocalMemCacheBackend(BaseCacheBackend):
             if value is not SLOW:
                 slot.seen += 1
                 return value
-        space, key = self._space(version), _plain(key)
+        space, key = self._space(version), plain(key)
         value = self._do.look(space, key) if self._do.has(space, key) else MISSING
         return None if value is MISSING else value
 
@@ -246,7 +249,3 @@ class LocalMemCacheBackend(BaseCacheBackend):
     def _damaged(self, key: str, damage: Exception) -> None:
         logger.warning("%s: an entry cannot be decoded and is removed: %s", self.name, damage)
         self.tell(EntryDamaged(self.name, key, str(damage)))
-
-
-def _plain(key: object) -> str:
-    return key if type(key) is str else str.__str__(checked(key))

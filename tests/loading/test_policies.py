@@ -417,10 +417,11 @@ async def test_one_of_a_thousand_is_cancelled_and_nobody_else(cache, clock, orig
 
 
 async def test_a_failing_store_makes_loads_of_it(cache, monkeypatch, ask):
-    async def look(*_):
+    async def broken(*_, **__):
         raise OSError("broken")
 
-    monkeypatch.setattr(cache.get_backend(), "look", look)
+    for plan in ("look", "claim"):
+        monkeypatch.setattr(cache.get_backend(), plan, broken)
     assert [await ask(AHEAD), await ask(AHEAD)] == [1, 2]
 
 

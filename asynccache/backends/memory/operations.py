@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from asynccache.backends.memory.slots import SLOW, BoxedSlot, Content, Held, KeptSlot, encoded, held, shared, size_of
 from asynccache.core.codec import DamagedEntryError
 from asynccache.core.counters import counted
-from asynccache.core.entry import Entry, Kind, Times
+from asynccache.core.entry import ALWAYS, Entry, Kind, Times
 from asynccache.errors import SerializationError
 from asynccache.model import is_immutable
 
@@ -55,39 +55,61 @@ class Operations:
 
     def look_kept(self, space: str, key: str, kind: Kind = Kind.VALUE) -> Entry | None:
         """Give a value with its times, also one that is kept beyond its end. Counts a hit or a miss, as `look` does."""
-        slot = self.store.find_kept(space, key)
-        if type(slot) is not KeptSlot:
-            value = self.look(space, key, kind)
-            return None if value is MISSING else Entry(value)
-        value = self._value(slot, kind)
-        if value is MISSING and (stale := slot.stale) is not None:
-            value = self._held(slot, stale.value, stale.box, kind)
-        fresh_until = slot.fresh_until
-        if value is not MISSING and fresh_until > self.store.now():
-            slot.seen += 1
-        else:
+        slot, entry = self._found(space, key, kind)
+        if slot is None or entry is None or not self.lives(entry):
             self.misses += 1
-        if value is MISSING:
-            return None
-        return Entry(value, times=Times(slot.written_at, fresh_until, slot.dead_at))
+        else:
+            slot.seen += 1
+        return entry
+
+    def peek_kept(self, space: str, key: str, kind: Kind) -> Entry | None:
+        """Give what `look_kept` gives, and count nothing."""
+        return self._found(space, key, kind)[1]
+
+    def lives(self, entry: Entry) -> bool:
+        """Tell whether it is more than a stale value."""
+        return entry.times is ALWAYS or entry.times.fresh_until > self.store.now()
 
     def has(self, space: str, key: str) -> bool:
         """Tell whether an entry of whatever kind is there."""
         return self.store.find(space, key) is not None
 
     def put(
-        self, space: str, key: str, value: Any, ttl: float, kind: Kind = Kind.VALUE, stale: float | None = None
+        self,
+        space: str,
+        key: str,
+        value: Any,
+        ttl: float,
+        kind: Kind = Kind.VALUE,
+        *,
+        stale: float | None = None,
+        tags: tuple[str, ...] = (),
     ) -> bool:
         """Store; what cannot be stored takes the old entry with it. With `stale`, keep its times."""
         if ttl <= 0:
             self.store.drop(space, key)
             return True
-        try:
-            content = self._content(value, kind)
-        except SerializationError:
-            self.store.drop(space, key)
-            raise
-        return self.store.put(space, key, content, ttl, stale)
+        return self.store.put(
+            space, key, self._content_or_nothing(space, key, value, kind, tags), ttl, stale=stale, tags=tags
+        )
+
+    def land(
+        self,
+        space: str,
+        key: str,
+        value: Any,
+        ttl: float | None,
+        ticket: int,
+        *,
+        kind: Kind = Kind.VALUE,
+        stale: float | None = None,
+        tags: tuple[str, ...] = (),
+    ) -> bool:
+        """Store what was loaded, or nothing without a ttl, unless the load was overtaken; tell whether it was not."""
+        if ttl is None or ttl <= 0:
+            return self.store.land(space, key, None, 0.0, ticket, tags=tags)
+        content = self._content_or_nothing(space, key, value, kind, tags)
+        return self.store.land(space, key, content, ttl, ticket, stale=stale, tags=tags)
 
     def put_many(self, space: str, values: Mapping[str, Any], ttl: float) -> list[str]:
         """Store all; where one cannot be encoded, all old ones are gone. Give the keys that failed."""
@@ -129,18 +151,43 @@ class Operations:
             slot = self.store.find(space, key)
             number = counted(0 if slot is None else self._value(slot, Kind.VALUE), delta)
             if slot is not None:
-                self.store.refill(slot, self._content(number))
+                self.store.refill(slot, self._content(number, boxed=type(slot) is KeptSlot and slot.marks != ()))
             elif ttl > 0:
                 self.store.put(space, key, self._content(number), ttl)
             return number
 
-    def _content(self, value: Any, kind: Kind = Kind.VALUE) -> Content:
-        """Say what is to be kept of a value: itself, or its encoded form."""
+    def _content_or_nothing(self, space: str, key: str, value: Any, kind: Kind, tags: tuple[str, ...]) -> Content:
+        try:
+            return self._content(value, kind, boxed=tags != ())
+        except SerializationError:
+            self.store.drop(space, key)
+            raise
+
+    def _content(self, value: Any, kind: Kind = Kind.VALUE, *, boxed: bool = False) -> Content:
+        """Say what is to be kept of a value: itself, in a box where a reader has to ask, or its encoded form."""
         if kind is not Kind.VALUE:
             return held(value, kind, len(bytes(value)))
         if self._copy and not is_immutable(value):
             return encoded(self._serializer.dumps(value))
-        return held(value, kind, size_of(value)) if self.store.judges else shared(value, size_of(value))
+        return held(value, kind, size_of(value)) if boxed or self.store.judges else shared(value, size_of(value))
+
+    def _found(self, space: str, key: str, kind: Kind) -> tuple[Slot | None, Entry | None]:
+        """Find what lives or is kept; nothing where it is of another kind."""
+        while (slot := self.store.find_kept(space, key)) is not None:
+            value = self._value(slot, kind)
+            if type(slot) is KeptSlot and value is MISSING and (stale := slot.stale) is not None:
+                value = self._held(slot, stale.value, stale.box, kind)
+            if value is not MISSING:
+                return slot, self._entry(slot, value)
+            if slot.space is not None:
+                break  # otherwise the slot was removed or replaced a moment ago
+        return slot, None
+
+    def _entry(self, slot: Slot, value: Any) -> Entry:
+        if type(slot) is not KeptSlot:
+            return Entry(value)
+        times = Times(slot.written_at, slot.fresh_until, slot.dead_at)
+        return Entry(value, tags=tuple(mark.tag for mark in slot.marks), times=times, at=slot.at)
 
     def _value(self, slot: Slot, kind: Kind) -> Any:
         """Give what is in a slot; `MISSING` where it is of another kind or damaged, or the slot was removed."""

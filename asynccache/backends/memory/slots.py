@@ -7,14 +7,19 @@ as the allocator rounds: up to 4 KB the number is one of those small integers th
 from __future__ import annotations
 
 from sys import getsizeof
-from typing import Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from asynccache.core.entry import Kind
+
+if TYPE_CHECKING:
+    from asynccache.backends.memory.tickets import Mark
 
 UNIT = 16
 OVERHEAD = 256
 """Bytes of an entry beyond its key and its value: slot, places in a dict, in a queue, in a wheel and in a ghost queue,
 and what allocators and growing dicts leave unused: measured with a million keys that expire."""
+TAG_OVERHEAD = 400
+"""Bytes of a tag beyond its text, where its entry is the only one that has it: its mark, and the mark's places."""
 CONTAINERS = frozenset({tuple, list, set, frozenset, dict})
 SLOW: Final = object()
 """Stands in a slot for a value that cannot be handed out as it is."""
@@ -55,15 +60,25 @@ class BoxedSlot(Slot):
 
 
 class KeptSlot(BoxedSlot):
-    """An entry of a read-through that looks at its times, and may want it beyond its end."""
+    """An entry with tags, or of a read-through that looks at its times, and may want it beyond its end."""
 
-    __slots__ = ("dead_at", "fresh_until", "stale", "written_at")
+    __slots__ = ("at", "dead_at", "fresh_until", "marks", "stale", "written_at")
 
+    at: int
+    """Tells it from a later one of its key."""
     dead_at: float
     fresh_until: float
+    marks: tuple[Mark, ...]
     stale: Content | None
     """What it holds, once it is over; then it shows nothing else."""
     written_at: float
+
+    def is_spoiled(self) -> bool:
+        """Tell whether one of its tags was invalidated."""
+        for mark in self.marks:  # noqa: SIM110  # a third of the time that a generator takes
+            if mark.is_spoiled:
+                return True
+        return False
 
 
 class Held(NamedTuple):
@@ -115,6 +130,9 @@ def size_of(value: Any) -> int:
     return size
 
 
-def units_of(key: str, content: Content) -> int:
-    """Give the memory that an entry occupies, in units of 16 bytes, rounded up."""
-    return -(-(OVERHEAD + getsizeof(key) + content.size) // UNIT)
+def units_of(key: str, content: Content, tags: tuple[str, ...] = ()) -> int:
+    """Give the memory that an entry occupies, in units of 16 bytes, rounded up; a tag counts for each that has it."""
+    size = OVERHEAD + getsizeof(key) + content.size
+    for tag in tags:
+        size += TAG_OVERHEAD + getsizeof(tag)
+    return -(-size // UNIT)
