@@ -56,9 +56,11 @@ class Errand:
             value = await self._plan
             if self._has_left and self._undo is not None:
                 await self._undo(value)
+                return GONE
         except Exception as error:  # noqa: BLE001  # it is for whoever waits
             return Failed(error)
-        return Landed(value, lambda: value)
+        self._outcome = Landed(value, lambda: value)  # at once: the caller may leave before the task is over
+        return self._outcome
 
     def _land(self, outcome: Outcome) -> None:
         _under_way.discard(self._launched)

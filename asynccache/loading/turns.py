@@ -34,7 +34,7 @@ class Turn:
 
     async def comes(self, seconds: float) -> bool:
         """Wait for one's turn, at most so long; tell whether it has come."""
-        return await self._waiter.wait(seconds)
+        return self._lines.is_first(self._line, self._waiter) or await self._waiter.wait(seconds)
 
     def end(self) -> None:
         """Let the next one have its turn."""
@@ -53,11 +53,13 @@ class Lines:
         waiter = _ThreadWaiter() if io is BLOCKING else waiter_here()
         line = None if io is BLOCKING else required_loop(), name
         with self._lock:
-            ahead = self._lines.setdefault(line, deque())
-            ahead.append(waiter)
-            if ahead[0] is waiter:
-                waiter.tell()
+            self._lines.setdefault(line, deque()).append(waiter)
         return Turn(self, line, waiter)
+
+    def is_first(self, line: Hashable, waiter: Waiter) -> bool:
+        """Tell whether this one is the first in the line."""
+        with self._lock:
+            return self._lines[line][0] is waiter
 
     def leave(self, line: Hashable, waiter: Waiter) -> None:
         """Leave a line."""
