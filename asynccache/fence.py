@@ -105,13 +105,19 @@ class Unfenced:
         True says that it was good for all who asked before this; where the store could not take it, too. With `stale`
         its times are kept, and it for so many seconds beyond its end. `ttl=None` stores nothing, and tells the same.
         """
-        if not self.fence.allows(Birth(getattr(ticket.view, "gen", b""), ticket.born, cells_of(tags))):
+        birth = Birth(getattr(ticket.view, "gen", b""), ticket.born, cells_of(tags))
+        if not self.fence.allows(birth):
             return False
-        if ttl is not None and stale is not None:
-            await self.keep(io, key, value, ttl, stale, version, tags=tags, kind=kind)
-        elif ttl is not None:
+        if ttl is None:
+            return True
+        if stale is None:
             await self.write(io, key, value, ttl, version, kind, tags=tags)
-        return True
+        else:
+            await self.keep(io, key, value, ttl, stale, version, tags=tags, kind=kind)
+        if self.fence.allows(birth):
+            return True
+        await self.remove(io, key, version)  # a tag was invalidated while this was written, perhaps just before
+        return False
 
     async def hold(self, io: IO, ticket: Ticket, lease: float = LEASE_SECONDS) -> bool:
         """Renew the right; False where it is lost."""
@@ -218,4 +224,8 @@ class Unfenced:
         tags: tuple[str, ...] = (),
     ) -> bool:
         """Store for `ttl` seconds; 0 or less removes."""
+        raise NotImplementedError
+
+    async def remove(self, io: IO, key: str, version: Version = None) -> bool:
+        """Remove the entry of whatever kind; tell whether there was one."""
         raise NotImplementedError
