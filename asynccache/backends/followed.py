@@ -14,6 +14,7 @@ from asynccache.core.fence import Change, View
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from asynccache.backends.follower import Follower
     from asynccache.plan.io import IO
 
 
@@ -25,10 +26,14 @@ class At(NamedTuple):
 
 
 class Batch(NamedTuple):
-    """The changes that came next, and the place after them; none: nothing has happened."""
+    """The changes that came next, and the place after them; none: nothing has happened.
+
+    Unless `is_all`, there are more of them already.
+    """
 
     changes: tuple[Change, ...]
     at: At
+    is_all: bool = True
 
 
 class Hole(NamedTuple):
@@ -54,6 +59,21 @@ class FollowedBackend(FencedBackend, ABC):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.changed: list[Callable[[str, View, Change], None]] = []
+        self._follower: Follower | None = None
+
+    @property
+    def follower(self) -> Follower:
+        """The one reader of its log in this process."""
+        if self._follower is None:
+            from asynccache.backends.follower import Follower
+
+            self._follower = Follower(self)
+        return self._follower
+
+    def namespace_of(self, stored_key: str) -> str:
+        """Give the head of a stored key, up to its second colon: what precedes the user's key."""
+        prefix, version, _ = stored_key.split(":", 2)
+        return f"{prefix}:{version}:"
 
     @abstractmethod
     def _parts(self, namespace: str) -> tuple[str, ...]:
