@@ -53,12 +53,12 @@ class Flavoured:
         """Tell whether the backend promises this."""
         return capability in self.backend.capabilities
 
-    async def plan(self, name: str, *args: Any) -> Any:
+    async def plan(self, name: str, *args: Any, **options: Any) -> Any:
         """Finish a plan of the backend, in the way of this flavour."""
         plan = getattr(self.backend, name)
         if self.flavour is Flavour.ASYNC:
-            return await plan(LOOP, *args)
-        return await asyncio.to_thread(lambda: run(plan(BLOCKING, *args)))
+            return await plan(LOOP, *args, **options)
+        return await asyncio.to_thread(lambda: run(plan(BLOCKING, *args, **options)))
 
     async def close(self) -> None:
         """Let go of connections."""
