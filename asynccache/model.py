@@ -178,6 +178,13 @@ class BaseCacheBackend(Unfenced):
         """Find the value for a read-through, with its times; also one that is over, where that was kept."""
         return await self.read(io, key, version, kind)
 
+    async def look_many(
+        self, io: IO, keys: Iterable[str], version: Version = None, kind: Kind = Kind.VALUE
+    ) -> dict[str, Entry]:
+        """Find what there is for read-throughs, as `look` does for each."""
+        looks = {key: await self.look(io, key, version, kind) for key in dict.fromkeys(keys)}
+        return {key: entry for key, entry in looks.items() if entry is not None}
+
     async def keep(
         self,
         io: IO,

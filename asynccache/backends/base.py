@@ -119,6 +119,16 @@ class StoreBackend(KeepingBackend, ABC):
     async def read_many(
         self, io: IO, keys: Iterable[str], version: Version = None, kind: Kind = Kind.VALUE
     ) -> dict[str, Entry]:
+        return await self._found_many(io, keys, version, kind, stale=False)
+
+    async def look_many(
+        self, io: IO, keys: Iterable[str], version: Version = None, kind: Kind = Kind.VALUE
+    ) -> dict[str, Entry]:
+        return await self._found_many(io, keys, version, kind, stale=True)
+
+    async def _found_many(
+        self, io: IO, keys: Iterable[str], version: Version, kind: Kind, *, stale: bool
+    ) -> dict[str, Entry]:
         by_stored = {self.stored_key(key, version): key for key in keys}
         try:
             raws = await self._fetch_many(io, list(by_stored)) if by_stored else {}
@@ -128,7 +138,8 @@ class StoreBackend(KeepingBackend, ABC):
         entries = {}
         for stored_key, key in by_stored.items():
             raw = raws.get(stored_key)
-            entry = self._counted(None if raw is None else await self._opened(io, stored_key, raw, kind))
+            entry = None if raw is None else await self._opened(io, stored_key, raw, kind, stale=stale)
+            self._counted(None if entry is None or entry.times.fresh_until <= self.clock() else entry)
             if entry is not None:
                 entries[key] = entry
         return entries

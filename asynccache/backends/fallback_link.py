@@ -34,7 +34,7 @@ class Link:
     """
 
     def __init__(self, backend: BaseCacheBackend, tell: Callable[[Event], None]) -> None:
-        self.backend = _raising(backend)
+        self.backend = raising(backend)
         self._tell = tell
         self._answers_since = -inf
         self._away_since = 0.0
@@ -104,10 +104,10 @@ class Link:
             self._tell(event)
 
 
-def _raising(backend: BaseCacheBackend) -> BaseCacheBackend:
+def raising(backend: BaseCacheBackend) -> BaseCacheBackend:
     """Give a backend that hides no outage; one that does is copied, for its owner may use it elsewhere too."""
     if getattr(backend, "on_error", "raise") == "raise":
         return backend
-    raising = copy.copy(backend)
-    vars(raising)["on_error"] = "raise"
-    return raising
+    open_about_it = copy.copy(backend)
+    vars(open_about_it)["on_error"] = "raise"
+    return open_about_it

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from math import inf
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Kind(IntEnum):
@@ -14,6 +17,10 @@ class Kind(IntEnum):
     VALUE = 0
     PAGE = 1
     MARKER = 2
+
+
+objects: dict[Kind, Callable[[bytes], Any]] = {}
+"""What makes the object that the readers of a kind use of its bytes, where they have said so: it is kept in memory."""
 
 
 class Times(NamedTuple):

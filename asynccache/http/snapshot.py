@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import Annotated
 
 import msgspec
 from msgspec import Meta
 
 from asynccache.core.codec import DamagedEntryError
+from asynccache.core.entry import Kind, objects
 from asynccache.http.headers import Pair
 from asynccache.http.settings import MAX_NAMES
 
@@ -28,7 +30,8 @@ class Record(msgspec.Struct, frozen=True, array_like=True, tag="page"):
     """A response as it is stored, with all that a request must share to be answered by it.
 
     `etag` is one that we made, where the response had none. `stored_at` is by the backend's clock, and as much earlier
-    as the response's own Age says; `received` is by the world's, for conditional requests.
+    as the response's own Age says; `received` is by the world's, for conditional requests. From `renew_at` on, by the
+    backend's clock, whoever reads it is to see whether it is due to be renewed.
     """
 
     status: Annotated[int, Meta(ge=200, lt=500)]
@@ -42,6 +45,7 @@ class Record(msgspec.Struct, frozen=True, array_like=True, tag="page"):
     etag: bytes = b""
     stored_at: float = 0.0
     received: float = 0.0
+    renew_at: float = inf
 
     def __repr__(self) -> str:
         return f"<Record {self.status} of {self.owner[0]}, {len(self.body)} bytes>"
@@ -114,3 +118,4 @@ def restored(payload: bytes) -> Found:
 
 _encoder = msgspec.msgpack.Encoder()
 _decoder = msgspec.msgpack.Decoder(Record | Spec | Pass)
+objects[Kind.PAGE] = restored

@@ -108,7 +108,7 @@ class TagContract(ContractBase):
         assert body(await cache.plan("read", "other", None, Kind.PAGE)) == PAGE.body
         if cache.backend.peek is not None:
             assert cache.backend.peek("page", None, Kind.PAGE) is None
-            assert cache.backend.peek("other", None, Kind.PAGE) == PAGE
+            assert cache.can(Capability.SHARED) or cache.backend.peek("other", None, Kind.PAGE) == PAGE
 
     async def test_what_was_invalidated_stands_in_for_nothing(self, cache: Flavoured) -> None:
         await cache.plan("keep", "k", "v", 60.0, 60.0, tags=("x",))

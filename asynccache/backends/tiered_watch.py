@@ -1,0 +1,85 @@
+"""Sees to it that the near tier hears of changes in the store, from the first time that a namespace is used."""
+
+from __future__ import annotations
+
+import os
+import threading
+from time import monotonic
+from typing import TYPE_CHECKING
+from weakref import WeakSet
+
+from asynccache.backends.followed import FollowedBackend
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from asynccache.backends.follower import Step
+    from asynccache.backends.tiered_copies import Ground
+    from asynccache.backends.tiered_near import NearTier
+    from asynccache.model import BaseCacheBackend
+
+_watches: WeakSet[Watch] = WeakSet()
+
+
+class Watch:
+    """What the near tier hears.
+
+    Args:
+        store: the far tier; there is nothing to hear of one that keeps no log.
+        near: the near tier.
+        on_other_view: called, on the portal's thread, when another server has taken over what is known.
+    """
+
+    def __init__(self, store: BaseCacheBackend, near: NearTier, on_other_view: Callable[[], object]) -> None:
+        self._store = store if isinstance(store, FollowedBackend) else None
+        self._near = near
+        self._on_other_view = on_other_view
+        self._stops: dict[str, Callable[[], object]] = {}
+        self.begin_anew()
+        if self._store is not None:
+            self._store.changed.append(near.changed)
+        _watches.add(self)
+
+    def begin_anew(self) -> None:
+        """Forget the parent's lock, in a forked child."""
+        self._lock = threading.Lock()
+
+    def ground(self, stored_key: str) -> Ground | None:
+        """Tell what a copy of this will rest on; see to it that changes are heard of."""
+        store = self._store
+        if store is None:
+            return self._near.ground(None)
+        part = store._part_of(stored_key)  # noqa: SLF001  # its driver
+        known = self._near.known(part)
+        if known is None or monotonic() >= known.trusted_until:
+            self._listen(store, store.namespace_of(stored_key))
+        return self._near.ground(part)
+
+    def end(self) -> None:
+        """Hear no more, until something is asked for again."""
+        with self._lock:
+            stops, self._stops = list(self._stops.values()), {}
+        for stop in stops:
+            stop()
+        self._near.end()
+
+    def _listen(self, store: FollowedBackend, namespace: str) -> None:
+        with self._lock:
+            is_new = namespace not in self._stops
+            if is_new:
+                self._stops[namespace] = store.follower.watch(namespace, self._heard)
+        if not is_new:
+            store.follower.go_on()
+
+    def _heard(self, step: Step) -> None:
+        if self._near.hear(step.part, step.outcome, step.asked):
+            self._on_other_view()
+
+
+def _begin_anew_in_child() -> None:
+    for watch in _watches:
+        watch.begin_anew()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew_in_child)
