@@ -134,5 +134,16 @@ def has_hole(seq: int, applied: int) -> bool:
     return seq != applied
 
 
+def is_shared(number: int, arrived: int, proof: int, asked: int) -> bool:
+    """Tell whether a caller who joined a load may take its value, however old that is.
+
+    It may if the load was begun after the caller came: its `number` is later than that of the last one that had
+    `arrived` before. Else it may be older than an invalidation that was over when the call began, unless the store
+    said later than that that it is good: in answer to question `proof` (0: to none), when only so many had been `asked`
+    as the caller joined.
+    """
+    return number > arrived or proof > asked
+
+
 def _cell(tag: str) -> int:
     return int.from_bytes(blake2b(tag.encode("utf-8", "surrogatepass"), digest_size=2).digest())

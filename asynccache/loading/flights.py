@@ -16,6 +16,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
+from asynccache.core.fence import is_shared
 from asynccache.loading.loops import required_loop, running_loop
 from asynccache.loading.outcomes import GONE, Landed
 
@@ -121,7 +122,7 @@ class Flight:
         that (`arrived` is the number of the last flight then), or the store confirmed it later than the caller joined
         (when so many questions had been `asked`).
         """
-        return not isinstance(outcome, Landed) or self.number > arrived or outcome.proof > asked
+        return not isinstance(outcome, Landed) or is_shared(self.number, arrived, outcome.proof, asked)
 
     def ask(self) -> int:
         """Note that a question is about to be sent to the store, and give its number."""
