@@ -29,6 +29,7 @@ from asynccache.testing.contract.kinds import KindContract  # noqa: E402
 from asynccache.testing.contract.lifetimes import LifetimeContract  # noqa: E402
 from asynccache.testing.contract.locks import LockContract  # noqa: E402
 from asynccache.testing.contract.many import ManyContract  # noqa: E402
+from asynccache.testing.contract.modelled import ModelContract  # noqa: E402
 from asynccache.testing.contract.rights import RightsContract  # noqa: E402
 from asynccache.testing.contract.shape import ShapeContract  # noqa: E402
 from asynccache.testing.contract.surroundings import SurroundingsContract  # noqa: E402
@@ -52,5 +53,6 @@ class BackendContract(
     ClearContract,
     RightsContract,
     LockContract,
+    ModelContract,
 ):
     """The promises of a backend that keeps what it is given."""
