@@ -31,7 +31,7 @@ class FramedBackend(BaseCacheBackend):
         serializer = self.serializer.bound(key_hash(stored_key))
         if kind is not Kind.VALUE:
             frame = Frame(serializer.wrap(bytes(value)), kind)
-        elif type(value) is int and value in codec.INT64 and not stale and not tags:
+        elif type(value) is int and value in codec.INT64 and not stale:
             frame = Frame(codec.integer_payload(value), kind, codec.INTEGER)
         else:
             frame = Frame(serializer.dumps(value), kind)
