@@ -13,6 +13,8 @@ from starlette.websockets import WebSocket
 
 from asynccache.controllers import handlers_of, is_litestar_handler, move_routes
 from asynccache.core.lifetime import Ttl
+from asynccache.core.policy import CachePolicy
+from asynccache.core.tags import TagTemplates
 from asynccache.errors import ConfigurationError
 from asynccache.http.call import Call
 from asynccache.http.handler import Handler
@@ -27,9 +29,11 @@ from asynccache.http.settings import (
     method_names,
     status_codes,
 )
+from asynccache.http.tag_names import check_tag_names
 from asynccache.http.views import callable_at_once, frameworks, serving
 
 T = TypeVar("T", bound=Callable[..., Any])
+_PLAIN = CachePolicy()
 _SETTINGS = "__asynccache_settings__"
 _BY_CLASS = "__asynccache_by_class__"
 _WRAPPER = "__asynccache_wrapper__"
@@ -50,9 +54,14 @@ class Cache:
         make_key_callback: called with an `ExecutionContext` and the prefix, returns the key, or `None` for no cache.
         vary: request headers that the page depends on; those that the handler reads are found without being named.
         public: the pages are the same for everyone whom the guards above let in.
+        tags: names under which pages are invalidated together; in them `{product_id}` stands for the argument or the
+            parameter in the path of that name, as an f-string writes it. `current_load().tags` inside the handler adds
+            to them.
         methods: whose responses are stored; a body is part of the key.
         statuses: which are stored, of those from 200 to 499.
         max_body: bytes of the longest body that is stored.
+        policy: see `CachePolicy`; an explicit `ttl` beats its own. Its timeouts are those of renewals, which send a
+            copy of the request through the app; `negative_ttl` and `condition` are not for pages.
         enabled: False leaves the handler as it is.
 
     Raises `ConfigurationError` or `TypeError` at once for what cannot work.
@@ -66,11 +75,13 @@ class Cache:
         version: str | int | None = None,
         backend: str = "default",
         make_key_callback: KeyCallback | None = None,
+        tags: Collection[str] = (),
         vary: Collection[str] = (),
         public: bool = False,
         methods: Collection[str] = METHODS,
         statuses: Collection[int] = STATUSES,
         max_body: int = MAX_BODY,
+        policy: CachePolicy | None = None,
         enabled: bool = True,
     ) -> None:
         if not isinstance(enabled, bool):
@@ -87,6 +98,8 @@ class Cache:
             methods=method_names(methods),
             statuses=status_codes(statuses),
             max_body=max_body,
+            tags=TagTemplates(tags),
+            policy=_PLAIN if policy is None else policy,
         )
 
     def __call__(self, target: T) -> T:
@@ -154,6 +167,8 @@ def _check_handler(target: Any) -> None:
 
 
 def _wrap(function: Callable[..., Any], settings: CacheSettings) -> Callable[..., Any]:
+    hints = _hints(function)
+    check_tag_names(function, hints, settings.tags)
     handler = Handler(function, settings)
     is_sync = not inspect.iscoroutinefunction(function)
     make = functools.partial(run_in_threadpool, function) if is_sync else function
@@ -172,7 +187,6 @@ def _wrap(function: Callable[..., Any], settings: CacheSettings) -> Callable[...
         return await handler.answer(call) if found is None else call.replayed(found)
 
     wrapper = functools.update_wrapper(callable_at_once(cached, handler) if is_sync else cached, function)
-    hints = _hints(function)
     signature = inspect.signature(function)
     shown = [
         known.replace(annotation=hints.get(name, known.annotation)) for name, known in signature.parameters.items()

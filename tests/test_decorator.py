@@ -14,7 +14,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket
 
-from asynccache import Cache, CacheModule, ConfigurationError, Inject, UnknownBackendError, inject, install
+from asynccache import Cache, CacheModule, CachePolicy, ConfigurationError, Inject, UnknownBackendError, inject, install
 from asynccache.decorator import cached_settings
 from tests.http.serving import client_of, is_hit
 
@@ -84,7 +84,11 @@ class Talking(WebSocketEndpoint):
         ({"statuses": (304,)}, ConfigurationError, "statuses has 304"),
         ({"max_body": -1}, ConfigurationError, "max_body=-1"),
         ({"max_body": 1.5}, TypeError, "max_body=1.5"),
-        ({"tags": ("a",)}, TypeError, "tags"),
+        ({"tags": "a:{b}"}, TypeError, "one tag"),
+        ({"tags": ["a:{b.c}"]}, ConfigurationError, "in braces"),
+        ({"policy": 60}, TypeError, "CachePolicy"),
+        ({"policy": CachePolicy(negative_ttl=5)}, ConfigurationError, "negative_ttl"),
+        ({"policy": CachePolicy(condition=bool)}, ConfigurationError, "condition"),
     ],
 )
 def test_bad_arguments_are_named_at_once(arguments, error, message):

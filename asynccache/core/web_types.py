@@ -17,6 +17,12 @@ _RESPONSES = {
     "werkzeug.sansio.response.Response",
     "django.http.response.HttpResponseBase",
 }
+_ANSWERS = {
+    "starlette.exceptions.HTTPException",
+    "litestar.exceptions.http_exceptions.HTTPException",
+    "ellar.common.exceptions.base.APIException",
+    "werkzeug.exceptions.HTTPException",
+}
 _DEPENDENCIES = {"fastapi.params.Depends"}
 
 
@@ -33,6 +39,14 @@ def is_response(kind: Any) -> bool:
 def is_dependency(marker: object) -> bool:
     """Tell whether a default, or what an annotation carries, says that the framework fills a parameter in."""
     return not _DEPENDENCIES.isdisjoint(_names(type(marker)))
+
+
+def status_of(error: Exception) -> int | None:
+    """Give the status that an exception stands for; None for one that is none of a web framework's."""
+    if _ANSWERS.isdisjoint(_names(type(error))):
+        return None
+    status = getattr(error, "status_code", getattr(error, "code", None))
+    return status if isinstance(status, int) else None
 
 
 def _names(kind: Any) -> Iterator[str]:

@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from asynccache.http.reads import Reads
 from asynccache.http.recorder import Recorder
+from asynccache.http.renewals import begin, entrance_of
 from asynccache.plan.io import LOOP
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 
     from asynccache.http.mark import Mark
+    from asynccache.http.renewals import Renewal
     from asynccache.http.replay import Replay
+    from asynccache.loading.running import Runner
     from asynccache.plan.io import IO
 
 
@@ -58,6 +61,17 @@ class Call:
     def replayed(self, found: Replay) -> Any:
         """Give what the wrapper returns for an answer from the store."""
         return found
+
+    @property
+    def can_be_renewed(self) -> bool:
+        """Whether a request like this can be sent again."""
+        return entrance_of(self.scope) is not None
+
+    def renew(self, renewal: Renewal, runner: Runner) -> None:
+        """Begin to send a request like this again, whose answer renews the page."""
+        entrance = entrance_of(self.scope)
+        if entrance is not None:
+            begin(renewal, entrance, runner)
 
     def recorded(self, answer: Any, mark: Mark | None, label: bytes) -> Any:
         """Give what the wrapper returns for the handler's own answer, which is to be recorded where there is a mark."""

@@ -45,6 +45,7 @@ class Tee:
         "_allowed",
         "_chunks",
         "_head",
+        "_is_replaced",
         "_label",
         "_mark",
         "_names",
@@ -66,11 +67,14 @@ class Tee:
         self._status = 0
         self._pairs: list[Pair] = []
         self._names: tuple[bytes, ...] = ()
+        self._is_replaced = False
         self.broken = False
 
     async def __call__(self, message: Message) -> None:
         """Take a message of the answer."""
         kind = message["type"]
+        if self._is_replaced:
+            return
         if kind == _START:
             await self._start(message)
         elif kind == _BODY and (mark := self._recording()) is not None:
@@ -89,6 +93,12 @@ class Tee:
         self._status = message["status"]
         self._pairs = lowered(message.get("headers", ()))
         self._head = message
+        mark = self._recording()
+        if mark is not None and (instead := await mark.replaced(self._status)) is not None:
+            self._is_replaced = True
+            self._head = None
+            await instead.go(self._send)
+            return
         mark = self._recording()
         if mark is None:
             await self._release()
@@ -115,7 +125,7 @@ class Tee:
         elif not message.get("more_body", False):
             await self._finish(mark)
         else:
-            mark.sent_a_part()
+            await mark.sent_a_part()
         await self._release()
         await self._out(message)
 
@@ -187,10 +197,10 @@ async def record(mark: Mark | None, label: bytes, app: App, scope: Any, receive:
         with busy():
             await app(scope, receive, tee)
     except Exception:
-        mark.land(Then.RETRY if tee.broken else Then.RUN)
+        await mark.leave(Then.RETRY if tee.broken else Then.RUN)
         raise
     finally:
-        mark.land(Then.RETRY)
+        await mark.leave(Then.RETRY)
         if extensions:
             scope["extensions"] = extensions
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from asynccache.context import ExecutionContext
@@ -13,6 +14,7 @@ from asynccache.http.ask import NOTED, Ask, Keys, values_of
 from asynccache.http.carried import has_own_state
 from asynccache.http.current import SCOPE_KEY, installed
 from asynccache.http.disguises import Name, Pairs
+from asynccache.http.entrance import renewing
 from asynccache.http.reads import Reads, is_watched
 from asynccache.http.replay import Replay
 from asynccache.http.settings import keyed_by_body
@@ -50,6 +52,9 @@ class Handler:
         self._is_plain = settings.make_key_callback is None and "GET" in settings.methods
         self._spoken = frozenset(_SPEAKS[name] for name in settings.vary if name in _SPEAKS)
         self._told: set[str] = set()
+        self._signature = signature(function)
+        if settings.policy.keeps_times:
+            renewing.add(self.name)
         for method in settings.methods - SAFE_METHODS:
             keyed_by_body[method] = max(settings.max_body, keyed_by_body.get(method, 0))
 
@@ -71,15 +76,15 @@ class Handler:
             stored = peek(variant_of(key, owner, stored, values), version, Kind.PAGE)
         if type(stored) is not Snapshot:
             return None
-        record = stored.record
-        if record.values != values or record.owner != owner:
+        record, now = stored.record, backend.clock()
+        if now >= record.renew_at or record.values != values or record.owner != owner:
             return None
         conditions = record.conditions & ~SHARED
         if conditions and (conditions & ~_USUAL or "user" in scope or "auth" in scope or "session" in scope):
             return None
         if conditions & SHARED_STATE and has_own_state(scope, found.lifespan_state):
             return None
-        return Replay(record.status, stored.pairs(backend.clock()), stored.body)
+        return Replay(record.status, stored.pairs(now), stored.body)
 
     def _known(self, scope: Scope) -> tuple[str, Owner] | None:
         """Give the key and the owner of a plain GET that came before."""
@@ -146,6 +151,18 @@ class Handler:
             return False
         ask.key = f"{ask.key}#{digest(await call.body() if length else b'')}"
         return True
+
+    def tags(self, call: Call) -> tuple[str, ...]:
+        """Give the tags of a page, made of the handler's arguments and of the parameters in the path.
+
+        Raises `ConfigurationError` for a name that is none of these, `ValueError` where they make no tag.
+        """
+        templates = self.settings.tags
+        if not templates.names:
+            return templates.written({})
+        bound = self._signature.bind(*call.args, **call.kwargs)
+        bound.apply_defaults()
+        return templates.written({**call.scope.get("path_params", {}), **bound.arguments})
 
     def tell_once(self, why: str, about: str = "answer") -> None:
         """Say in the log why this handler's answers are not stored, the first time that this is about."""

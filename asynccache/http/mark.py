@@ -3,37 +3,45 @@
 from __future__ import annotations
 
 import logging
+import random
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
-from time import monotonic
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import msgspec
+
+from asynccache.core.policy import lifetime
+from asynccache.core.tags import tagged
+from asynccache.core.web_types import status_of
+from asynccache.errors import CacheError
+from asynccache.http import following
 from asynccache.http.carried import CARRIED_USER
+from asynccache.http.pages import NotTakenError, Terms
+from asynccache.http.replay import replay, stale_label
+from asynccache.http.rights import UNDOUBTED
 from asynccache.http.rules import Allowed, Refusal, Then, judge_reads
-from asynccache.http.snapshot import EMPTY_SESSION, NO_USER, SHARED, SHARED_STATE, Pass, Record, Snapshot, Spec
+from asynccache.http.snapshot import EMPTY_SESSION, NO_USER, SHARED, SHARED_STATE, Pass, Record, Snapshot
+from asynccache.loading.current import CurrentLoad
+from asynccache.loading.outcomes import Landed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from asynccache.http.ask import Ask
     from asynccache.http.handler import Handler
+    from asynccache.http.pages import Pages
+    from asynccache.http.pauses import Pauses
     from asynccache.http.reads import Reads
-    from asynccache.http.variants import Look, Pages
+    from asynccache.http.renewals import Renewal
+    from asynccache.http.replay import Replay
+    from asynccache.http.rights import PageRight
+    from asynccache.http.variants import Look
     from asynccache.loading.flights import Flight
 
 logger = logging.getLogger(__name__)
 _busy: ContextVar[bool] = ContextVar("asynccache_busy", default=False)
-
-
-_sent_since: dict[Flight, float] = {}
-"""When the first part was sent of answers that are on their way, in this process."""
-
-
-def seconds_on_its_way(flight: Flight) -> float:
-    """Give for how long an answer has been sent already: its client decides how long that takes."""
-    since = _sent_since.get(flight)
-    return 0.0 if since is None else monotonic() - since
+_SERVER_ERROR = 500
 
 
 def is_busy() -> bool:
@@ -58,38 +66,75 @@ def set_busy(busy: bool) -> None:  # noqa: FBT001  # what it is set to
 
 @dataclass(slots=True, eq=False)
 class Mark:
-    """An answer that is to be recorded, and the flight of those who wait for it.
+    """An answer that is to be recorded, the right to store it, and the flight of those who wait for it.
 
-    Outcomes are a `Snapshot`, or what a `Then` says: RUN and MARK, run your own; RETRY, look again.
+    Outcomes are `Landed` with a `Snapshot`, or what a `Then` says: RUN and MARK, run your own; RETRY, look again. What
+    is `behind` renews a page that somebody else was answered with. `proof` is that of an answer which is not stored.
     """
 
     handler: Handler
     ask: Ask
     look: Look
     pages: Pages
-    ttl: float
+    pauses: Pauses
     now: Callable[[], float]
+    usual: float
+    tags: tuple[str, ...]
     flight: Flight | None
+    right: PageRight | None
+    behind: Renewal | None
     reads: Reads
+    proof: int = 0
+    current: CurrentLoad = field(default_factory=CurrentLoad)
     error: BaseException | None = None
     open: bool = True
 
-    def land(self, outcome: Snapshot | Then) -> None:
+    def land(self, outcome: Landed | Then) -> None:
         """Tell those who wait; only the first call counts."""
         if self.open:
             self.open = False
             self.reads.stop()
+            if self.right is not None:
+                self.right.stop()
             if self.flight is not None:
-                _sent_since.pop(self.flight, None)
+                following.sent(self.flight)
                 self.flight.settle(outcome)
 
     def __del__(self) -> None:
         self.land(Then.RETRY)  # the answer was dropped by somebody in between
 
-    def sent_a_part(self) -> None:
-        """Note that the answer is on its way, and not complete."""
-        if self.open and self.flight is not None:
-            _sent_since.setdefault(self.flight, monotonic())
+    async def leave(self, then: Then) -> None:
+        """Tell those who wait, here and in other processes, that nothing is stored."""
+        if not self.open:
+            return
+        try:
+            if self.right is not None:
+                await self.right.give_up()
+        finally:
+            self.land(then)
+
+    async def fail(self, error: Exception) -> Replay | None:
+        """Note that there is no answer but this; give the older page, where it stands in."""
+        if not self.open:
+            return None
+        said = status_of(error)
+        page = self.look.stand_in if said is None or said >= _SERVER_ERROR else None
+        if page is not None or self.behind is not None:
+            self.pauses.begin(error)
+        await self.leave(Then.RUN)
+        now = self.now()
+        return None if page is None else replay(page, self.ask, now, stale_label(self.look.entry, now))
+
+    async def replaced(self, status: int) -> Replay | None:
+        """Give the older page that stands in where this is the status of the answer."""
+        if status < _SERVER_ERROR:
+            return None
+        return await self.fail(CacheError(f"{self.handler.name} answered {status}"))
+
+    async def sent_a_part(self) -> None:
+        """Note that the answer is on its way, and not complete: its client decides how long that takes."""
+        if self.open and self.flight is not None and following.begin_sending(self.flight) and self.right is not None:
+            await self.right.end_in(following.SLOW_SECONDS)
 
     async def refuse(self, refusal: Refusal) -> None:
         """Let those who wait go on, and later ones not wait at all where that would be in vain."""
@@ -97,16 +142,20 @@ class Mark:
         then = refusal.then
         if then is Then.MARK and settings.public and not refusal.of_reads and (seen.identity or seen.everything):
             then = Then.RUN  # it may be for this client alone, who is not to keep others from the cache
-        self.land(then)
-        if refusal.telling:
-            self.handler.tell_once(refusal.why)
-        if then is Then.MARK and self.flight is not None:
+        if then is Then.MARK and self.flight is not None and self.behind is None:
+            self.land(then)
             found = Pass(refusal.why, self.ask.is_personal())
             names = tuple(sorted(seen.names | settings.vary))
             try:
                 await self.pages.mark(self.ask, self.look, found, names, self.flight)
             except Exception:  # whatever a store raises, the answer goes out
                 logger.debug("a page could not be marked", exc_info=True)
+            if self.right is not None:
+                await self.right.give_up()
+        else:
+            await self.leave(then)
+        if refusal.telling:
+            self.handler.tell_once(refusal.why)
 
     def judge_reads(self, allowed: Allowed) -> Refusal | None:
         """Judge what was read so far."""
@@ -118,18 +167,51 @@ class Mark:
 
     async def store(self, record: Record) -> Snapshot | None:
         """Store what was recorded and tell those who wait."""
+        terms, ahead = self._terms(), self.handler.settings.policy.refresh_ahead
+        if ahead is not None:
+            record = msgspec.structs.replace(record, renew_at=self.now() + ahead * terms.ttl)
+        proof = 0 if self.flight is None else self.flight.ask()
+        snapshot = None
         try:
-            snapshot = await self.pages.store(self.ask, self.look, record, self.ttl, self.flight)
+            snapshot = await self._stored(record, terms)
+        except NotTakenError:
+            self._tell_not_taken(record)
         except Exception:  # whatever a store raises, the answer goes out
+            self._tell_not_taken(record)
             logger.debug("a page could not be stored", exc_info=True)
-            snapshot = None
-        self.land(snapshot or Snapshot(record))
-        if snapshot is None and not isinstance(self.look.base, Spec) and not (self.flight and self.flight.doomed):
-            self.handler.tell_once(
-                f"the store did not take its page of {len(record.body)} bytes: away, full, or too small for it",
-                about="store",
-            )
+        page = snapshot or Snapshot(record)
+        self.pauses.end()
+        if self.behind is not None:
+            self.behind.is_done = True
+        self.land(Landed(page, lambda: page, proof if snapshot else self.proof))
         return snapshot
+
+    async def _stored(self, record: Record, terms: Terms) -> Snapshot | None:
+        if self.right is None:
+            if self.proof == UNDOUBTED:
+                raise NotTakenError
+            return None
+        snapshot = None
+        if terms.ttl > 0 and (self.flight is None or self.flight.begin_storing()):
+            snapshot = await self.pages.store(self.ask, self.look, record, terms, self.flight, self.right.ticket)
+        elif terms.ttl <= 0 and self.look.entry is not None:
+            await self.pages.remove(self.look.key)
+        if snapshot is None:
+            await self.right.give_up()
+        return snapshot
+
+    def _tell_not_taken(self, record: Record) -> None:
+        self.handler.tell_once(
+            f"the store did not take its page of {len(record.body)} bytes: away, full, or too small for it",
+            about="store",
+        )
+
+    def _terms(self) -> Terms:
+        """Say how to store it: what the handler said for this page beats the policy."""
+        policy = self.handler.settings.policy
+        ttl = lifetime(self.current.applied(policy), self, default=self.usual, luck=random.random()) or 0.0
+        stale = policy.stale_seconds if policy.keeps_times else None
+        return Terms(ttl, tagged((*self.tags, *self.current.tags)), stale, max(ttl, self.usual) + (stale or 0.0))
 
     def names(self, allowed: Allowed) -> tuple[bytes, ...]:
         """Give the names of the headers that the answer depends on."""

@@ -113,10 +113,10 @@ class Passage:
             if self._replay is not None and not self._replay.is_sent:
                 error.add_note(_STAND_IN)
             if self.mark is not None:
-                self.mark.land(Then.RETRY if self._tee is not None and self._tee.broken else Then.RUN)
+                await self.mark.leave(Then.RETRY if self._tee is not None and self._tee.broken else Then.RUN)
             raise
         finally:
-            self._end()
+            await self._end()
             set_busy(was_busy)
             _leave(token)
 
@@ -181,9 +181,14 @@ class Passage:
         """Tell whether somebody refuses to give what was found."""
         return not _SUCCESS <= message["status"] < _REDIRECT
 
-    def _end(self) -> None:
-        if self.mark is not None:
-            self.mark.land(Then.RETRY)
+    async def _end(self) -> None:
+        try:
+            if self.mark is not None:
+                await self.mark.leave(Then.RETRY)
+        finally:
+            self._put_back()
+
+    def _put_back(self) -> None:
         if self._extensions is not None:
             self.scope["extensions"] = self._extensions
         if not self._is_inner:

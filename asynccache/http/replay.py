@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
@@ -12,10 +13,11 @@ from asynccache.http.snapshot import EMPTY_SESSION, HIT, Snapshot
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
+    from asynccache.core.entry import Entry
     from asynccache.http.ask import Ask
     from asynccache.http.headers import Pair
 
-_COLLAPSED = (b"cache-status", b"asynccache; fwd=uri-miss; collapsed")
+COLLAPSED = b"fwd=uri-miss; collapsed"
 _SENT_WITH_304 = NOT_MODIFIED_FIELDS | {b"age", b"cache-status"}
 
 
@@ -41,6 +43,10 @@ class Replay(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send it."""
         del scope, receive
+        await self.go(send)
+
+    async def go(self, send: Send) -> None:
+        """Send it there."""
         self.is_sent = True
         headers = list(self._pairs) if self._changed is None else self._changed
         await send({"type": "http.response.start", "status": self.status_code, "headers": headers})
@@ -49,16 +55,23 @@ class Replay(Response):
             await self.background()
 
 
-def replay(snapshot: Snapshot, ask: Ask, now: float, *, collapsed: bool = False) -> Replay:
-    """Answer a request with a page that fits it."""
+def replay(snapshot: Snapshot, ask: Ask, now: float, label: bytes = b"") -> Replay:
+    """Answer a request with a page that fits it; `label` is what Cache-Status says where it is not simply a hit."""
     pairs = snapshot.pairs(now)
-    if collapsed:
-        pairs = tuple(_COLLAPSED if pair[1] is HIT else pair for pair in pairs)
+    if label:
+        said = (b"cache-status", b"asynccache; " + label)
+        pairs = tuple(said if pair[1] is HIT else pair for pair in pairs)
     if snapshot.record.conditions & EMPTY_SESSION:
         _session_counts(ask)
     if ask.is_conditional and not_modified(snapshot, ask.if_none_match, ask.if_modified_since):
         return Replay(304, tuple(pair for pair in pairs if pair[0] in _SENT_WITH_304), b"")
     return Replay(snapshot.record.status, pairs, b"" if ask.method == "HEAD" else snapshot.body)
+
+
+def stale_label(entry: Entry | None, now: float) -> bytes:
+    """Say for how long a page has been over (RFC 9211 2.3); nothing for one that is not."""
+    left = 0.0 if entry is None else entry.times.fresh_until - now
+    return b"hit; ttl=-%d" % ceil(-left) if left < 0 else b""
 
 
 def _session_counts(ask: Ask) -> None:

@@ -7,7 +7,9 @@ from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
-from asynccache.core.lifetime import Ttl, seconds
+from asynccache.core.lifetime import Ttl
+from asynccache.core.policy import CachePolicy, merged
+from asynccache.core.tags import TagTemplates
 from asynccache.errors import ConfigurationError
 
 STATUSES = frozenset({200, 203, 204, 301, 308})
@@ -25,7 +27,7 @@ KeyCallback = Callable[[Any, str], str | Awaitable[str | None] | None]
 
 @dataclass(frozen=True, slots=True)
 class CacheSettings:
-    """The arguments of `@Cache`, checked and in the form in which they are used."""
+    """The arguments of `@Cache`, checked and in the form in which they are used; the policy has the explicit ttl."""
 
     ttl: Ttl = None
     key_prefix: str = ""
@@ -37,11 +39,13 @@ class CacheSettings:
     methods: frozenset[str] = frozenset(METHODS)
     statuses: frozenset[int] = STATUSES
     max_body: int = MAX_BODY
+    tags: TagTemplates = field(default_factory=TagTemplates)
+    policy: CachePolicy = field(default_factory=CachePolicy)
 
     def __post_init__(self) -> None:
         if callable(self.ttl):
             raise ConfigurationError(f"@Cache needs parentheses: write @Cache() or @Cache(ttl=60) above {self.ttl!r}")
-        seconds(self.ttl, 0.0)
+        object.__setattr__(self, "policy", _page_policy(self.policy, self.ttl))
         _check("key_prefix", self.key_prefix, str)
         _check("backend", self.backend, str)
         _check("public", self.public, bool)
@@ -52,6 +56,22 @@ class CacheSettings:
             raise TypeError(f"make_key_callback={self.make_key_callback!r}: give a function (ctx, key_prefix) -> str")
         if self.max_body < 0:
             raise ConfigurationError(f"max_body={self.max_body}: give a number of bytes")
+
+
+def _page_policy(policy: object, ttl: Ttl) -> CachePolicy:
+    """Check the policy of pages, and give it with an explicit ttl."""
+    chosen = merged(policy, ttl)
+    if chosen.negative_ttl is not None:
+        raise ConfigurationError(
+            "negative_ttl is for values that are None, and a page never is: set the ttl by status "
+            "inside the handler, with current_load().ttl"
+        )
+    if chosen.condition is not None:
+        raise ConfigurationError(
+            "condition is for values: say with statuses=... which pages are stored, or set "
+            "current_load().ttl = 0 inside the handler"
+        )
+    return chosen
 
 
 def field_names(given: Collection[str]) -> frozenset[bytes]:

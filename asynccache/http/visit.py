@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import sys
-from time import monotonic
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import anyio
-
 from asynccache.core.entry import Kind
-from asynccache.http.mark import Mark, busy, is_busy, seconds_on_its_way
-from asynccache.http.replay import replay
+from asynccache.core.page_keys import SAFE_METHODS
+from asynccache.core.policy import Verdict
+from asynccache.errors import ConfigurationError
+from asynccache.http.following import followed
+from asynccache.http.mark import Mark, busy, is_busy
+from asynccache.http.pages import Pages
+from asynccache.http.pauses import Pauses
+from asynccache.http.renewals import Renewal, renewal_in
+from asynccache.http.replay import COLLAPSED, replay, stale_label
+from asynccache.http.rights import Grant, check_lock, granted, right_to
 from asynccache.http.rules import Then
-from asynccache.http.snapshot import Snapshot, Spec
-from asynccache.http.variants import Pages, glance
+from asynccache.http.snapshot import NO_USER, Snapshot, Spec
+from asynccache.http.variants import glance
+from asynccache.loading.current import running_for
+from asynccache.loading.outcomes import Landed
 
 if TYPE_CHECKING:
     from asynccache.http.ask import Ask
@@ -23,9 +31,6 @@ if TYPE_CHECKING:
     from asynccache.http.variants import Look
     from asynccache.loading.flights import Flight
 
-FOLLOW_SECONDS = 30.0
-SENDING_SECONDS = 1.0
-SLOW_SECONDS = 10.0
 ROUNDS = 3
 BYPASS = b"fwd=bypass"
 
@@ -40,136 +45,238 @@ class Visit:
         found: the cache of its app.
     """
 
-    __slots__ = ("_ask", "_backend", "_call", "_flights", "_found", "_handler", "_pages")
+    __slots__ = (
+        "_ask", "_backend", "_call", "_flights", "_found", "_handler", "_pages", "_policy", "_tags", "_version"
+    )  # fmt: skip
 
     def __init__(self, handler: Handler, ask: Ask, call: Call, found: Installed) -> None:
+        settings = handler.settings
         self._handler = handler
         self._ask = ask
         self._call = call
         self._found = found
         self._flights = found.service.flights
-        self._backend = found.service.get_backend(handler.settings.backend)
-        self._pages = Pages(self._backend, handler.settings.version, call.io)
+        self._backend = found.service.get_backend(settings.backend)
+        self._version = settings.version
+        self._policy = settings.policy
+        self._tags: tuple[str, ...] = ()
+        self._pages = Pages(self._backend, settings.version, call.io, timed=settings.policy.keeps_times)
 
     async def answer(self) -> Any:
         """Answer it; a few rounds of waiting for others are enough."""
+        if (renewal := renewal_in(self._call.scope, self._handler)) is not None:
+            return await self._renew(renewal)
+        arrived = self._flights.begun
         for _ in range(ROUNDS):
             settled = self._flights.settled
             look = await self._seek()
             if look.suits(self._ask):
-                return self._replay(look.found)
-            if look.found is not None or self._is_not_for_all():
+                return self._answered(look)
+            if look.found is not None or self._is_not_for_all() or not self._has_tags():
                 return await self._run(_forward(look))
+            if look.stand_in is not None and (page := await self._in_its_place(look, look.stand_in)) is not None:
+                return page
             if self._ask.is_private:
-                return await self._record(look, None)
-            version = self._handler.settings.version
-            flight, leads = self._flights.join(self._backend.flight_key(look.key, version, Kind.PAGE))
-            if leads:
-                return await self._lead(flight, look, look_again=self._flights.settled != settled)
-            outcome = Then.RUN if is_busy() else await self._call.io.twin(_follow_in_thread, _follow, flight)
-            if isinstance(outcome, Snapshot) and self._ask.is_answered_by(outcome.record):
-                return self._replay(outcome, collapsed=True)
-            if outcome is Then.RUN or outcome is Then.MARK:
-                break
+                return await self._record_alone(look)
+            if (answer := await self._shared(look, arrived, settled)) is not None:
+                return answer
         return await self._run(b"fwd=uri-miss")
 
+    # Looking
+
     async def _seek(self) -> Look:
-        peek = self._backend.peek
-        if peek is not None:
-            return glance(peek, self._handler.settings.version, self._ask)
-        return await self._pages.look(self._ask)
+        policy = self._policy
+        if not policy.keeps_times:
+            peek = self._backend.peek
+            return await self._pages.look(self._ask) if peek is None else glance(peek, self._version, self._ask)
+        look = await self._pages.look(self._ask)
+        if not self._is_renewable(look.found):
+            policy = replace(policy, refresh_ahead=None, stale_while_revalidate=0.0)
+        return look.judged(self._ask, policy, self._backend.clock())
+
+    def _is_renewable(self, page: Any) -> bool:
+        """Tell whether a page is nobody's own, and a request like this can be sent again."""
+        ask, call = self._ask, self._call
+        if type(page) is not Snapshot or ask.spoken or ask.method not in SAFE_METHODS or not call.can_be_renewed:
+            return False
+        return bool(page.record.conditions & NO_USER) or self._handler.settings.public
 
     def _is_not_for_all(self) -> bool:
         """Tell whether its answer is of no use to others, so that nobody need wait for it."""
         ask = self._ask
-        return ask.method == "HEAD" or ask.wants_range or self._backend.lifetime(self._handler.settings.ttl) <= 0
+        return ask.method == "HEAD" or ask.wants_range or self._backend.lifetime(self._policy.ttl) <= 0
 
-    def _replay(self, found: Any, *, collapsed: bool = False) -> Any:
-        return self._call.replayed(replay(found, self._ask, self._backend.clock(), collapsed=collapsed))
+    def _has_tags(self) -> bool:
+        """Tell whether its arguments make tags; those that the client chose may be of no use."""
+        try:
+            self._tags = self._handler.tags(self._call)
+        except ConfigurationError:
+            raise
+        except ValueError as error:
+            self._handler.tell_once(str(error), about="tags")
+            return False
+        return True
+
+    def _flight_key(self, look: Look) -> tuple[int, str, Kind]:
+        return self._backend.flight_key(look.key, self._version, Kind.PAGE)
+
+    # Answering from the store
+
+    def _answered(self, look: Look) -> Any:
+        if look.verdict is Verdict.DUE:
+            self._renew_behind(look)
+        return self._replay(look.found, stale_label(look.entry, self._backend.clock()))
+
+    def _replay(self, found: Any, label: bytes = b"") -> Any:
+        return self._call.replayed(replay(found, self._ask, self._backend.clock(), label))
+
+    async def _in_its_place(self, look: Look, page: Snapshot) -> Any:
+        """Answer with a page that is over, where a new one cannot be had at all, or not soon enough."""
+        soon = self._policy.soft_timeout
+        if not self._pauses(look).is_on:
+            if soon is None or not self._is_renewable(page) or (flight := self._renew_behind(look)) is None:
+                return None
+            await followed(self._call.io, flight, soon)
+            newer = await self._seek()
+            if newer.suits(self._ask):
+                return self._answered(newer)
+        return self._replay(page, stale_label(look.entry, self._backend.clock()))
+
+    # Running the handler
+
+    async def _shared(self, look: Look, arrived: int, settled: int) -> Any:
+        """Lead, or follow whoever leads; None: look again."""
+        flight, leads = self._flights.join(self._flight_key(look))
+        asked = flight.asked
+        if leads:
+            return await self._lead(flight, look, look_again=self._flights.settled != settled)
+        outcome = Then.RUN if is_busy() else await followed(self._call.io, flight)
+        if isinstance(outcome, Landed):
+            page, may_share = outcome.value, flight.suits(outcome, arrived, asked)
+            return self._replay(page, COLLAPSED) if may_share and self._ask.is_answered_by(page.record) else None
+        return None if outcome is Then.RETRY else await self._run_or_stand_in(look)
 
     async def _run(self, label: bytes) -> Any:
         """Run the handler for this request alone."""
         return self._call.recorded(await self._call.run(), None, label)
 
+    async def _run_or_stand_in(self, look: Look) -> Any:
+        """Run the handler alone, unless it has just failed and an older page stands in."""
+        if look.stand_in is not None and self._pauses(look).is_on:
+            return self._replay(look.stand_in, stale_label(look.entry, self._backend.clock()))
+        return await self._run(b"fwd=uri-miss")
+
     async def _lead(self, flight: Flight, look: Look, *, look_again: bool) -> Any:
-        """Run the handler for all who wait, unless somebody landed while this request looked."""
+        """Run the handler for all who wait, here and elsewhere, unless somebody landed while this request looked."""
         try:
+            proof = flight.ask()
             look = await self._seek() if look_again else look
+            grant = Grant(look, None, proof) if look.found is not None else await self._granted(look, flight)
         except BaseException:
             flight.settle(Then.RETRY)
             raise
+        look = grant.look
         if look.found is None:
-            return await self._record(look, flight)
-        suits = look.suits(self._ask)
-        flight.settle(look.found if suits else Then.RUN)
-        return self._replay(look.found) if suits else await self._run(_forward(look))
+            return await self._record(grant, flight)
+        if look.suits(self._ask):
+            page = look.found
+            flight.settle(Landed(page, lambda: page, grant.proof))
+            return self._answered(look)
+        flight.settle(Then.RUN)
+        return await self._run(_forward(look))
 
-    async def _record(self, look: Look, flight: Flight | None) -> Any:
+    async def _granted(self, look: Look, flight: Flight) -> Grant:
+        check_lock(self._policy, self._backend)
+        may_wait = not is_busy() and self._policy.lock is not False
+        return await granted(self._pages, look, flight, self._seek, may_wait=may_wait)
+
+    async def _record_alone(self, look: Look) -> Any:
+        """Run the handler for a request that nobody follows, and whose answer may be for all, as the answer says."""
+        return await self._record(Grant(look, await right_to(self._pages, look)), None)
+
+    async def _record(self, grant: Grant, flight: Flight | None, behind: Renewal | None = None) -> Any:
         """Run the handler and mark its answer; what becomes of that is seen when it is sent."""
         try:
-            mark = self._mark(look, flight)
+            mark = self._mark(grant, flight, behind)
         except BaseException:
+            if grant.right is not None:
+                grant.right.stop()
             if flight is not None:
                 flight.settle(Then.RUN)
             raise
         try:
-            with busy():
+            with busy(), running_for(mark.current):
                 response = await self._call.run()
-        except Exception:
-            mark.land(Then.RUN)
-            raise
+        except Exception as error:
+            instead = await mark.fail(error)
+            if instead is None:
+                raise
         except BaseException:
-            mark.land(Then.RETRY)
+            await mark.leave(Then.RETRY)
             raise
-        return self._call.recorded(response, mark, _forward(look))
+        else:
+            return self._call.recorded(response, mark, _forward(grant.look))
+        return self._call.replayed(instead)
 
-    def _mark(self, look: Look, flight: Flight | None) -> Mark:
+    def _mark(self, grant: Grant, flight: Flight | None, behind: Renewal | None) -> Mark:
         return Mark(
             handler=self._handler,
             ask=self._ask,
-            look=look,
+            look=grant.look,
             pages=self._pages,
-            ttl=self._backend.lifetime(self._handler.settings.ttl),
+            pauses=self._pauses(grant.look),
             now=self._backend.clock,
+            usual=self._backend.lifetime(self._policy.ttl),
+            tags=self._tags,
             flight=flight,
+            right=grant.right,
+            behind=behind,
             reads=self._call.watch(self._found.lifespan_state),
+            proof=grant.proof if grant.right is None else 0,
             error=sys.exc_info()[1],
         )
 
+    def _pauses(self, look: Look) -> Pauses:
+        failures = self._found.service.loader.runner.failures
+        return Pauses(failures, self._backend, look.key, self._version, self._policy)
 
-async def _follow(flight: Flight) -> Snapshot | Then:
-    """Wait for whoever runs the handler, but not for ever, and less for one who sends a stream to a slow reader."""
-    with anyio.move_on_after(FOLLOW_SECONDS):
-        while not _is_slow(flight):
-            with anyio.move_on_after(SENDING_SECONDS):
-                return _landed(await flight.wait())
-    return Then.RUN
+    # Renewing
 
+    def _renew_behind(self, look: Look) -> Flight | None:
+        """Begin to renew a page, unless somebody does; None where that failed a moment ago, or cannot be done."""
+        pauses = self._pauses(look)
+        if pauses.is_on:
+            return None
+        flight, leads = self._flights.join(self._flight_key(look))
+        if leads:
+            try:
+                self._call.renew(Renewal(self._handler, flight, pauses), self._found.service.loader.runner)
+            except BaseException:
+                flight.settle(Then.RETRY)
+                raise
+        return flight
 
-def _follow_in_thread(flight: Flight) -> Snapshot | Then:
-    give_up_at = monotonic() + FOLLOW_SECONDS
-    while monotonic() < give_up_at and not _is_slow(flight):
-        try:
-            return _landed(flight.wait_in_thread(SENDING_SECONDS))
-        except TimeoutError:
-            continue
-    return Then.RUN
-
-
-def _is_slow(flight: Flight) -> bool:
-    """Tell whether the answer is sent so slowly that nobody waits for it; in the end, it is not stored either."""
-    seconds = seconds_on_its_way(flight)
-    if seconds >= SLOW_SECONDS:
-        flight.break_off(Then.RUN)
-    return seconds >= SENDING_SECONDS
-
-
-def _landed(outcome: Any) -> Snapshot | Then:
-    return outcome if isinstance(outcome, Snapshot | Then) else Then.RETRY
+    async def _renew(self, renewal: Renewal) -> Any:
+        """Run the handler for a request that was sent to renew a page, unless somebody else has renewed it."""
+        flight = renewal.flight
+        proof = flight.ask()
+        look = await self._seek()
+        page = look.found if look.suits(self._ask) else look.stand_in
+        if look.suits(self._ask) and look.verdict is Verdict.FRESH:
+            renewal.is_done = True
+            flight.settle(Landed(page, lambda: page, proof))
+        elif self._has_tags():
+            right = await right_to(self._pages, look)
+            if right is not None:
+                return await self._record(Grant(look, right), flight, renewal)
+            renewal.is_done = True  # somebody else is at it, or the store is away
+        return self._replay(page) if page is not None else await self._run(_forward(look))
 
 
 def _forward(look: Look) -> bytes:
     """Say why the request went to the handler (RFC 9211 2.2)."""
     if look.found is not None:
         return BYPASS
+    if look.verdict is not Verdict.FRESH:
+        return b"fwd=stale"
     return b"fwd=vary-miss" if isinstance(look.base, Spec | Snapshot) else b"fwd=uri-miss"

@@ -24,6 +24,7 @@ from starlette.middleware import Middleware
 from asynccache.current import Serving
 from asynccache.http.connections import watch_connections
 from asynccache.http.current import SCOPE_KEY, Installed, service_of
+from asynccache.http.entrance import note_entrance_late
 from asynccache.http.passage import Passage
 from asynccache.integrations.routes import check_routes
 from asynccache.interface import ICacheService
@@ -108,6 +109,7 @@ class Capture:
         scope[SCOPE_KEY] = found
         with Serving(found):
             if scope["type"] == "http":
+                note_entrance_late(scope["app"], scope)
                 await Passage(scope, receive, send, found).run(self.app)
             else:
                 await self.app(scope, receive, send)

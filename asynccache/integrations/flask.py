@@ -8,6 +8,7 @@ makes of them, so that functions called after the request, and the session's coo
 
 from __future__ import annotations
 
+from contextlib import closing, suppress
 from functools import partial
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -22,13 +23,16 @@ from asynccache.decorator import handler_of
 from asynccache.http.call import Call
 from asynccache.http.current import SCOPE_KEY, Installed
 from asynccache.http.mark import busy
+from asynccache.http.renewals import RENEWAL_KEY
 from asynccache.http.rules import Then
 from asynccache.http.views import Views, frameworks
 from asynccache.integrations.extensions import found_on, put_on
 from asynccache.integrations.recording import Recording, replayed
 from asynccache.integrations.views import answers, check_views
 from asynccache.integrations.werkzeug import ViewReads, is_watched, plain_session
-from asynccache.integrations.wsgi import scope_of
+from asynccache.integrations.werkzeug_disguises import kept_by
+from asynccache.integrations.wsgi import environ_like, scope_of
+from asynccache.loading.outcomes import GONE
 from asynccache.plan.io import BLOCKING, run
 
 if TYPE_CHECKING:
@@ -39,8 +43,10 @@ if TYPE_CHECKING:
     from asynccache.http.handler import Handler
     from asynccache.http.mark import Mark
     from asynccache.http.reads import Reads
+    from asynccache.http.renewals import Renewal
     from asynccache.http.replay import Replay
     from asynccache.interface import ICacheService
+    from asynccache.loading.running import Runner
     from asynccache.plan.io import IO
 
 
@@ -86,7 +92,7 @@ class _Check:
 
     def __call__(self) -> None:
         if not self._is_done:
-            check_views(self._app.view_functions, found_on(self._app).service)
+            check_views(self._app.view_functions, found_on(self._app).service, ends_renewals=False)
             self._is_done = True
 
 
@@ -141,6 +147,7 @@ class _Call(Call):
         self._scope = scope_of(context.request.environ, plain_session(context)) | {
             "app": _itself(current_app),
             SCOPE_KEY: found_on(current_app),
+            RENEWAL_KEY: context.request.environ.get(RENEWAL_KEY),
         }
         super().__init__(make, Request(self._scope), args, kwargs)
 
@@ -150,6 +157,16 @@ class _Call(Call):
 
     async def body(self) -> bytes:
         return request_ctx.request.get_data()
+
+    @property
+    def can_be_renewed(self) -> bool:
+        return True
+
+    def renew(self, renewal: Renewal, runner: Runner) -> None:
+        app, environ = _itself(current_app), environ_like(kept_by(request_ctx.request)["environ"])
+        environ[RENEWAL_KEY] = renewal
+        with suppress(RuntimeError):  # no more threads: the process ends
+            runner.own_in_thread(renewal.flight, partial(_send, app, environ, renewal))
 
     def watch(self, shared_state: Mapping[str, Any]) -> Reads:
         del shared_state
@@ -166,9 +183,31 @@ class _Call(Call):
                 _record(recording)
         except BaseException:
             if mark is not None:
-                mark.land(Then.RUN)
+                run(mark.leave(Then.RUN))
             raise
+        if recording.instead is not None:
+            return self.replayed(recording.instead)
         return recording.response  # type: ignore[no-any-return]
+
+
+def _send(app: Flask, environ: dict[str, Any], renewal: Renewal) -> None:
+    """Let an app answer a request that renews a page, in a thread of the cache's; nobody gets what it answers."""
+    error = None
+    try:
+        with closing(ClosingIterator(app.wsgi_app(environ, _begin_response))) as answer:
+            for _ in answer:
+                pass
+    except Exception as failure:  # noqa: BLE001  # whoever reads the page meanwhile has it
+        error = failure
+    finally:
+        renewal.end(error)
+        renewal.flight.settle(GONE)
+
+
+def _begin_response(status: str, headers: list[tuple[str, str]], exc_info: Any = None) -> Callable[[bytes], object]:
+    """Be what a WSGI server gives to an app."""
+    del status, headers, exc_info
+    return len
 
 
 def _record(recording: Recording) -> None:
@@ -179,10 +218,10 @@ def _record(recording: Recording) -> None:
         run(recording.pass_on(b""))
         parts = _recorded(recording, iter(body if response.direct_passthrough else response.iter_encoded()))
         closings = [body.close] if hasattr(body, "close") else []
-        response.response = ClosingIterator(parts, [partial(recording.land, Then.RETRY), *closings])
+        response.response = ClosingIterator(parts, [lambda: run(recording.leave(Then.RETRY)), *closings])
     else:
         run(recording.pass_on(response.get_data(), is_last=True))
-        recording.land(Then.RETRY)
+        run(recording.leave(Then.RETRY))
 
 
 def _recorded(recording: Recording, parts: Iterator[Any]) -> Iterator[Any]:
@@ -193,7 +232,7 @@ def _recorded(recording: Recording, parts: Iterator[Any]) -> Iterator[Any]:
             yield part
         run(recording.pass_on(b"", is_last=True))
     except Exception:
-        recording.land(Then.RUN)
+        run(recording.leave(Then.RUN))
         raise
 
 

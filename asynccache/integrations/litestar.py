@@ -28,7 +28,9 @@ from asynccache.http.bodies import PassageReads
 from asynccache.http.connections import Cookies
 from asynccache.http.current import SCOPE_KEY, Installed, installed, service_of
 from asynccache.http.disguises import Watcher, teach, teach_keyed
+from asynccache.http.entrance import note_entrance_late
 from asynccache.http.passage import Passage
+from asynccache.http.rights import check_lock
 from asynccache.integrations.modules import installed_from
 from asynccache.interface import ICacheService
 
@@ -82,7 +84,7 @@ class CachePlugin(InitPlugin, ReceiveRoutePlugin):
         if settings is None:
             return False
         try:
-            self.installed.service.get_backend(settings.backend)
+            check_lock(settings.policy, self.installed.service.get_backend(settings.backend))
         except UnknownBackendError as unknown:
             raise UnknownBackendError(f"@Cache on the route {path!r}: {unknown}") from None
         return True
@@ -115,6 +117,7 @@ class ServedRoute(HTTPRoute):
             if cached_settings(handler.fn) is None:
                 await app(scope, receive, send)
             else:
+                note_entrance_late(scope["litestar_app"], scope)
                 await _Passage(scope, receive, send, found).run(app)
 
 

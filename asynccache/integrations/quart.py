@@ -21,6 +21,7 @@ from asynccache.current import finders
 from asynccache.decorator import cached_settings, handler_of
 from asynccache.http.call import Call
 from asynccache.http.current import SCOPE_KEY, Installed
+from asynccache.http.entrance import note_entrance
 from asynccache.http.views import Views, frameworks
 from asynccache.integrations.extensions import found_on, put_on
 from asynccache.integrations.quart_recording import Unmade
@@ -108,6 +109,7 @@ class _Check:
         if not self._is_checked:
             check_views(self._app.view_functions, self._service)
             self._is_checked = True
+        note_entrance(self._asgi_app, scope)
         await self._asgi_app(scope, receive, send)
 
 

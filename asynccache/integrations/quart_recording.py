@@ -10,7 +10,7 @@ from quart.wrappers.response import DataBody, ResponseBody
 
 from asynccache.http.mark import busy
 from asynccache.http.rules import Then
-from asynccache.integrations.recording import Recording
+from asynccache.integrations.recording import Recording, replayed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -36,16 +36,16 @@ class Unmade:
                 await _record(recording)
         except BaseException as failure:
             if self.mark is not None:
-                self.mark.land(Then.RUN if isinstance(failure, Exception) else Then.RETRY)
+                await self.mark.leave(Then.RUN if isinstance(failure, Exception) else Then.RETRY)
             raise
-        return response
+        return response if recording.instead is None else replayed(recording.instead, current_app.response_class)
 
 
 async def _record(recording: Recording) -> None:
     response = recording.response
     if isinstance(response.response, DataBody):
         await recording.pass_on(await response.get_data(as_text=False), is_last=True)
-        recording.land(Then.RETRY)
+        await recording.leave(Then.RETRY)
     else:
         await recording.pass_on(b"")
         response.response = _Recorded(recording, response.response)
@@ -73,8 +73,10 @@ class _Recorded(ResponseBody):
         return self
 
     async def __aexit__(self, kind: Any, failure: Any, trace: Any) -> None:  # noqa: PYI036  # as Quart's are
-        self._recording.land(Then.RUN if isinstance(failure, Exception) else Then.RETRY)
-        await self._body.__aexit__(kind, failure, trace)
+        try:
+            await self._recording.leave(Then.RUN if isinstance(failure, Exception) else Then.RETRY)
+        finally:
+            await self._body.__aexit__(kind, failure, trace)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
         return self._sent()

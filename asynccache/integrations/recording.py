@@ -19,12 +19,15 @@ class Recording:
         response: what `make_response` made of what the view returned; it is given the headers that the tee adds.
         mark: what to record; None to let it pass.
         label: the parameters of Cache-Status.
+
+    Where an older page stands in for the response, it is `instead`.
     """
 
     def __init__(self, response: Any, mark: Mark | None, label: bytes) -> None:
         self.response = response
         self._mark = mark
         self._tee = Tee(mark, label, self._take)
+        self.instead: Replay | None = None
         self._said = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
 
     @property
@@ -34,7 +37,11 @@ class Recording:
 
     async def start(self) -> None:
         """Begin, with its status and its headers."""
-        await self._tee({"type": "http.response.start", "status": self.response.status_code, "headers": self._said})
+        status = self.response.status_code
+        if self._mark is not None and (instead := await self._mark.replaced(status)) is not None:
+            self.instead = instead
+        else:
+            await self._tee({"type": "http.response.start", "status": status, "headers": self._said})
 
     async def pass_on(self, part: Any, *, is_last: bool = False) -> None:
         """Record a part of the body; an empty one only lets the headers be said."""
@@ -47,10 +54,10 @@ class Recording:
         if self._mark is not None and self._mark.open:
             self._mark.reads.active = active
 
-    def land(self, then: Then) -> None:
+    async def leave(self, then: Then) -> None:
         """Tell those who wait, if nobody did."""
         if self._mark is not None:
-            self._mark.land(then)
+            await self._mark.leave(then)
 
     async def _take(self, message: Any) -> None:
         if message["type"] == "http.response.start":

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Host, Mount, Route, WebSocketRoute
 from asynccache.decorator import cached_settings, wrapper_of
 from asynccache.errors import ConfigurationError, UnknownBackendError
 from asynccache.http.current import SCOPE_KEY, Installed
+from asynccache.http.rights import check_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -52,7 +53,7 @@ def _check(route: Route | WebSocketRoute, settings: CacheSettings, service: Cach
     if isinstance(route, WebSocketRoute):
         raise ConfigurationError(f"@Cache on the websocket route {route.path!r}: only HTTP responses can be cached")
     try:
-        service.get_backend(settings.backend)
+        check_lock(settings.policy, service.get_backend(settings.backend))
     except UnknownBackendError as unknown:
         raise UnknownBackendError(f"@Cache on the route {route.path!r}: {unknown}") from None
 

@@ -12,6 +12,7 @@ from starlette.applications import Starlette
 from asynccache.current import Serving
 from asynccache.errors import ConfigurationError
 from asynccache.http.current import SCOPE_KEY, Installed, installed, service_of
+from asynccache.http.entrance import note_entrance
 from asynccache.http.passage import on_its_own
 from asynccache.integrations.modules import installed_from
 from asynccache.integrations.routes import check_routes
@@ -91,6 +92,7 @@ class _Announce:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope[SCOPE_KEY] = self.found
         with Serving(self.found), on_its_own(scope):
+            note_entrance(self.app, scope)
             await self.app(scope, receive, send)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from asynccache.controllers import leads_to
 from asynccache.decorator import cached_settings, wrapper_of
 from asynccache.errors import ConfigurationError, UnknownBackendError
+from asynccache.http.rights import check_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -15,8 +16,8 @@ if TYPE_CHECKING:
     from asynccache.service import CacheService
 
 
-def check_views(views: Mapping[str, Any], service: CacheService) -> None:
-    """Find unknown backends, and caches that views never got."""
+def check_views(views: Mapping[str, Any], service: CacheService, *, ends_renewals: bool = True) -> None:
+    """Find unknown backends, and caches that views never got; and limits, where nothing `ends_renewals`."""
     routed = {id(view) for view in views.values()}
     for endpoint, view in views.items():
         wrapper = wrapper_of(view)
@@ -27,9 +28,14 @@ def check_views(views: Mapping[str, Any], service: CacheService) -> None:
             )
         for settings in _settings(view):
             try:
-                service.get_backend(settings.backend)
+                check_lock(settings.policy, service.get_backend(settings.backend))
             except UnknownBackendError as unknown:
                 raise UnknownBackendError(f"@Cache on the view {endpoint!r}: {unknown}") from None
+            if settings.policy.hard_timeout is not None and not ends_renewals:
+                raise ConfigurationError(
+                    f"@Cache on the view {endpoint!r} has a hard_timeout, but pages are renewed in threads here, which "
+                    "nothing ends: leave it out, and give what the view calls a timeout"
+                )
 
 
 def answers(view: Any, handler: Handler) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from io import BytesIO
 from typing import Any
 from urllib.parse import quote_from_bytes
 
@@ -43,3 +45,24 @@ def _headers_of(environ: dict[str, Any]) -> list[tuple[bytes, bytes]]:
     if "HTTP_HOST" not in environ:
         headers.append((b"host", f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}".encode("latin-1")))
     return headers
+
+
+_OF_SERVERS = frozenset({
+    "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "SERVER_NAME", "SERVER_PORT", "SERVER_PROTOCOL", "SERVER_SOFTWARE",
+    "GATEWAY_INTERFACE", "REMOTE_ADDR", "REMOTE_PORT", "REQUEST_URI", "RAW_URI", "wsgi.version", "wsgi.url_scheme",
+    "wsgi.multithread", "wsgi.multiprocess", "wsgi.run_once",
+})  # fmt: skip
+_NOT_COPIED = frozenset({
+    "HTTP_IF_NONE_MATCH", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_MATCH", "HTTP_IF_UNMODIFIED_SINCE", "HTTP_IF_RANGE",
+    "HTTP_RANGE", "HTTP_TRANSFER_ENCODING", "HTTP_EXPECT",
+})  # fmt: skip
+
+
+def environ_like(environ: dict[str, Any]) -> dict[str, Any]:
+    """Give the environ of a request like this: GET, without a body, without conditions, and with nothing of others."""
+    copied = {
+        key: value
+        for key, value in environ.items()
+        if key in _OF_SERVERS or (key.startswith("HTTP_") and key not in _NOT_COPIED)
+    }
+    return copied | {"REQUEST_METHOD": "GET", "wsgi.input": BytesIO(), "wsgi.errors": sys.stderr}

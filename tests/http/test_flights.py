@@ -16,7 +16,7 @@ from asynccache.backends.base import StoreBackend
 from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.core.entry import Kind
 from asynccache.core.page_keys import page_key
-from asynccache.http import visit
+from asynccache.http import following
 from tests.http.serving import app_of, ask, is_hit
 
 
@@ -317,15 +317,15 @@ async def slow_reader():
 
 @pytest.mark.parametrize("limit", ["FOLLOW_SECONDS", "SENDING_SECONDS"])
 async def test_those_who_wait_for_a_leader_with_a_slow_reader_do_not_wait_for_ever(monkeypatch, slow_reader, limit):
-    monkeypatch.setattr(visit, limit, 0.05)
+    monkeypatch.setattr(following, limit, 0.05)
     slow, _ = slow_reader
     (follower,) = await slow.asked(1)
     assert (await asyncio.wait_for(follower, 5)).body == b"ab"
 
 
 async def test_a_slow_reader_keeps_a_page_from_the_store_for_a_while_only(monkeypatch, slow_reader):
-    monkeypatch.setattr(visit, "SENDING_SECONDS", 0.01)
-    monkeypatch.setattr(visit, "SLOW_SECONDS", 0.05)
+    monkeypatch.setattr(following, "SENDING_SECONDS", 0.01)
+    monkeypatch.setattr(following, "SLOW_SECONDS", 0.05)
     slow, go_on = slow_reader
     await asyncio.sleep(0.06)
     assert "stored" not in (await ask(slow.app)).cache

@@ -6,7 +6,7 @@ from asynccache import Cache
 from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.core.page_keys import prefixed
 from asynccache.http import ask as asking
-from asynccache.http import variants
+from asynccache.http import pages, variants
 from asynccache.http.ask import Keys
 from asynccache.http.snapshot import Spec
 from tests.conftest import LONG
@@ -45,5 +45,5 @@ async def test_requests_that_come_once_leave_nothing_but_pages():
     for number in range(REQUESTS // 10):
         await ask(app, f"/{number}", headers=[(b"x-a", b"%d" % number)])
     assert backend.stats()["entries"] <= 100
-    assert len(variants._hints) <= MOST
+    assert len(pages._hints) <= MOST
     assert len(variants._variants) <= MOST

@@ -1,0 +1,69 @@
+"""Where a request came in: what is needed to send the app another one like it, when a page is to be renewed.
+
+The copy of the scope is made before anything below has routed the request or written into it. Only where some handler
+has a policy that renews is anything noted at all.
+"""
+
+from __future__ import annotations
+
+from contextvars import Context, copy_context
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from asynccache.core.page_keys import SAFE_METHODS
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, MutableMapping
+
+    Scope = MutableMapping[str, Any]
+    App = Callable[..., Awaitable[None]]
+
+ENTRANCE_KEY = "asynccache.entrance"
+_OF_SERVERS = frozenset({
+    "type", "asgi", "http_version", "method", "scheme", "raw_path", "path", "query_string", "root_path", "headers",
+    "client", "server",
+})  # fmt: skip
+_NOT_COPIED = frozenset({
+    b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since", b"if-range", b"range",
+    b"content-length", b"transfer-encoding", b"content-type", b"expect",
+})  # fmt: skip
+
+renewing: set[str] = set()
+"""The names of the handlers whose pages are renewed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Entrance:
+    """An app, and a request as it came to it.
+
+    Args:
+        app: answers requests.
+        scope: a copy of that of the request.
+        context: in which the request was answered.
+    """
+
+    app: App
+    scope: Scope
+    context: Context
+
+    def copied(self) -> Scope:
+        """Give the scope of a request like this: GET, without a body, and without conditions."""
+        headers = [pair for pair in self.scope["headers"] if pair[0].lower() not in _NOT_COPIED]
+        return {**self.scope, "method": "GET", "headers": headers, "state": dict(self.scope.get("state") or {})}
+
+
+def note_entrance(app: App, scope: Scope) -> None:
+    """Note that a request came in here, before anybody has written into its scope."""
+    if renewing and scope["type"] == "http" and scope["method"] in SAFE_METHODS:
+        copied = {**scope, "state": dict(scope.get("state") or {})}
+        scope[ENTRANCE_KEY] = Entrance(app, copied, copy_context())
+
+
+def note_entrance_late(app: App, scope: Scope) -> None:
+    """Note where a request came in, of which others have written into the scope: what is theirs is not copied."""
+    if renewing and scope["method"] in SAFE_METHODS:
+        copied = {name: value for name, value in scope.items() if name in _OF_SERVERS}
+        if raw_path := copied.get("raw_path"):
+            copied["path"] = unquote(raw_path)
+        scope[ENTRANCE_KEY] = Entrance(app, copied, copy_context())

@@ -1,0 +1,139 @@
+"""The right to store a page: getting it, waiting for whoever has it, and renewing it while the handler runs."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from contextlib import suppress
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING
+
+import anyio
+
+from asynccache.core.claims import Held, Hit, Lead
+from asynccache.errors import ConfigurationError
+from asynccache.http import following
+from asynccache.loading.leases import holding
+from asynccache.model import Capability
+from asynccache.plan.io import run
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from asynccache.core.claims import Claimed, Ticket
+    from asynccache.core.policy import CachePolicy
+    from asynccache.http.pages import Pages
+    from asynccache.http.variants import Look
+    from asynccache.loading.flights import Flight
+    from asynccache.model import BaseCacheBackend
+    from asynccache.plan.io import IO
+
+logger = logging.getLogger(__name__)
+UNDOUBTED = sys.maxsize
+"""The proof of an answer where no store could be asked, since nobody could invalidate anything there."""
+
+
+class PageRight:
+    """A right that is renewed until it is used, given up, or until `stop`.
+
+    Args:
+        io: how plans wait.
+        backend: the one that granted it.
+        ticket: the right.
+    """
+
+    __slots__ = ("_backend", "_holding", "_io", "ticket")
+
+    def __init__(self, io: IO, backend: BaseCacheBackend, ticket: Ticket) -> None:
+        self.ticket = ticket
+        self._io = io
+        self._backend = backend
+        self._holding = holding(io, backend, ticket)
+
+    def stop(self) -> None:
+        """Renew it no more: it ends by itself."""
+        self._holding.stop()
+
+    async def end_in(self, seconds: float) -> None:
+        """Renew it once more, for so many seconds."""
+        self.stop()
+        if self.ticket.token:
+            with suppress(Exception):  # whatever a store raises, the answer goes on
+                await self._backend.hold(self._io, self.ticket, seconds)
+
+    async def give_up(self) -> None:
+        """Let others load, also where this request is being cancelled."""
+        self.stop()
+        if self.ticket.token:
+            await self._io.twin(self._release_at_once, self._release_shielded)
+
+    def _release_at_once(self) -> None:
+        run(self._release())
+
+    async def _release_shielded(self) -> None:
+        with anyio.CancelScope(shield=True):
+            await self._release()
+
+    async def _release(self) -> None:
+        with suppress(Exception):  # likewise
+            await self._backend.release(self._io, self.ticket)
+
+
+def check_lock(policy: CachePolicy, backend: BaseCacheBackend) -> None:
+    """Raise `ConfigurationError` where one load over all processes is wanted, and cannot be had."""
+    if policy.lock and Capability.LOCKS not in backend.capabilities:
+        raise ConfigurationError(
+            f"lock=True: {backend.name} cannot keep other processes from loading; leave lock out, or use Redis, "
+            "memcached or a database"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """What a request goes on with: what it found last, and the right to store what it did not find.
+
+    Without the right, because the store is away or another process loads for too long, the handler runs all the same.
+    `proof` is the number of the last question to the store.
+    """
+
+    look: Look
+    right: PageRight | None
+    proof: int = 0
+
+
+async def granted(
+    pages: Pages, look: Look, flight: Flight, seek: Callable[[], Awaitable[Look]], *, may_wait: bool
+) -> Grant:
+    """Get the right to store, waiting for whoever has it, but not for ever; or find what somebody else has stored."""
+    give_up_at = monotonic() + following.FOLLOW_SECONDS
+    proof, anew = flight.ask(), False
+    while (claimed := await _claimed(pages, look, anew=anew)) is not None:
+        if isinstance(claimed, Lead):
+            return Grant(look, pages.right(claimed.ticket), proof)
+        left = give_up_at - monotonic()
+        if left <= 0 or (isinstance(claimed, Held) and not may_wait):
+            return Grant(look, None)
+        if isinstance(claimed, Held):
+            await pages.attend(look, min(claimed.seconds, left))
+        anew = isinstance(claimed, Hit)  # which may be of no use to this request
+        proof = flight.ask()
+        look = await seek()
+        if look.found is not None:
+            return Grant(look, None, proof)
+    return Grant(look, None, UNDOUBTED)
+
+
+async def right_to(pages: Pages, look: Look) -> PageRight | None:
+    """Get the right to store, if nobody else has it and the store answers."""
+    claimed = await _claimed(pages, look)
+    return pages.right(claimed.ticket) if isinstance(claimed, Lead) else None
+
+
+async def _claimed(pages: Pages, look: Look, *, anew: bool = False) -> Claimed | None:
+    """Ask for the right; None where the store does not answer."""
+    try:
+        return await pages.claim(look, anew=anew)
+    except Exception:  # whatever a store raises, the handler answers
+        logger.debug("a page could not be claimed", exc_info=True)
+        return None
