@@ -1,0 +1,151 @@
+"""Callers, changes and cancellations on the real service, in whatever order a seed says, and what must hold.
+
+The origin has a version of each key, which only grows. Whoever changes it invalidates afterwards; what a call returns
+that began after that has returned must be no older.
+"""
+
+import asyncio
+from contextlib import suppress
+
+from asynccache import CachePolicy, CacheService, current_load
+from asynccache.errors import BackendUnavailableError
+from tests.coherence.world import Violation
+
+KEYS = ("a", "b")
+TRIES = 50
+CHANGES = ("delete", "set", "tag", "clear")
+SPREADS = (10, 25, 50, 100)
+"""Turns of the loop within which all begins."""
+PACES = (4, 12, 24, 40)
+"""Turns that each half of a factory takes."""
+POLICIES = (None, CachePolicy(lock=False), CachePolicy(condition=lambda version: version % 2 == 0))
+
+
+class OriginError(Exception):
+    """The origin fails now and then."""
+
+
+class Play:
+    """One schedule.
+
+    Args:
+        luck: what happens when.
+        backends: one for each node.
+        changes: the kinds of invalidation that these backends have.
+        alone: whether a key is loaded by one at a time, as with `lock` where no change revokes the right to.
+        crowded: whether all want the same key, and its loads take long.
+    """
+
+    def __init__(self, luck, backends, *, changes=CHANGES, alone=False, crowded=False):
+        self.luck = luck
+        self.nodes = [CacheService(default=backend) for backend in backends]
+        self.changes = changes
+        self.alone = alone
+        self.keys = KEYS[: 1 if crowded else luck.choice((1, 2))]
+        self.spread = SPREADS[-1] if crowded else luck.choice(SPREADS)
+        self.pace = PACES[-1] if crowded else luck.choice(PACES)
+        self.origin = dict.fromkeys(KEYS, 0)
+        self.demanded = dict.fromkeys(KEYS, 0)
+        self.changing = {key: asyncio.Lock() for key in KEYS}
+        self.loading = []
+
+    async def run(self, readers, changers):
+        """Let them all go, and look at what is left."""
+        reading = [asyncio.create_task(self._read()) for _ in range(readers)]
+        changing = [asyncio.create_task(self._change()) for _ in range(changers)]
+        leaving = [asyncio.create_task(self._leave(task)) for task in reading if self.luck.random() < 0.25]
+        done = await asyncio.gather(*reading, *changing, *leaving, return_exceptions=True)
+        for error in done:
+            if isinstance(error, Exception) and not isinstance(error, OriginError):
+                raise error
+        await self._check_what_is_left()
+
+    async def _read(self):
+        await self._turns(self.spread)
+        node, key = self.luck.choice(self.nodes), self.luck.choice(self.keys)
+        needed = self.demanded[key]
+        if self.luck.random() < 0.15:
+            version = await node.get_async(key)
+        else:
+            policy = None if self.alone else self.luck.choice(POLICIES)
+            is_told = self.luck.random() < 0.5
+            tags = (_tag(key),) if is_told else ()
+            version = await node.get_or_set_async(key, self._factory(key, is_told=is_told), policy=policy, tags=tags)
+        if version is not None and version < needed:
+            raise Violation(f"{key} is at version {version}, and {needed} was demanded before the call")
+
+    def _factory(self, key, *, is_told):
+        async def load():
+            if self.alone and key in self.loading:
+                raise Violation(f"{key} is loaded twice at a time")
+            self.loading.append(key)
+            try:
+                await self._turns(self.pace)
+                if self.luck.random() < 0.1:
+                    raise OriginError
+                found = self.origin[key]
+                await self._turns(self.pace)
+                if not is_told:
+                    current_load().tags = (_tag(key),)
+                return found
+            finally:
+                self.loading.remove(key)
+
+        return load
+
+    async def _change(self):
+        await self._turns(self.spread)
+        node, kind = self.luck.choice(self.nodes), self.luck.choice(self.changes)
+        keys = self.keys if kind == "clear" else (self.luck.choice(self.keys),)
+        for key in keys:
+            await self.changing[key].acquire()
+        try:
+            for key in keys:
+                self.origin[key] += 1
+            await self._turns(3)
+            await self._invalidate(node, kind, keys[0])
+            for key in keys:
+                self.demanded[key] = self.origin[key]
+        finally:
+            for key in keys:
+                self.changing[key].release()
+
+    async def _invalidate(self, node, kind, key):
+        """Invalidate until the store has answered."""
+        for _ in range(TRIES):
+            with suppress(BackendUnavailableError):
+                if kind == "tag":
+                    return await node.invalidate_tags_async(_tag(key))
+                if kind == "clear":
+                    return await node.clear_async()
+                if kind == "delete" or not await node.set_async(key, self.origin[key], tags=[_tag(key)]):
+                    return await node.delete_async(key)
+                return None
+        raise Violation("the store never answers")
+
+    async def _leave(self, task):
+        await self._turns(2 * self.spread)
+        task.cancel()
+
+    async def _check_what_is_left(self):
+        for _ in range(200):
+            await asyncio.sleep(0)
+        for node in self.nodes:
+            if len(node.flights) or node.loader.runner.running:
+                raise Violation("a flight is left")
+        left = asyncio.all_tasks() - {asyncio.current_task()}
+        if left:
+            raise Violation(f"tasks are left: {left}")
+        for key in self.keys:
+            for node in self.nodes:
+                version = await node.get_async(key)
+                if version is not None and version < self.demanded[key]:
+                    raise Violation(f"{key} stays at version {version}, and {self.demanded[key]} was demanded")
+
+    async def _turns(self, most):
+        for _ in range(int(self.luck.random() * most)):
+            await asyncio.sleep(0)
+
+
+def _tag(key):
+    return f"tag of {key}"
