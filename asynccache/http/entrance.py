@@ -50,7 +50,8 @@ class Entrance:
     def copied(self) -> Scope:
         """Give the scope of a request like this: GET, without a body, and without conditions."""
         headers = [pair for pair in self.scope["headers"] if pair[0].lower() not in _NOT_COPIED]
-        return {**self.scope, "method": "GET", "headers": headers, "state": dict(self.scope.get("state") or {})}
+        state = dict(self.scope.get("state") or {})
+        return {**self.scope, "method": "GET", "headers": headers, "state": state, ENTRANCE_KEY: self}
 
 
 def note_entrance(app: App, scope: Scope) -> None:

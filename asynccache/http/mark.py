@@ -121,6 +121,8 @@ class Mark:
         page = self.look.stand_in if said is None or said >= _SERVER_ERROR else None
         if page is not None or self.behind is not None:
             self.pauses.begin(error)
+        if self.behind is not None:
+            self.behind.is_done = True
         await self.leave(Then.RUN)
         now = self.now()
         return None if page is None else replay(page, self.ask, now, stale_label(self.look.entry, now))

@@ -166,7 +166,8 @@ class Pages:
             kind=Kind.PAGE,
         )
         if fenced:
-            if landed and peek is not None and peek(key, self._version, Kind.PAGE) is None:
+            is_here_only = peek is not None and Capability.SHARED not in backend.capabilities
+            if landed and is_here_only and peek(key, self._version, Kind.PAGE) is None:
                 raise NotTakenError
             return landed
         return landed and await self._write(key, found, terms, flight)

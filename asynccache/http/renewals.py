@@ -32,7 +32,7 @@ RENEWAL_KEY = "asynccache.renewal"
 
 
 class Renewal:
-    """One page that is being renewed: it travels in the scope of the copied request.
+    """One page that is being renewed: it travels in the scope of the copied request, and `is_done` when that is known.
 
     Args:
         handler: whose page it is.
@@ -68,11 +68,10 @@ class Renewal:
 
     def end(self, error: Exception | None = None) -> None:
         """Note that the copied request is answered; unless the page was renewed, that is a failure."""
-        if self.is_done:
-            return
         if error is not None:
             logger.warning("a page of %s could not be renewed", self.handler.name, exc_info=error)
-        self.pauses.begin(error or CacheError(f"{self.handler.name} gave no page that could be stored"))
+        if not self.is_done:
+            self.pauses.begin(error or CacheError(f"{self.handler.name} gave no page that could be stored"))
 
 
 def renewal_in(scope: MutableMapping[str, Any], handler: Handler) -> Renewal | None:

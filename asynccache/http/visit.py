@@ -22,6 +22,7 @@ from asynccache.http.snapshot import NO_USER, Snapshot, Spec
 from asynccache.http.variants import glance
 from asynccache.loading.current import running_for
 from asynccache.loading.outcomes import Landed
+from asynccache.model import Capability
 
 if TYPE_CHECKING:
     from asynccache.http.ask import Ask
@@ -87,8 +88,11 @@ class Visit:
     async def _seek(self) -> Look:
         policy = self._policy
         if not policy.keeps_times:
-            peek = self._backend.peek
-            return await self._pages.look(self._ask) if peek is None else glance(peek, self._version, self._ask)
+            if (peek := self._backend.peek) is not None:
+                look = glance(peek, self._version, self._ask)
+                if look.found is not None or Capability.SHARED not in self._backend.capabilities:
+                    return look
+            return await self._pages.look(self._ask)
         look = await self._pages.look(self._ask)
         if not self._is_renewable(look.found):
             policy = replace(policy, refresh_ahead=None, stale_while_revalidate=0.0)
