@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from asynccache.core.claims import LEASE_SECONDS, Claimed, Held, Lead, Made, Ticket
@@ -156,12 +157,29 @@ class Unfenced:
     ) -> dict[str, bool | SerializationError]:
         """Store what was loaded, as `land` does for each; what cannot be stored is told by its error."""
         landed: dict[str, bool | SerializationError] = {}
+        grants_nothing = type(self).land is Unfenced.land and not tags and stale is None
+        written = await self._written_many(io, made, version) if grants_nothing else set()
         for key, value, ttl, ticket in made:
             try:
-                landed[key] = await self.land(io, key, value, ttl, ticket, stale=stale, tags=tags, version=version)
+                landed[key] = key in written or await self.land(
+                    io, key, value, ttl, ticket, stale=stale, tags=tags, version=version
+                )
             except SerializationError as error:
                 landed[key] = error
         return landed
+
+    async def _written_many(self, io: IO, made: Sequence[Made], version: Version) -> set[str]:
+        """Store those that live equally long at once; give the keys of those with which that could be done."""
+        by_ttl: dict[float, dict[str, Any]] = {}
+        for key, value, ttl, _ in made:
+            if ttl is not None:
+                by_ttl.setdefault(ttl, {})[key] = value
+        written: set[str] = set()
+        for ttl, values in by_ttl.items():
+            with suppress(SerializationError):  # one of them cannot be stored
+                await self.write_many(io, values, ttl, version)
+                written |= values.keys()
+        return written
 
     async def claim_lock(self, io: IO, key: str, lease: float, version: Version = None) -> Lead | Held:
         """Ask for the lock of this name, which stands for `lease` seconds unless `hold` renews and `release` ends it.
@@ -228,4 +246,8 @@ class Unfenced:
 
     async def remove(self, io: IO, key: str, version: Version = None) -> bool:
         """Remove the entry of whatever kind; tell whether there was one."""
+        raise NotImplementedError
+
+    async def write_many(self, io: IO, values: Mapping[str, Any], ttl: float, version: Version = None) -> list[str]:
+        """Store all; give the keys that failed."""
         raise NotImplementedError

@@ -221,6 +221,69 @@ class ICacheService:
         """
         raise NotImplementedError
 
+    def get_or_set_many(
+        self,
+        keys: Iterable[str],
+        factory: Callable[[list[str]], Mapping[str, T]],
+        ttl: Ttl = None,
+        version: Version = None,
+        backend: str | None = None,
+        *,
+        policy: CachePolicy | None = None,
+        tags: Iterable[str] = (),
+    ) -> dict[str, T]:
+        """Return the values by key; call `factory(keys)` once with those that are missing and store what it returns.
+
+        The factory returns a mapping; keys that are not in it are absent from the result, too, and nothing is stored
+        for them. It is called again only for keys that somebody else was loading, and has not stored. Each key is a
+        load of its own for all others who want it; `tags` and `policy` are those of all keys. Where the factory raises,
+        so does the call, and nothing is stored. As `get_or_set` otherwise.
+        """
+        raise NotImplementedError
+
+    @overload
+    async def get_or_set_many_async(
+        self,
+        keys: Iterable[str],
+        factory: Callable[[list[str]], Awaitable[Mapping[str, T]]],
+        ttl: Ttl = None,
+        version: Version = None,
+        backend: str | None = None,
+        *,
+        policy: CachePolicy | None = None,
+        tags: Iterable[str] = (),
+    ) -> dict[str, T]: ...
+
+    @overload
+    async def get_or_set_many_async(
+        self,
+        keys: Iterable[str],
+        factory: Callable[[list[str]], Mapping[str, T]],
+        ttl: Ttl = None,
+        version: Version = None,
+        backend: str | None = None,
+        *,
+        policy: CachePolicy | None = None,
+        tags: Iterable[str] = (),
+    ) -> dict[str, T]: ...
+
+    async def get_or_set_many_async(
+        self,
+        keys: Iterable[str],
+        factory: Callable[[list[str]], Any],
+        ttl: Ttl = None,
+        version: Version = None,
+        backend: str | None = None,
+        *,
+        policy: CachePolicy | None = None,
+        tags: Iterable[str] = (),
+    ) -> dict[str, Any]:
+        """Return the values by key; call `factory(keys)` with those that are missing, await it if it is to be awaited.
+
+        The load runs on this loop in a task of its own. As `get_or_set_many` and `get_or_set_async` otherwise.
+        """
+        raise NotImplementedError
+
     def invalidate_url(
         self, url: str, version: Version = None, backend: str | None = None, *, key_prefix: str = ""
     ) -> bool:

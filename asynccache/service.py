@@ -16,6 +16,7 @@ from asynccache.loading.flights import Flights
 from asynccache.loading.load import Load, is_function, is_plain_function, looks_ahead
 from asynccache.loading.loader import Loader
 from asynccache.loading.locks import LEASE_SECONDS, AsyncLock, Lock, Wanted
+from asynccache.loading.many import ManyLoader, ManyLoads
 from asynccache.named import NamedBackends
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class CacheService(NamedBackends, ICacheService):
         super().__init__(backends)
         self.flights = Flights()
         self.loader = Loader(self.flights)
+        self._many = ManyLoader(self.flights, self.loader.runner)
 
     def close(self) -> None:
         """Let go of all connections, after what the cache loads in threads of its own; the next operation makes new."""
@@ -299,6 +301,74 @@ class CacheService(NamedBackends, ICacheService):
         if value is not None and is_function(factory):
             return value
         return await self.loader.get_async(Load(store, key, factory, ttl, policy, version, tagged(tags)))
+
+    def get_or_set_many(
+        self,
+        keys: Iterable[str],
+        factory: Callable[[list[str]], Mapping[str, T]],
+        ttl: Ttl = None,
+        version: Version = None,
+        backend: str | None = None,
+        *,
+        policy: CachePolicy | None = None,
+        tags: Iterable[str] = (),
+    ) -> dict[str, T]:
+        store, wanted = self.get_backend(backend), tuple(dict.fromkeys(several(keys)))
+        found = self._glances(store, wanted, version, policy)
+        missing = tuple(key for key in wanted if key not in found)
+        found |= self._many.get(ManyLoads(store, missing, factory, ttl, policy, version, tagged(tags)))
+        return {key: found[key] for key in wanted if key in found}
+
+    @overload
+    async def get_or_set_many_async(
+        self,
+        keys: Iterable[str],
+        factory: Callable[[list[str]], Awaitable[Mapping[str, T]]],
+        ttl: Ttl = None,
+        version: Version = None,
+        backend: str | None = None,
+        *,
+        policy: CachePolicy | None = None,
+        tags: Iterable[str] = (),
+    ) -> dict[str, T]: ...
+
+    @overload
+    async def get_or_set_many_async(
+        self,
+        keys: Iterable[str],
+        factory: Callable[[list[str]], Mapping[str, T]],
+        ttl: Ttl = None,
+        version: Version = None,
+        backend: str | None = None,
+        *,
+        policy: CachePolicy | None = None,
+        tags: Iterable[str] = (),
+    ) -> dict[str, T]: ...
+
+    async def get_or_set_many_async(
+        self,
+        keys: Iterable[str],
+        factory: Callable[[list[str]], Any],
+        ttl: Ttl = None,
+        version: Version = None,
+        backend: str | None = None,
+        *,
+        policy: CachePolicy | None = None,
+        tags: Iterable[str] = (),
+    ) -> dict[str, Any]:
+        store, wanted = self.get_backend(backend), tuple(dict.fromkeys(several(keys)))
+        found = self._glances(store, wanted, version, policy)
+        missing = tuple(key for key in wanted if key not in found)
+        found |= await self._many.get_async(ManyLoads(store, missing, factory, ttl, policy, version, tagged(tags)))
+        return {key: found[key] for key in wanted if key in found}
+
+    def _glances(
+        self, store: BaseCacheBackend, keys: Iterable[str], version: Version, policy: CachePolicy | None
+    ) -> dict[str, Any]:
+        """Give the values that are held in this process, quickly."""
+        if store.peek is None or (policy is not None and looks_ahead(policy)):
+            return {}
+        return {key: value for key in keys if (value := self.glance(store, key, version)) is not None}
 
     def glance(self, store: BaseCacheBackend, key: str, version: Version) -> Any:
         """Give a value that is held in this process, quickly; None: whether it is stored is for the loader to see."""

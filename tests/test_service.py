@@ -16,7 +16,7 @@ from asynccache.testing import recorded_events
 TWINS = sorted(name for name in vars(ICacheService) if f"{name}_async" in vars(ICacheService))
 OPERATIONS = {
     *("get", "set", "add", "delete", "has_key", "touch", "incr", "decr"),
-    *("get_many", "set_many", "delete_many", "get_or_set", "invalidate_url"),
+    *("get_many", "set_many", "delete_many", "get_or_set", "get_or_set_many", "invalidate_url"),
     *("invalidate_tags", "clear"),
 }
 BLOCKS = {"lock"}
@@ -40,7 +40,7 @@ def test_the_service_takes_the_arguments_of_its_interface(name):
     assert _arguments(getattr(CacheService, name)) == _arguments(getattr(ICacheService, name))
 
 
-@pytest.mark.parametrize("name", sorted(OPERATIONS - {"get_or_set", "invalidate_url"}))
+@pytest.mark.parametrize("name", sorted(OPERATIONS - {"get_or_set", "get_or_set_many", "invalidate_url"}))
 def test_the_service_passes_on_what_backends_take(name):
     ours = [(one, default) for one, default in _arguments(getattr(ICacheService, name)) if one != "backend"]
     assert ours == _arguments(getattr(BaseCacheBackend, name))

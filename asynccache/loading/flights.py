@@ -98,6 +98,12 @@ class Flight:
             if not self.is_storing:
                 self._abandon = abandon
 
+    def doom_if_alone(self) -> None:
+        """Keep it from being stored, unless somebody waits for it or that goes on already."""
+        with self._flights.lock:
+            if not self._joined and not self.is_storing:
+                self._flights.doom(self)
+
     def see_through(self) -> None:
         """Let it go on even when nobody waits any more."""
         with self._flights.lock:

@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 import threading
+from contextlib import contextmanager
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ from asynccache.errors import BackendUnavailableError
 from asynccache.plan.io import BLOCKING, LOOP, run
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from asynccache.core.claims import Ticket
     from asynccache.model import BaseCacheBackend
     from asynccache.plan.io import IO
@@ -74,15 +77,21 @@ class Holding:
             await asyncio.sleep(self.lease / PARTS)
 
     async def renew(self, io: IO) -> None:
-        """Renew it once; a store that is away is asked again next time."""
+        """Renew it once."""
+        if not await self._stands(io, self.ticket):
+            self.is_lost = True
+
+    async def _stands(self, io: IO, ticket: Ticket) -> bool:
+        """Renew a right; False where it is lost. A store that is away is asked again next time."""
         asked = monotonic()
         try:
-            if await self.backend.hold(io, self.ticket, self.lease):
-                self.until = asked + self.lease
-            else:
-                self.is_lost = True
+            stands = await self.backend.hold(io, ticket, self.lease)
         except BackendUnavailableError:
-            logger.debug("%s: a right to load could not be renewed", self.backend.name)
+            logger.debug("%s: a right could not be renewed", self.backend.name)
+            return True
+        if stands:
+            self.until = asked + self.lease
+        return stands
 
 
 def holding(io: IO, backend: BaseCacheBackend, ticket: Ticket, lease: float = LEASE_SECONDS) -> Holding:
@@ -90,6 +99,36 @@ def holding(io: IO, backend: BaseCacheBackend, ticket: Ticket, lease: float = LE
     held = Holding(backend, ticket, lease)
     held.begin(io)
     return held
+
+
+class _Several(Holding):
+    """Rights of one store that are renewed together, until the last of them is lost."""
+
+    __slots__ = ("_tickets",)
+
+    def __init__(self, backend: BaseCacheBackend, tickets: list[Ticket], lease: float) -> None:
+        super().__init__(backend, tickets[0], lease)
+        self._tickets = tickets
+
+    async def renew(self, io: IO) -> None:
+        self._tickets = [ticket for ticket in self._tickets if await self._stands(io, ticket)]
+        self.is_lost = not self._tickets
+
+
+@contextmanager
+def held_together(
+    io: IO, backend: BaseCacheBackend, tickets: Iterable[Ticket | None], lease: float = LEASE_SECONDS
+) -> Iterator[None]:
+    """Renew these rights in the meantime, a hundred one after the other."""
+    renewed = [ticket for ticket in tickets if ticket is not None and ticket.token]
+    several = [_Several(backend, renewed[start : start + 100], lease) for start in range(0, len(renewed), 100)]
+    for some in several:
+        some.begin(io)
+    try:
+        yield
+    finally:
+        for some in several:
+            some.stop()
 
 
 def _loop() -> asyncio.AbstractEventLoop | None:

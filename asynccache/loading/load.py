@@ -112,7 +112,7 @@ def plain(made: Any) -> Any:
     if isawaitable(made):
         if iscoroutine(made):
             made.close()
-        raise TypeError("the factory returned an awaitable: use get_or_set_async")
+        raise TypeError("the factory returned an awaitable: use get_or_set_async, or get_or_set_many_async")
     return made
 
 
