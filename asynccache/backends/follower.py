@@ -24,11 +24,14 @@ from asynccache.errors import BackendUnavailableError
 from asynccache.plan.clients import LoopClients
 from asynccache.plan.io import LOOP
 from asynccache.plan.portal import portal
+from asynccache.plan.waiters import waiter_here
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterator
+    from collections.abc import Awaitable, Callable, Coroutine, Iterator
 
     from asynccache.backends.followed import At, FollowedBackend
+    from asynccache.plan.io import IO
+    from asynccache.plan.waiters import Waiter
 
 logger = logging.getLogger(__name__)
 _WAIT = 0.2
@@ -95,6 +98,22 @@ class Follower:
             with self._lock:
                 reader.end_waiting(key, wake)
 
+    async def wait(self, io: IO, key: str, seconds: float, left: Callable[[], Awaitable[float]]) -> None:
+        """Wait until the right to load a stored key may have ended, at most so many seconds.
+
+        `left` finds out how many seconds the right has left, 0 where it has ended; it is asked when all that happens
+        afterwards will be heard of.
+        """
+        until = monotonic() + seconds
+        bell = _Bell(io)
+        with self.waiting(key, bell.ring) as follows:
+            if not follows:
+                await bell.wait(seconds)
+                bell.mend()
+            seconds_left = await left()
+            if seconds_left > 0:
+                await bell.wait(min(seconds_left, until - monotonic()))
+
     def stop(self) -> None:
         """Read no more, until somebody asks for it."""
         if self._pid == os.getpid() and self._readers:
@@ -158,6 +177,33 @@ class Follower:
                 return False
             reader.is_running = False
             return True
+
+
+class _Bell:
+    """What wakes one caller, in whatever way that one waits."""
+
+    def __init__(self, io: IO) -> None:
+        self._io = io
+        self.mend()
+
+    def mend(self) -> None:
+        """Make it ring again."""
+        self._told: threading.Event | Waiter = self._io.pick(threading.Event, _on_loop)()
+
+    def ring(self) -> None:
+        """Wake the caller."""
+        if isinstance(self._told, threading.Event):
+            self._told.set()
+        else:
+            self._told.tell()
+
+    async def wait(self, seconds: float) -> None:
+        """Wait for it."""
+        await self._io.call(self._told.wait, max(0.0, seconds))
+
+
+def _on_loop() -> threading.Event | Waiter:
+    return waiter_here()
 
 
 class _Reader:

@@ -136,7 +136,7 @@ class _BlockingLines:
     def _exchange(self, questions: Sequence[Question], due: Due) -> list[Any]:
         epoch, line = self._epoch, self._fit_line(due)
         try:
-            replies = checked(questions, line.exchange(questions, due))
+            replies = line.signed(questions, checked(questions, line.exchange(questions, due)))
         except BaseException:
             line.drop()
             raise
@@ -188,7 +188,7 @@ class _LoopLines:
         try:
             async with in_time(due.at - monotonic()), self._free:
                 in_good_time = due.at - monotonic() >= fair
-                return await self._exchange(questions)
+                return await self._exchange(questions, due)
         except TimeoutError:
             if in_good_time:
                 raise
@@ -208,11 +208,11 @@ class _LoopLines:
         for _ in range(_TURNS):
             await asyncio.sleep(0)
 
-    async def _exchange(self, questions: Sequence[Question]) -> list[Any]:
+    async def _exchange(self, questions: Sequence[Question], due: Due) -> list[Any]:
         epoch, line = self._epoch, await self._fit_line()
         self._used.add(line)
         try:
-            replies = checked(questions, await line.exchange(questions))
+            replies = line.signed(questions, checked(questions, await line.exchange(questions, due)))
         except BaseException:
             await line.drop()
             raise

@@ -52,8 +52,10 @@ class Cluster(Place):
         self._survey = Survey(self._look, next(iter(self._nodes.values())).guard.unavailable)
         self._witnesses = Witnesses()
 
-    async def read(self, io: IO, tried: str, questions: Sequence[Question], keys: Sequence[str]) -> list[Any]:
-        del keys
+    async def read(
+        self, io: IO, tried: str, questions: Sequence[Question], keys: Sequence[str], wait: float = 0.0
+    ) -> list[Any]:
+        del keys, wait
         return await self._ask(io, tried, questions)
 
     async def write(self, io: IO, tried: str, questions: Sequence[Question], keys: Sequence[str]) -> list[Any]:

@@ -7,6 +7,7 @@ server answered being a `Refusal`; it raises the errors of `FOREIGN_ERRORS`, `OS
 from __future__ import annotations
 
 from contextlib import contextmanager
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from redis import Connection, RedisError, ResponseError, SSLConnection, UnixDomainSocketConnection
@@ -16,7 +17,8 @@ from redis.connection import URL_QUERY_ARGUMENT_PARSERS
 
 from asynccache.backends.due_socket import DueSocket
 from asynccache.backends.outage import OutOfStepError
-from asynccache.backends.redis_questions import Refusal
+from asynccache.backends.redis_peer import GREETING, TIME, Peer
+from asynccache.backends.redis_questions import Refusal, Signed, checked
 from asynccache.backends.servers import UNIX, Server
 from asynccache.errors import ConfigurationError
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from asynccache.backends.outage import Due
-    from asynccache.backends.redis_questions import Question
+    from asynccache.backends.redis_questions import Question, Word
 
 FOREIGN_ERRORS: tuple[type[Exception], ...] = (RedisError,)
 _OURS = {
@@ -82,7 +84,45 @@ _ON_LOOP = {
 }
 
 
-class BlockingLine:
+class _Line:
+    """What both have: who is at the other end, once somebody needs to know."""
+
+    _peer: Peer | None = None
+
+    def signed(self, questions: Sequence[Question], replies: list[Any]) -> list[Any]:
+        """Sign the replies to those questions that ask for it."""
+        if self._peer is None:
+            return replies
+        self._peer.note_replies(replies)
+        keeper = self._peer.keeper
+        return [
+            Signed(reply, keeper) if question.is_signed else reply
+            for question, reply in zip(questions, replies, strict=True)
+        ]
+
+    def _to_ask_first(self, questions: Sequence[Question]) -> Sequence[Question]:
+        """Give what has to be known before these can be asked."""
+        if not any(question.is_personal for question in questions):
+            return ()
+        if self._peer is None:
+            return GREETING
+        return (TIME,) if self._peer.is_old or self._peer.is_doubtful else ()
+
+    def _told(self, first: Sequence[Question], replies: list[Any]) -> None:
+        if self._peer is None:
+            self._peer = Peer(replies)
+        else:
+            self._peer.note_time(*checked(first, replies))
+
+    def _words(self, questions: Sequence[Question], due: Due) -> list[tuple[Word, ...]]:
+        seconds = due.at - monotonic()
+        return [
+            self._peer.words_of(question, seconds) if question.is_personal and self._peer else question.words
+            for question in questions
+        ]
+
+
+class BlockingLine(_Line):
     """A connection for callers off a loop; one at a time uses it."""
 
     def __init__(self, scheme: str, arguments: Mapping[str, Any]) -> None:
@@ -102,14 +142,20 @@ class BlockingLine:
         connection.due = due
         with _translated():
             connection.connect()
-            connection.send_packed_command(connection.pack_commands(_commands(questions)), check_health=False)
-            replies = [self._reply() for _ in questions]
+            if first := self._to_ask_first(questions):
+                self._told(first, self._ask(first, due))
+            replies = self._ask(questions, due)
             self._expect_no_more()
             return replies
 
     def drop(self) -> None:
         """Close at once."""
         self._connection.disconnect()
+
+    def _ask(self, questions: Sequence[Question], due: Due) -> list[Any]:
+        packed = self._connection.pack_commands(self._words(questions, due))
+        self._connection.send_packed_command(packed, check_health=False)
+        return [self._reply() for _ in questions]
 
     def _expect_no_more(self) -> None:
         try:
@@ -126,7 +172,7 @@ class BlockingLine:
             return _refusal(answered)
 
 
-class LoopLine:
+class LoopLine(_Line):
     """A connection of one loop; one task at a time uses it."""
 
     def __init__(self, scheme: str, arguments: Mapping[str, Any]) -> None:
@@ -140,16 +186,16 @@ class LoopLine:
         except (RedisError, OSError):
             return False
 
-    async def exchange(self, questions: Sequence[Question]) -> list[Any]:
+    async def exchange(self, questions: Sequence[Question], due: Due) -> list[Any]:
         """Ask, and read all replies, connecting first where need be; any exception ends the connection."""
         connection = self._connection
         with _translated():
             if self._transport is None:
                 await connection.connect()
                 self._transport = connection._writer.transport  # noqa: SLF001  # see drop
-            packed = connection.pack_commands(_commands(questions))
-            await connection.send_packed_command(packed, check_health=False)
-            replies = [await self._reply() for _ in questions]
+            if first := self._to_ask_first(questions):
+                self._told(first, await self._ask(first, due))
+            replies = await self._ask(questions, due)
             await self._expect_no_more()
             return replies
 
@@ -159,6 +205,11 @@ class LoopLine:
             self._transport.abort()
             self._transport = None
         await self._connection.disconnect(nowait=True)
+
+    async def _ask(self, questions: Sequence[Question], due: Due) -> list[Any]:
+        packed = self._connection.pack_commands(self._words(questions, due))
+        await self._connection.send_packed_command(packed, check_health=False)
+        return [await self._reply() for _ in questions]
 
     async def _expect_no_more(self) -> None:
         try:
@@ -208,10 +259,6 @@ def _from_url(server: Server) -> dict[str, Any]:
         ) from None
     credentials = {"username": server.username, "password": server.password}
     return found | {name: text for name, text in credentials.items() if text is not None}
-
-
-def _commands(questions: Sequence[Question]) -> list[tuple[bytes | int, ...]]:
-    return [question.words for question in questions]
 
 
 def _refusal(answered: ResponseError) -> Refusal:

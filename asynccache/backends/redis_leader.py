@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from asynccache.backends.near import RecentWrites, chosen, is_near
+from asynccache.backends.outage import Due
 from asynccache.backends.redis_place import Nodes, Place
 from asynccache.core.breaker import Breaker
 from asynccache.errors import BackendUnavailableError
@@ -30,7 +32,9 @@ class LeaderAndReplicas(Place):
         ]
         self._recent = RecentWrites()
 
-    async def read(self, io: IO, tried: str, questions: Sequence[Question], keys: Sequence[str]) -> list[Any]:
+    async def read(
+        self, io: IO, tried: str, questions: Sequence[Question], keys: Sequence[str], wait: float = 0.0
+    ) -> list[Any]:
         """Ask a replica, where this read may and one is up; else the leader."""
         up = [node for node in self._replicas if node.guard.lets_through] if is_near(io) else []
         if up and not self._recent.has_any(keys):
@@ -38,7 +42,8 @@ class LeaderAndReplicas(Place):
                 return await chosen(up).ask(io, tried, *questions)
             except BackendUnavailableError:
                 pass
-        return await self._leader.ask(io, tried, *questions)
+        due = Due(monotonic() + self._leader.guard.deadline + wait) if wait else None
+        return await self._leader.ask(io, tried, *questions, due=due)
 
     async def write(self, io: IO, tried: str, questions: Sequence[Question], keys: Sequence[str]) -> list[Any]:
         """Have the leader do something, and remember what it may have written."""

@@ -27,8 +27,10 @@ class Place(ABC):
     """Whether one command may name several keys."""
 
     @abstractmethod
-    async def read(self, io: IO, tried: str, questions: Sequence[Question], keys: Sequence[str]) -> list[Any]:
-        """Ask about these keys; the replies in the order of the questions.
+    async def read(
+        self, io: IO, tried: str, questions: Sequence[Question], keys: Sequence[str], wait: float = 0.0
+    ) -> list[Any]:
+        """Ask about these keys; the replies in the order of the questions, for which servers may wait so many seconds.
 
         In the place of the reply of a server that is away there may be the `BackendUnavailableError`, but for a single
         question it is raised.

@@ -6,22 +6,24 @@ A reply of another shape answers another question: the connection is out of step
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from typing import Any, NamedTuple
 
 from asynccache.backends.outage import OutOfStepError, RefusedError
-from asynccache.core.codec import HEAD_SIZE
-from asynccache.core.lifetime import FOREVER, milliseconds
+from asynccache.core.lifetime import milliseconds
 
 NONE: frozenset[str] = frozenset()
-TOO_BIG = frozenset({"OOM"})
 FOREIGN = frozenset({"WRONGTYPE"})
 NO_SCRIPT = frozenset({"NOSCRIPT"})
 DOWN = frozenset({"BUSY", "LOADING", "MASTERDOWN", "CLUSTERDOWN", "TRYAGAIN", "NOAUTH", "WRONGPASS"})
 """Refusals of every command: a server that says so is as good as down."""
 _LONGEST = 10**15
 """Milliseconds, 31,000 years: what a server can add to its clock without an overflow."""
-_OK = b"OK"
+KEEPER, BY, SINCE = "keeper", "by", "since"
+"""Words that a connection fills in: who answers, until when it may, since when it runs."""
+NOBODY = b"--------"
+"""The keeper where nobody says who answers."""
+Word = bytes | int | str
 _SCRIPTED = frozenset({b"EVAL", b"EVALSHA"})
 
 
@@ -35,20 +37,35 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A command, the test that its reply passes, and the refusals that count as answers."""
+    """A command, the test that its reply passes, and the refusals that count as answers.
 
-    words: tuple[bytes | int, ...] = field(repr=False)
+    One that `is_personal` has to do with who answers; the reply to one that `is_signed` comes as `Signed`.
+    """
+
+    words: tuple[Word, ...] = field(repr=False)
     fits: Callable[[Any], bool]
     answers: frozenset[str] = NONE
+    is_personal: bool = False
+    is_signed: bool = False
 
     @property
     def key(self) -> bytes:
         """The first key that it names."""
-        return self.words[3 if self.words[0] in _SCRIPTED else 1]  # type: ignore[return-value]  # a key is bytes
+        place = 3 if self.words[0] in _SCRIPTED else 1
+        if self.words[0] == b"XREAD":
+            place = self.words.index(b"STREAMS") + 1
+        return self.words[place]  # type: ignore[return-value]  # a key is bytes
 
     def taking(self, answers: frozenset[str]) -> Question:
         """Give the same question, to which these refusals are answers too."""
-        return Question(self.words, self.fits, self.answers | answers)
+        return replace(self, answers=self.answers | answers)
+
+
+class Signed(NamedTuple):
+    """A reply, and the process that gave it."""
+
+    reply: Any
+    keeper: bytes
 
 
 def checked(questions: Sequence[Question], replies: list[Any]) -> list[Any]:
@@ -62,8 +79,8 @@ def checked(questions: Sequence[Question], replies: list[Any]) -> list[Any]:
         if isinstance(reply, Refusal):
             refused = refused if reply.code in question.answers else refused or reply
         elif refused is None and not question.fits(reply):
-            command = bytes(question.words[0]).decode()
-            raise OutOfStepError(f"a reply of type {type(reply).__name__} is none to {command}")
+            command = question.words[0]
+            raise OutOfStepError(f"a reply of type {type(reply).__name__} is none to {command!r}")
     if refused is None:
         return replies
     if refused.code in DOWN:
@@ -71,57 +88,35 @@ def checked(questions: Sequence[Question], replies: list[Any]) -> list[Any]:
     raise RefusedError(refused.said)
 
 
-def get(key: bytes) -> Question:
-    """Ask for a value; where something foreign is stored, that is a `Refusal`."""
-    return Question((b"GET", key), _is_value, FOREIGN)
+def look(notebook: bytes, keys: Sequence[bytes]) -> Question:
+    """Ask for the notebook and values, `None` where there is none or something foreign, from one process."""
+    wanted = len(keys) + 1
+    fits = lambda reply: _is_list(reply, wanted) and all(map(_is_value, reply))  # noqa: E731
+    return Question((b"MGET", notebook, *keys), fits, is_personal=True, is_signed=True)
 
 
-def get_many(keys: Sequence[bytes]) -> Question:
-    """Ask for values, `None` where there is none."""
-    wanted = len(keys)
-    return Question((b"MGET", *keys), lambda reply: _is_list(reply, wanted) and all(map(_is_value, reply)))
+def marks(table: bytes, cells: Sequence[int]) -> Question:
+    """Ask for the stamps of these cells, and for that of the table itself first."""
+    words = [word for cell in (0, *[cell + 1 for cell in cells]) for word in (b"GET", b"i64", b"#%d" % cell)]
+    wanted = len(cells) + 1
+    fits = lambda reply: _is_list(reply, wanted) and all(type(stamp) is int for stamp in reply)  # noqa: E731
+    return Question((b"BITFIELD_RO", table, *words), fits, FOREIGN)
 
 
-def put(key: bytes, raw: bytes, ttl: float) -> Question:
-    """Store; a server whose memory is full answers by a `Refusal`."""
-    return Question((b"SET", key, raw, *_expiry(ttl)), _is_ok, TOO_BIG)
+def notebook(key: bytes) -> Question:
+    """Ask for the notebook alone."""
+    return Question((b"GET", key), _is_value, FOREIGN, is_personal=True, is_signed=True)
 
 
-def put_new(key: bytes, raw: bytes, ttl: float) -> Question:
-    """Store unless there is something, then the reply is `None`."""
-    return Question((b"SET", key, raw, b"NX", *_expiry(ttl)), lambda reply: reply is None or _is_ok(reply))
-
-
-def remove(*keys: bytes) -> Question:
-    """Remove; the reply counts those that were there."""
-    most = len(keys)
-    return Question((b"UNLINK", *keys), lambda reply: _is_count(reply, most))
-
-
-def head(key: bytes) -> Question:
-    """Ask for the first bytes of an entry."""
-    last = HEAD_SIZE - 1
-    return Question((b"GETRANGE", key, 0, last), lambda reply: type(reply) is bytes and len(reply) <= last + 1, FOREIGN)
-
-
-def touch(key: bytes, ttl: float) -> tuple[Question, ...]:
-    """Give a new lifetime; the last reply is 1 where there was something."""
-    if ttl == FOREVER:
-        return Question((b"PERSIST", key), _is_flag), Question((b"EXISTS", key), _is_flag)
-    return (Question((b"PEXPIRE", key, wire_milliseconds(ttl)), _is_flag),)
+def changes(log: bytes, position: int, most: int, wait: float = 0.0) -> Question:
+    """Ask for so many events after a position at most, and wait for one; the reply is `None` where there is none."""
+    block = (b"BLOCK", max(1, int(wait * 1000))) if wait else ()
+    return Question((b"XREAD", b"COUNT", most, *block, b"STREAMS", log, b"%d-0" % position), _is_log, FOREIGN)
 
 
 def wire_milliseconds(ttl: float) -> int:
     """Give a lifetime as the server takes it."""
     return milliseconds(min(ttl, _LONGEST / 1000))
-
-
-def _expiry(ttl: float) -> tuple[bytes | int, ...]:
-    return () if ttl == FOREVER else (b"PX", wire_milliseconds(ttl))
-
-
-def _is_ok(reply: Any) -> bool:
-    return bool(reply == _OK)
 
 
 def _is_value(reply: Any) -> bool:
@@ -132,9 +127,17 @@ def _is_list(reply: Any, length: int) -> bool:
     return type(reply) is list and len(reply) == length
 
 
-def _is_count(reply: Any, most: int) -> bool:
-    return type(reply) is int and 0 <= reply <= most
+def _is_log(reply: Any) -> bool:
+    match reply:
+        case None:
+            return True
+        case [[bytes(), list() as events]]:
+            return all(map(_is_event, events))
+    return False
 
 
-def _is_flag(reply: Any) -> bool:
-    return _is_count(reply, 1)
+def _is_event(event: Any) -> bool:
+    match event:
+        case [bytes() as name, list() as fields]:
+            return name[:-2].isdigit() and len(fields) > 3 and fields[0] == b"p" and fields[1].isdigit()
+    return False

@@ -62,9 +62,11 @@ class SentinelService(Place):
         self._survey = Survey(self._look, self._guard.unavailable)
         self._news = News(sentinels, service, self._survey.doubt_at_once)
 
-    async def read(self, io: IO, tried: str, questions: Sequence[Question], keys: Sequence[str]) -> list[Any]:
+    async def read(
+        self, io: IO, tried: str, questions: Sequence[Question], keys: Sequence[str], wait: float = 0.0
+    ) -> list[Any]:
         del keys
-        due = Due(monotonic() + self._deadline)
+        due = Due(monotonic() + self._deadline + wait)
         return await self._ask(io, tried, questions, await self._master(io, due), due)
 
     async def write(self, io: IO, tried: str, questions: Sequence[Question], keys: Sequence[str]) -> list[Any]:

@@ -166,7 +166,8 @@ class TestConfiguration:
 class TestStored:
     def test_an_entry_is_one_string_under_its_key(self, backend, raw, unique_prefix):
         backend.set("a:b%c", "x")
-        assert raw.keys(f"*{unique_prefix}*") == [f"{unique_prefix}:1:a:b%c".encode()]
+        assert raw.keys(f"{unique_prefix}:*") == [f"{unique_prefix}:1:a:b%c".encode()]
+        assert {*raw.keys(f"~{unique_prefix}:*")} == {f"~{unique_prefix}:1:{one}".encode() for one in "ntg"}
 
     def test_lifetimes_are_the_server_s_to_the_millisecond(self, backend, raw, unique_prefix):
         backend.set("a", 1, ttl=0.25)
@@ -195,7 +196,8 @@ class TestStored:
         backend.incr("n", 5)
         with pytest.raises(NotAnIntegerError):
             backend.incr("n", 2**63 - 1)
-        assert raw.keys(f"*{unique_prefix}*") == [f"{unique_prefix}:1:n".encode()]
+        assert raw.keys(f"{unique_prefix}:*") == [f"{unique_prefix}:1:n".encode()]
+        assert raw.keys(f"~{unique_prefix}:1:l:*") == []
         assert backend.get("n") == 5
 
     @pytest.mark.parametrize("start", [0, 2**53, 2**63 - 11, -(2**63), -1])
@@ -248,7 +250,7 @@ class TestStored:
 
 class TestTooBig:
     async def test_what_no_string_of_redis_can_hold_takes_the_old_value_with_it(self, backend, monkeypatch):
-        monkeypatch.setattr("asynccache.backends.redis._LARGEST", 1000)  # 512 MiB, which no test should need
+        monkeypatch.setattr("asynccache.backends.redis_entries.LARGEST", 1000)  # 512 MiB, which no test should need
         backend.set_many({"a": "old", "b": "old"})
         assert await backend.set_async("a", "x" * 1000) is False
         assert backend.set_many({"b": "x" * 1000, "c": 1}) == ["b"]

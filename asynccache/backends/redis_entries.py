@@ -1,0 +1,279 @@
+"""Entries in Redis: each write takes a new position in the order of its part, and reads give only what is valid."""
+
+from __future__ import annotations
+
+import struct
+from abc import ABC
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from asynccache.backends import redis_questions as ask
+from asynccache.backends import redis_scripts as scripts
+from asynccache.backends.followed import At, FollowedBackend, Seen
+from asynccache.backends.near import Near, is_near
+from asynccache.backends.redis_questions import BY, KEEPER, NOBODY, Refusal
+from asynccache.backends.redis_scripts import PATCHED, lifetime
+from asynccache.core import codec
+from asynccache.core.codec import Frame
+from asynccache.core.fence import KEYS, Birth, Change, Marks, Notebook, View, is_valid, read_notebook
+from asynccache.core.keys import to_bytes
+from asynccache.errors import BackendUnavailableError, NotAnIntegerError
+from asynccache.plan.io import BLOCKING, LOOP
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from asynccache.backends.redis_parts import Part, Parts
+    from asynccache.backends.redis_place import Place
+    from asynccache.backends.redis_scripting import Scripting
+    from asynccache.backends.redis_scripts import Call, Script
+    from asynccache.plan.io import IO
+
+LARGEST = 512 * 1024 * 1024
+"""Bytes that a string of Redis can have (`proto-max-bulk-len`)."""
+_BATCH_COUNT = 500
+_BATCH_BYTES = 256 * 1024
+_TOO_BIG = frozenset({"OOM"})
+_NOWHERE = At(View(b"", b""), 0)
+_AT = 16
+_CELLS_AT = codec.HEAD_SIZE + 8
+"""Where an entry has these (`core/codec.py`)."""
+
+
+class _Looked(NamedTuple):
+    """What was found under a key, and by which notebook and process."""
+
+    part: Part
+    raw: bytes | None
+    book: Notebook | None
+    keeper: bytes
+
+
+class RedisEntries(Near, FollowedBackend, ABC):
+    """The drivers of values."""
+
+    _place: Place
+    _parts_of: Parts
+    _scripting: Scripting
+
+    async def _fetch(self, io: IO, key: str) -> bytes | None:
+        return (await self._fetch_many(io, [key])).get(key)
+
+    async def _fetch_many(self, io: IO, stored_keys: list[str]) -> dict[str, bytes]:
+        seen = await self._fetch_at(io, stored_keys)
+        return {key: found.raw for key, found in seen.items() if found.raw is not None}
+
+    async def _fetch_at(self, io: IO, stored_keys: list[str]) -> dict[str, Seen]:
+        seen: dict[str, Seen] = {}
+        for batch in batches(stored_keys):
+            looked = await self._look(io, batch)
+            marks = await self._marks(io, looked.values())
+            for key, found in looked.items():
+                at = _NOWHERE if found.book is None else At(found.book.view, found.book.seq)
+                seen[key] = Seen(found.raw if _is_usable(found, marks) else None, at)
+        return seen
+
+    async def _look(self, io: IO, stored_keys: Sequence[str]) -> dict[str, _Looked]:
+        by_part = self._by_part(stored_keys)
+        questions = [
+            ask.look(part.notebook, [self._parts_of.spot(key).entry for key in some]) for part, some in by_part.items()
+        ]
+        tried = "get" if len(stored_keys) == 1 else "get_many"
+        replies = self._there(await self._place.read(io, tried, questions, stored_keys))
+        looked: dict[str, _Looked] = {}
+        unsure: list[str] = []
+        for (part, some), reply in zip(by_part.items(), replies, strict=True):
+            if reply is None:
+                continue
+            (raw_book, *raws), keeper = reply
+            book = read_notebook(raw_book)
+            keeper = self._trusted(part, book, keeper, near=is_near(io))
+            if keeper is None:
+                unsure += some
+            looked.update((key, _Looked(part, raw, book, keeper or b"")) for key, raw in zip(some, raws, strict=True))
+        if unsure:
+            looked |= await self._look(io.pick(BLOCKING, LOOP), unsure)
+        return looked
+
+    def _trusted(self, part: Part, book: Notebook | None, keeper: bytes, *, near: bool) -> bytes | None:
+        """Give the process by which entries are valid; None where the leader has to be asked."""
+        if book is None or book.keeper == keeper:
+            if book is not None:
+                self._scripting.note_book(part, book)
+            return keeper
+        if keeper == NOBODY and not near:
+            return book.keeper
+        known = self._scripting.known.get(part.name)
+        if not near or known is None:
+            return book.keeper if near else keeper
+        return book.keeper if known.view == book.view and book.seq >= known.position else None
+
+    async def _marks(self, io: IO, looked: Iterable[_Looked]) -> dict[str, dict[int, int]]:
+        """Give the stamps of all cells of these entries, by part; cell -1 is the table itself."""
+        wanted: dict[Part, set[int]] = {}
+        for found in looked:
+            birth = None if found.raw is None else birth_of(found.raw)
+            if birth is not None and birth.cells:
+                wanted.setdefault(found.part, set()).update(birth.cells)
+        if not wanted:
+            return {}
+        questions = [ask.marks(part.table, sorted(cells)) for part, cells in wanted.items()]
+        replies = self._there(await self._place.read(io.pick(BLOCKING, LOOP), "look at tags", questions, []))
+        return {
+            part.name: dict(zip((-1, *sorted(cells)), stamps, strict=True))
+            for (part, cells), stamps in zip(wanted.items(), replies, strict=True)
+            if isinstance(stamps, list)
+        }
+
+    async def _store(self, io: IO, key: str, raw: bytes, ttl: float) -> bool:
+        return not await self._store_many(io, {key: raw}, ttl)
+
+    async def _store_many(self, io: IO, raws: Mapping[str, bytes], ttl: float) -> list[str]:
+        refused = [key for key, raw in raws.items() if len(raw) > LARGEST]
+        lost: list[str] = []
+        for batch in batches([key for key in raws if key not in refused], raws):
+            calls = [self._writing(scripts.STORE, key, raws[key], ttl) for key in batch]
+            replies = await self._scripting.run(io, "set", calls, batch, _TOO_BIG)
+            for key, call, reply in zip(batch, calls, self._there(replies), strict=True):
+                if isinstance(reply, Refusal):
+                    self._place.guard_of(call.by_digest()).note_refusal("set", reply.said)
+                    refused.append(key)
+                elif reply is None:
+                    lost.append(key)
+                else:
+                    self._changed(key, reply)
+        if refused:
+            await self._drop_many(io, refused)
+        return refused + lost
+
+    async def _add(self, io: IO, key: str, raw: bytes, ttl: float) -> bool:
+        return len(raw) <= LARGEST and await self._done(io, "add", self._writing(scripts.ADD, key, raw, ttl), key)
+
+    async def _swap(self, io: IO, key: str, seen: bytes, raw: bytes, ttl: float) -> bool:
+        written = b"%d" % struct.unpack_from(">Q", raw, _AT)
+        call = self._writing(scripts.SWAP, key, raw, ttl, seen, written)
+        return len(raw) <= LARGEST and await self._done(io, "set", call, key)
+
+    async def _touch(self, io: IO, key: str, ttl: float) -> bool:
+        spot = self._parts_of.spot(key)
+        call = scripts.TOUCH((*spot.part.own, spot.entry), KEEPER, lifetime(ttl), to_bytes(key))
+        return await self._done(io, "touch", call, key)
+
+    async def _drop(self, io: IO, key: str) -> bool:
+        return bool(await self._drop_many(io, [key]))
+
+    async def _drop_many(self, io: IO, stored_keys: list[str]) -> int:
+        dropped = 0
+        for batch in batches(stored_keys):
+            by_part = self._by_part(batch)
+            calls = []
+            for part, some in by_part.items():
+                spots = [self._parts_of.spot(key) for key in some]
+                wires = (*part.own, *[spot.entry for spot in spots], *[spot.lease for spot in spots])
+                calls.append(scripts.DROP(wires, KEEPER, *map(to_bytes, some)))
+            replies = await self._scripting.run(io, "delete", calls, batch)
+            for (part, some), reply in zip(by_part.items(), replies, strict=True):
+                if not isinstance(reply, BackendUnavailableError):
+                    self._tell(part, reply[1], KEYS, tuple(some))
+                    dropped += reply[2]
+            all_of(replies)
+        return dropped
+
+    async def _bump(self, io: IO, key: str, delta: int, ttl: float) -> int:
+        if delta not in codec.INT64:
+            raise NotAnIntegerError(f"{delta} does not fit into 64 bits; the counter stays as it was")
+        frame = self._stamped(Frame(b"", flags=codec.INTEGER), key, ttl)
+        spot = self._parts_of.spot(key)
+        wires = (*spot.part.own, spot.entry, spot.lease)
+        call = scripts.BUMP(wires, KEEPER, delta, lifetime(ttl), frame[PATCHED:], to_bytes(key))
+        ((word, book, number),) = all_of(await self._scripting.run(io, "incr", [call], [key]))
+        if word != scripts.OK:
+            raise NotAnIntegerError(
+                f"{int(number) + delta} does not fit into 64 bits; the counter stays as it was"
+                if word == scripts.OUT_OF_RANGE
+                else "incr and decr need an int of 64 bits, and something else is stored there"
+            )
+        self._changed(key, [word, book])
+        return int(number)
+
+    async def _mixed_up(self, io: IO) -> None:
+        await self._place.distrust(io)
+
+    # What they share
+
+    def _writing(self, script: Script, key: str, raw: bytes, ttl: float, *more: bytes) -> Call:
+        spot = self._parts_of.spot(key)
+        wires = (*spot.part.own, spot.entry, spot.lease)
+        return script(wires, KEEPER, BY, lifetime(ttl), raw[PATCHED:], to_bytes(key), *more)
+
+    async def _done(self, io: IO, tried: str, call: Call, key: str) -> bool:
+        """Run what writes under a key; tell whether it did."""
+        (reply,) = all_of(await self._scripting.run(io, tried, [call], [key]))
+        if reply[0] != scripts.OK:
+            return False
+        self._changed(key, reply)
+        return True
+
+    def _changed(self, key: str, reply: Sequence[Any]) -> None:
+        self._tell(self._parts_of.spot(key).part, reply[1], KEYS, (key,))
+
+    def _tell(self, part: Part, book: bytes, kind: str, what: tuple[str, ...] | tuple[int, ...] = ()) -> None:
+        """Tell those who hold copies what this process has just changed."""
+        at = self._scripting.note(part, book)
+        for changed in self.changed:
+            changed(part.name, at.view, Change(at.position, 0, kind, what))
+
+    def _by_part(self, stored_keys: Sequence[str]) -> dict[Part, list[str]]:
+        by_part: dict[Part, list[str]] = {}
+        for key in stored_keys:
+            by_part.setdefault(self._parts_of.spot(key).part, []).append(key)
+        return by_part
+
+    def _there(self, replies: list[Any]) -> list[Any]:
+        """Give the replies, `None` for those of a server that is away; or raise, as `on_error` says."""
+        if self.on_error == "raise":
+            all_of(replies)
+        return [None if isinstance(reply, BackendUnavailableError) else reply for reply in replies]
+
+
+def all_of(replies: list[Any]) -> list[Any]:
+    """Give the replies; raise where one is missing."""
+    for reply in replies:
+        if isinstance(reply, BackendUnavailableError):
+            raise reply
+    return replies
+
+
+def birth_of(raw: bytes) -> Birth | None:
+    """Read where an entry comes from; None where these bytes are no entry of the present format."""
+    if len(raw) < codec.PAYLOAD_OFFSET or raw[codec.HEAD_SIZE] != codec.FORMAT:
+        return None
+    gen, born = struct.unpack_from(">8sQ", raw)
+    (count,) = struct.unpack_from(">H", raw, _CELLS_AT)
+    if len(raw) < codec.PAYLOAD_OFFSET + 2 * count:
+        return None
+    return Birth(gen, born, struct.unpack_from(f">{count}H", raw, codec.PAYLOAD_OFFSET))
+
+
+def _is_usable(found: _Looked, marks: Mapping[str, Mapping[int, int]]) -> bool:
+    """Tell whether it is valid, or damaged, of which somebody should hear."""
+    birth = None if found.raw is None else birth_of(found.raw)
+    if birth is None:
+        return found.raw is not None
+    known = marks.get(found.part.name)
+    stamps = Marks(known[-1], tuple(known[cell] for cell in birth.cells)) if known and birth.cells else None
+    return is_valid(birth, found.book, found.keeper, stamps)
+
+
+def batches(stored_keys: Sequence[str], raws: Mapping[str, bytes] = MappingProxyType({})) -> Iterator[list[str]]:
+    """Cut into what one round trip carries."""
+    batch: list[str] = []
+    size = 0
+    for key in stored_keys:
+        batch.append(key)
+        size += len(raws.get(key, b""))
+        if len(batch) >= _BATCH_COUNT or size >= _BATCH_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch

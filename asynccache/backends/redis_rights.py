@@ -1,0 +1,150 @@
+"""Rights to load, tags, clearing and the log in Redis."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from abc import ABC
+from typing import TYPE_CHECKING, cast
+
+from asynccache.backends import redis_questions as ask
+from asynccache.backends import redis_scripts as scripts
+from asynccache.backends.fenced import Found, Granted, Taken
+from asynccache.backends.redis_entries import LARGEST, RedisEntries, all_of
+from asynccache.backends.redis_log import step_of
+from asynccache.backends.redis_questions import KEEPER, NOBODY
+from asynccache.backends.redis_scripts import PATCHED, lifetime
+from asynccache.core.fence import CLEAR, TAGS, cells_of, read_notebook
+from asynccache.core.keys import to_bytes
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from asynccache.backends.fenced import Landing, Want
+    from asynccache.backends.followed import At, Batch, Hole
+    from asynccache.core.claims import Ticket
+    from asynccache.core.fence import View
+    from asynccache.plan.io import IO
+
+_CLAIMS_AT_ONCE = 100
+_EVENTS_AT_ONCE = 500
+_PAUSE = 0.1
+"""Seconds between two looks at logs that cannot be waited for."""
+
+
+class RedisRights(RedisEntries, ABC):
+    """The drivers of rights, and of what invalidates more than keys."""
+
+    async def _claim_many(self, io: IO, wants: Sequence[Want], lease: float) -> list[Found | Granted | Taken]:
+        by_key = {want.key: want for want in wants}
+        calls, chunks = [], []
+        for part, keys in self._by_part(list(by_key)).items():
+            for first in range(0, len(keys), _CLAIMS_AT_ONCE):
+                chunk = [by_key[key] for key in keys[first : first + _CLAIMS_AT_ONCE]]
+                chunks.append((part, chunk))
+                spots = [self._parts_of.spot(want.key) for want in chunk]
+                wires = (*part.own, *[wire for spot in spots for wire in (spot.entry, spot.lease)])
+                told = [word for want in chunk for word in (_wire(want.token), want.seen, int(want.stamped))]
+                calls.append(scripts.OPEN(wires, KEEPER, lifetime(lease), *told))
+        replies = all_of(await self._scripting.run(io, "claim", calls, list(by_key)))
+        answers: dict[str, Found | Granted | Taken] = {}
+        for (part, chunk), (_, book, found) in zip(chunks, replies, strict=True):
+            view = self._scripting.note(part, book).view
+            for want, (word, raw, *more) in zip(chunk, found, strict=True):
+                match word:
+                    case scripts.FOUND:
+                        answers[want.key] = Found(raw)
+                    case scripts.GRANTED:
+                        answers[want.key] = Granted(int(more[0]), view, raw or None)
+                    case _:
+                        answers[want.key] = Taken(max(0, more[0]) / 1000, raw or None)
+        return [answers[want.key] for want in wants]
+
+    async def _land_many(self, io: IO, landings: Sequence[Landing]) -> list[bool]:
+        calls = []
+        for ticket, raw, ttl in landings:
+            spot = self._parts_of.spot(ticket.key)
+            rest = b"" if raw is None or len(raw) > LARGEST else raw[PATCHED:]
+            gen, keeper = cast("View", ticket.view)
+            what = (_wire(ticket.token), lifetime(ttl), rest, to_bytes(ticket.key))
+            wires = (*spot.part.own, spot.entry, spot.lease)
+            calls.append(scripts.LAND(wires, KEEPER, *what, gen, keeper, b"%020d" % ticket.born))
+        replies = await self._scripting.run(io, "land", calls, [landing.ticket.key for landing in landings])
+        landed = []
+        for landing, call, (word, book, full) in zip(landings, calls, all_of(replies), strict=True):
+            self._scripting.note(self._parts_of.spot(landing.ticket.key).part, book)
+            if word == scripts.FULL:
+                self._place.guard_of(call.by_digest()).note_refusal("land", full.decode())
+            landed.append(word in {scripts.OK, scripts.FULL})
+        return landed
+
+    async def _hold(self, io: IO, ticket: Ticket, lease: float) -> bool:
+        spot = self._parts_of.spot(ticket.key)
+        call = scripts.RENEW((spot.lease,), _wire(ticket.token), lifetime(lease))
+        ((word,),) = all_of(await self._scripting.run(io, "hold", [call], [ticket.key]))
+        return bool(word == scripts.OK)
+
+    async def _release(self, io: IO, ticket: Ticket) -> bool:
+        spot = self._parts_of.spot(ticket.key)
+        call = scripts.QUIT((*spot.part.own, spot.lease), KEEPER, _wire(ticket.token), 0, b"", to_bytes(ticket.key))
+        ((word, _),) = all_of(await self._scripting.run(io, "release", [call], [ticket.key]))
+        return bool(word == scripts.OK)
+
+    async def _void(self, io: IO, namespace: str, tags: tuple[str, ...]) -> None:
+        cells = cells_of(tags)
+        parts = self._parts_of.of(namespace)
+        calls = [scripts.VOID(part.own, KEEPER, *cells) for part in parts]
+        replies = await self._scripting.run(io, "invalidate tags", calls, [])
+        for part, reply in zip(parts, replies, strict=True):
+            if isinstance(reply, list):
+                self._tell(part, reply[1], TAGS, cells)
+        all_of(replies)
+
+    async def _empty(self, io: IO, namespace: str) -> None:
+        parts = self._parts_of.of(namespace)
+        calls = [scripts.CLEAR(part.own, KEEPER) for part in parts]
+        replies = await self._scripting.run(io, "clear", calls, [])
+        for part, reply in zip(parts, replies, strict=True):
+            if isinstance(reply, list):
+                self._tell(part, reply[1], CLEAR)
+        all_of(replies)
+
+    async def _attend(self, io: IO, key: str, seconds: float) -> None:
+        async def left() -> float:
+            call = scripts.MARK((self._parts_of.spot(key).lease,))
+            ((_, *milliseconds),) = all_of(await self._scripting.run(io, "attend", [call], [key]))
+            return float(max(0, *milliseconds, 0)) / 1000
+
+        await self.follower.wait(io, key, seconds, left)
+
+    # The log
+
+    def _parts(self, namespace: str) -> tuple[str, ...]:
+        return tuple(part.name for part in self._parts_of.of(namespace))
+
+    def _part_of(self, stored_key: str) -> str:
+        return self._parts_of.spot(stored_key).part.name
+
+    async def _follow(self, io: IO, places: Mapping[str, At | None], wait: float) -> dict[str, Batch | Hole]:
+        if not self._place.is_one and all(places.values()):
+            await io.twin(time.sleep, asyncio.sleep, min(wait, _PAUSE))
+        block = wait if self._place.is_one and len(places) == 1 else 0.0
+        parts = [self._parts_of.named(name) for name in places]
+        questions = [ask.notebook(part.notebook) for part in parts]
+        known = [(part, at) for part, at in zip(parts, places.values(), strict=True) if at is not None]
+        questions += [ask.changes(part.log, at.position, _EVENTS_AT_ONCE, block) for part, at in known]
+        replies = all_of(await self._place.read(io, "follow", questions, [], block))
+        logs = {part.name: reply for (part, _), reply in zip(known, replies[len(parts) :], strict=True)}
+        steps: dict[str, Batch | Hole] = {}
+        for part, (raw, keeper) in zip(parts, replies, strict=False):
+            book = read_notebook(raw if isinstance(raw, bytes) else None)
+            if book is None or keeper not in {book.keeper, NOBODY}:
+                book = await self._scripting.adopt(io, "follow", scripts.CLEAR(part.own, KEEPER))
+            self._scripting.note_book(part, book)
+            steps[part.name] = step_of(book, places[part.name], logs.get(part.name))
+        return steps
+
+
+def _wire(token: bytes) -> bytes:
+    """Give a token as a lease has it: without the sign by which one is marked."""
+    return token.hex().encode()
