@@ -8,10 +8,11 @@ from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 from asynccache.backends.fallback_chain import Chain
+from asynccache.backends.fallback_fences import ChainFences
 from asynccache.backends.fallback_link import Link
 from asynccache.core.entry import Entry, Kind
 from asynccache.errors import BackendUnavailableError, ConfigurationError, SerializationError
-from asynccache.model import BaseCacheBackend
+from asynccache.model import BaseCacheBackend, Capability
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Mapping
@@ -22,7 +23,11 @@ if TYPE_CHECKING:
     from asynccache.plan.io import IO
 
 
-class FallbackCacheBackend(BaseCacheBackend):
+_NO_RIGHTS = frozenset({Capability.FENCES, Capability.LOCKS})
+"""What no chain has: a store that comes back knows of no right that another has granted."""
+
+
+class FallbackCacheBackend(ChainFences):
     """Uses the first of several backends that answers: `FallbackCacheBackend([redis, local])`.
 
     Falls back while it runs and comes back by itself: a second after a store answers again, keys that were changed
@@ -49,9 +54,8 @@ class FallbackCacheBackend(BaseCacheBackend):
             clock=first.clock,
         )
         self.on_error = getattr(first, "on_error", "miss")
-        self.capabilities = frozenset.intersection(  # type: ignore[misc]  # what a chain promises depends on its stores
-            *[backend.capabilities for backend in self.backends]
-        )
+        promised = frozenset.intersection(*[backend.capabilities for backend in self.backends])
+        self.capabilities = promised - _NO_RIGHTS  # type: ignore[misc]  # what a chain promises depends on its stores
         self._counts: Counter[str] = Counter()
         self._chain = Chain([Link(backend, self.tell) for backend in self.backends], self._counts)
 
@@ -190,10 +194,6 @@ class FallbackCacheBackend(BaseCacheBackend):
 
     async def shut(self, io: IO) -> None:
         await self._chain.shut(io)
-
-    def _name(self, key: str, version: Version) -> Name:
-        self.stored_key(key, version)  # which raises for what is no key and no version
-        return str(self.version if version is None else version), key
 
     def _names(self, keys: Iterable[str], version: Version) -> list[Name]:
         return [self._name(key, version) for key in dict.fromkeys(keys)]

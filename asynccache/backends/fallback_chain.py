@@ -4,18 +4,24 @@ Every operation goes to the first store, and to the next where that one is away.
 remembered, by key (`fallback_journal.py`): a store above is not asked for such a key until it has been answering for a
 second, and the entry that it still has was removed. The key is then outdated in the stores below, and is removed there
 in the same way. So within a process each key lives in one store at a time, and what was deleted stays deleted.
+
+What concerns more than one key, tags and clearing, all stores do; one that was away is asked for nothing before it has
+done that.
 """
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
+from asynccache.backends import tiered_journal
 from asynccache.backends.fallback_journal import Journal
+from asynccache.backends.tiered_replay import Replay
 from asynccache.errors import BackendUnavailableError
-from asynccache.model import BaseCacheBackend
+from asynccache.model import BaseCacheBackend, Capability
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -23,6 +29,7 @@ if TYPE_CHECKING:
 
     from asynccache.backends.fallback_journal import Marks, Name
     from asynccache.backends.fallback_link import Link
+    from asynccache.backends.tiered_journal import Item
     from asynccache.plan.io import IO
 
 T = TypeVar("T")
@@ -44,6 +51,10 @@ class Chain:
         self._links = links
         self._counts = counts
         self._journal = Journal(len(links))
+        can_clear = all(Capability.CLEARS in link.backend.capabilities for link in links)
+        self._wide = [tiered_journal.Journal(can_clear=can_clear) for _ in links]
+        self._redoing: set[tuple[int, int]] = set()
+        self._replays = [Replay(wide, link.backend) for wide, link in zip(self._wide, links, strict=True)]
 
     @property
     def away(self) -> int:
@@ -87,6 +98,29 @@ class Chain:
         """Like `ask`, for what changes entries: they are outdated then in all other stores."""
         return await self.ask(io, names, ask, changes=True)
 
+    async def everywhere(self, io: IO, items: list[Item], do: Callable[[BaseCacheBackend], Awaitable[None]]) -> None:
+        """Have all stores do this, which is what `items` say; one that is away will do it before it is asked again.
+
+        Raises the last store's `BackendUnavailableError` where none did it, and where that cannot be remembered.
+        """
+        failure: BackendUnavailableError | None = None
+        done = 0
+        for place, link in enumerate(self._links):
+            try:
+                await do(link.backend)
+            except BackendUnavailableError as error:
+                failure = error
+                self._failed(place, error)
+                if not self._wide[place].add(items):
+                    raise
+                error.queued = True
+                continue
+            link.answered()
+            done += 1
+        if failure is not None and not done:
+            self._counts["errors"] += 1
+            raise failure
+
     async def open(self, io: IO) -> None:
         """Get all ready that are not away."""
         for place, link in enumerate(self._links):
@@ -101,7 +135,8 @@ class Chain:
             for link in self._links:
                 closing.push_async_callback(link.backend.shut, io)
             until = monotonic() + _LAST_SWEEP_SECONDS
-            for place in range(len(self._links)):
+            for place, replay in enumerate(self._replays):
+                await replay.do_last(io)
                 for marks in self._journal.all(place, _BATCH):
                     if monotonic() > until or not await self._removed(io, place, marks):
                         break
@@ -115,6 +150,8 @@ class Chain:
 
     async def _usable(self, io: IO, place: int, names: list[Name]) -> list[Name]:
         """Give the names for which this store can be asked; what is outdated there is removed first."""
+        if len(self._wide[place]) and not await self._redone(io, place):
+            return []
         marks = self._journal.marked(place, names)
         if not marks:
             return names
@@ -138,10 +175,30 @@ class Chain:
             self._journal.unmark(place, marks)
         return True
 
+    async def _redone(self, io: IO, place: int) -> bool:
+        """Have a store do what it missed, which counts where it has settled; tell whether there is nothing left."""
+        link = self._links[place]
+        mine = os.getpid(), place  # what a parent was at when it forked is not being done in the child
+        if mine in self._redoing or not link.is_worth_a_try():
+            return False
+        settled = link.is_settled
+        self._redoing.add(mine)
+        try:
+            await self._replays[place].do(io, self._wide[place].all(), forgets=settled)
+        except BackendUnavailableError as error:
+            self._failed(place, error)
+            return False
+        finally:
+            self._redoing.discard(mine)
+        link.answered()
+        return not len(self._wide[place])
+
     async def _sweep(self, io: IO) -> None:
         """Remove some of what is outdated, wherever nobody else does."""
         for place, link in enumerate(self._links):
-            if self._journal.count(place) and link.is_worth_a_try():
+            if len(self._wide[place]):
+                await self._redone(io, place)
+            elif self._journal.count(place) and link.is_worth_a_try():
                 with self._journal.sweeping(place) as mine:
                     if mine and (marks := self._journal.some(place, _BATCH)):
                         await self._removed(io, place, marks)

@@ -44,10 +44,10 @@ class Replay:
         self._runs = False
         self._begin_anew()
 
-    async def do(self, io: IO, items: dict[Item, int]) -> None:
-        """Invalidate these; `BackendUnavailableError` where that fails, and what was done is forgotten all the same."""
+    async def do(self, io: IO, items: dict[Item, int], *, forgets: bool = True) -> None:
+        """Invalidate these, and forget them as they are done; `BackendUnavailableError` where that fails."""
         for batch in _batches(items):
-            await self._do(io, batch)
+            await self._do(io, batch, forgets=forgets)
 
     async def do_last(self, io: IO) -> None:
         """Invalidate what there is, for half a second at most, since nobody else knows of it."""
@@ -102,7 +102,7 @@ class Replay:
             self._runs = self._runs and len(self._journal) > 0
             return not self._runs
 
-    async def _do(self, io: IO, batch: dict[Item, int]) -> None:
+    async def _do(self, io: IO, batch: dict[Item, int], *, forgets: bool = True) -> None:
         version = next(iter(batch)).version
         if keys := [item.key for item in batch if item.key is not None]:
             await self._store.remove_many(io, keys, version)
@@ -110,7 +110,8 @@ class Replay:
             await self._store.void(io, tags, version)
         if any(item.key is None and item.tag is None for item in batch):
             await self._store.empty(io, version)
-        self._journal.done(batch)
+        if forgets:
+            self._journal.done(batch)
 
 
 def _batches(items: dict[Item, int]) -> Iterator[dict[Item, int]]:

@@ -15,6 +15,7 @@ from asynccache.backends.fallback_journal import Journal
 from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
 from asynccache.core.entry import Kind
+from asynccache.model import Capability
 from asynccache.core.events import BackendDown, BackendUp, EntryDamaged
 from asynccache.plan.io import LOOP
 from asynccache.testing import BackendContract
@@ -39,6 +40,14 @@ class TestHealthyChain(BackendContract):
     @pytest.fixture
     def backend_factory(self, redis_server):
         return partial(over, partial(RedisCacheBackend, redis_server.url, deadline=PATIENT), LocalMemCacheBackend)
+
+    async def test_tags_are_known_to_all_who_share_a_store_with_fences(self, make_cache):
+        """Its own are, although the chain grants no rights."""
+        cache, other = make_cache(), make_cache()
+        await cache.set("k", "v", tags=["x"])
+        assert await other.get("k") == "v"
+        await other.invalidate_tags("x")
+        assert await cache.get("k") is None
 
 
 class SharesItsLastStore:
@@ -293,8 +302,11 @@ async def test_the_given_backends_stay_as_they_were():
 
 
 async def test_what_the_chain_promises_is_what_all_its_stores_promise():
-    assert over(dead_redis).capabilities == dead_redis().capabilities
-    assert over(dead_redis, LocalMemCacheBackend).capabilities == LocalMemCacheBackend.capabilities
+    rights = {Capability.FENCES, Capability.LOCKS}
+    assert over(dead_redis).capabilities == dead_redis().capabilities - rights
+    assert over(dead_redis, LocalMemCacheBackend).capabilities == dead_redis().capabilities & (
+        LocalMemCacheBackend.capabilities - rights
+    )
     assert over(LocalMemCacheBackend, DummyCacheBackend).capabilities == frozenset()
 
 
