@@ -15,8 +15,8 @@ from asynccache.backends.fallback_journal import Journal
 from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
 from asynccache.core.entry import Kind
-from asynccache.model import Capability
 from asynccache.core.events import BackendDown, BackendUp, EntryDamaged
+from asynccache.model import Capability
 from asynccache.plan.io import LOOP
 from asynccache.testing import BackendContract
 from asynccache.testing.contract import CounterContract, KindContract, ManyContract, ValueContract
