@@ -26,6 +26,8 @@ class TestLocalMem(BackendContract):
 
 class TestLocalMemWithAClockOfItsOwn(BackendContract):
     time_is_free = True
+    model_examples = 150
+    model_steps = 50
 
     def make_backend(self, **options):
         self.clock = getattr(self, "clock", None) or FakeClock()

@@ -117,6 +117,46 @@ DISHONEST = {
         return super().touch(key, ttl, version)""",
         "test_twins_take_the_same_arguments[sync]",
     ),
+    "forgets tags": (
+        """def _is_current(self, frame):
+        return True""",
+        "test_invalidated_tag_takes_its_entries_and_no_others[sync]",
+    ),
+    "a tag that is invalidated takes all tags along": (
+        """async def void(self, io, tags, version=None):
+        self.fence.void(range(65_536))""",
+        "test_several_tags_are_invalidated_together[async]",
+    ),
+    "says that it clears and clears nothing": (
+        """capabilities = Honest.capabilities | {Capability.CLEARS}
+
+    async def empty(self, io, version=None):
+        self.stored.pop('', None)""",
+        "test_clear_leaves_nothing_and_the_cache_goes_on[sync]",
+    ),
+    "clears more than its own": (
+        """capabilities = Honest.capabilities | {Capability.CLEARS}
+
+    async def empty(self, io, version=None):
+        self.stored.clear()""",
+        "test_clear_leaves_the_neighbours_alone[async]",
+    ),
+    "says fenced and is not": (
+        "capabilities = Honest.capabilities | {Capability.FENCES}",
+        "test_what_changed_meanwhile_is_not_overwritten[sync]",
+    ),
+    "says that it has locks and gives one to everybody": (
+        """capabilities = Honest.capabilities | {Capability.LOCKS}
+
+    async def claim_lock(self, io, key, lease, version=None):
+        return await self.claim(io, key)""",
+        "test_lock_has_one_holder_at_a_time[async]",
+    ),
+    "a delete that comes to nothing": (
+        """async def remove(self, io, key, version=None):
+        return False""",
+        "test_operations_in_any_order_are_as_on_a_dict[sync]",
+    ),
     "a page is a value": (
         """async def read(self, io, key, version=None, kind=Kind.VALUE):
         return await super().read(io, key, version) or await super().read(io, key, version, Kind.PAGE)""",

@@ -68,12 +68,15 @@ class TagContract(ContractBase):
         await cache.invalidate_tags("y")
         assert await cache.get_many(["bare", "moved", "kept"]) == {"bare": "new", "kept": "new"}
 
-    async def test_tags_stay_when_an_entry_is_touched(self, cache: Flavoured) -> None:
-        await cache.set("k", "v", tags=["x"])
-        assert await cache.touch("k", 60) is True
-        assert await cache.get("k") == "v"
+    async def test_tags_stay_when_an_entry_is_touched_or_counted(self, cache: Flavoured) -> None:
+        await cache.set("touched", "v", tags=["x"])
+        await cache.set("counted", 5, tags=["x"])
+        assert await cache.touch("touched", 60) is True
+        assert [await cache.incr("counted"), await cache.decr("counted", 10)] == [6, -4]
+        assert await cache.get_many(["touched", "counted"]) == {"touched": "v", "counted": -4}
         await cache.invalidate_tags("x")
-        assert await cache.get("k") is None
+        assert await cache.get_many(["touched", "counted"]) == {}
+        assert await cache.incr("counted") == 1
 
     async def test_tags_may_be_many_and_odd(self, cache: Flavoured) -> None:
         many = [f"tag {number}" for number in range(60)]

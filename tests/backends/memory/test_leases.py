@@ -69,20 +69,22 @@ def test_free_lock_is_not_waited_for(leases, clock):
 
 def test_all_who_wait_are_woken_wherever_they_are(leases):
     ticket = locked(leases)
-    waiting = [
-        threading.Thread(target=leases.wait, args=("k", inf)),
-        threading.Thread(target=lambda: asyncio.run(leases.wait_on_loop("k", inf))),
-        threading.Thread(target=lambda: trio.run(leases.wait_on_loop, "k", inf)),
-        threading.Thread(target=lambda: asyncio.run(leases.wait_on_loop("k", 60))),
-        threading.Thread(target=lambda: trio.run(leases.wait_on_loop, "k", 60)),
+    ways = [
+        lambda: leases.wait("k", inf),
+        lambda: asyncio.run(leases.wait_on_loop("k", inf)),
+        lambda: trio.run(leases.wait_on_loop, "k", inf),
+        lambda: asyncio.run(leases.wait_on_loop("k", 60)),
+        lambda: trio.run(leases.wait_on_loop, "k", 60),
     ]
+    waiting = [threading.Thread(target=way, daemon=True) for way in ways]
     for thread in waiting:
         thread.start()
     while len(leases._waiting.get("k", ())) < len(waiting):
         assert not leases._waiting.get("other")
     leases.end(ticket)
     for thread in waiting:
-        thread.join()
+        thread.join(30)
+    assert [thread.is_alive() for thread in waiting] == [False] * len(waiting)
     assert leases._waiting == {}
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from asynccache import CacheService
 from asynccache.backends.local_cache import LocalMemCacheBackend
+from asynccache.backends.memory import store
 from asynccache.core.claims import Hit, Lead
 from asynccache.core.entry import Kind
 from asynccache.errors import SerializationError
@@ -248,6 +249,20 @@ def test_clear_gives_the_memory_back(cache):
     assert cache.stats() == {"hits": 1, "misses": 0, "entries": 0, "bytes": 0, "evictions": 0, "expired": 0}
     cache.set("k0", "new")
     assert cache.get("k0") == "new"
+
+
+def test_what_is_set_while_the_rest_is_cleared_stays(cache, monkeypatch):
+    for number in range(2500):
+        cache.set(f"k{number}", "old")
+
+    def meanwhile(_):
+        assert cache.get("k2400") in {None, "new"}
+        cache.set("k2400", "new")
+
+    monkeypatch.setattr(store, "sleep", meanwhile)
+    cache.clear()
+    assert cache.get("k2400") == "new"
+    assert cache.stats()["entries"] == 1
 
 
 def test_clear_and_evictions_and_expiry_do_not_get_in_each_others_way():
