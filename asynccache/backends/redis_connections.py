@@ -96,7 +96,7 @@ class _Line:
         self._peer.note_replies(replies)
         keeper = self._peer.keeper
         return [
-            Signed(reply, keeper) if question.is_signed else reply
+            Signed(reply, keeper) if question.is_signed and not isinstance(reply, Refusal) else reply
             for question, reply in zip(questions, replies, strict=True)
         ]
 

@@ -150,7 +150,7 @@ class RedisEntries(Near, FollowedBackend, ABC):
         return len(raw) <= LARGEST and await self._done(io, "add", self._writing(scripts.ADD, key, raw, ttl), key)
 
     async def _swap(self, io: IO, key: str, seen: bytes, raw: bytes, ttl: float) -> bool:
-        written = b"%d" % struct.unpack_from(">Q", raw, _AT)
+        written = b"%d" % int.from_bytes(raw[_AT:PATCHED])
         call = self._writing(scripts.SWAP, key, raw, ttl, seen, written)
         return len(raw) <= LARGEST and await self._done(io, "set", call, key)
 

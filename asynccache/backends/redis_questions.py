@@ -88,8 +88,8 @@ def checked(questions: Sequence[Question], replies: list[Any]) -> list[Any]:
     raise RefusedError(refused.said)
 
 
-def look(notebook: bytes, keys: Sequence[bytes]) -> Question:
-    """Ask for the notebook and values, `None` where there is none or something foreign, from one process."""
+def look(notebook: bytes, keys: Sequence[bytes] = ()) -> Question:
+    """Ask for the notebook and values at one moment, `None` where there is none or something foreign."""
     wanted = len(keys) + 1
     fits = lambda reply: _is_list(reply, wanted) and all(map(_is_value, reply))  # noqa: E731
     return Question((b"MGET", notebook, *keys), fits, is_personal=True, is_signed=True)
@@ -101,11 +101,6 @@ def marks(table: bytes, cells: Sequence[int]) -> Question:
     wanted = len(cells) + 1
     fits = lambda reply: _is_list(reply, wanted) and all(type(stamp) is int for stamp in reply)  # noqa: E731
     return Question((b"BITFIELD_RO", table, *words), fits, FOREIGN)
-
-
-def notebook(key: bytes) -> Question:
-    """Ask for the notebook alone."""
-    return Question((b"GET", key), _is_value, FOREIGN, is_personal=True, is_signed=True)
 
 
 def changes(log: bytes, position: int, most: int, wait: float = 0.0) -> Question:

@@ -130,14 +130,14 @@ class RedisRights(RedisEntries, ABC):
             await io.twin(time.sleep, asyncio.sleep, min(wait, _PAUSE))
         block = wait if self._place.is_one and len(places) == 1 else 0.0
         parts = [self._parts_of.named(name) for name in places]
-        questions = [ask.notebook(part.notebook) for part in parts]
+        questions = [ask.look(part.notebook) for part in parts]
         known = [(part, at) for part, at in zip(parts, places.values(), strict=True) if at is not None]
         questions += [ask.changes(part.log, at.position, _EVENTS_AT_ONCE, block) for part, at in known]
         replies = all_of(await self._place.read(io, "follow", questions, [], block))
         logs = {part.name: reply for (part, _), reply in zip(known, replies[len(parts) :], strict=True)}
         steps: dict[str, Batch | Hole] = {}
-        for part, (raw, keeper) in zip(parts, replies, strict=False):
-            book = read_notebook(raw if isinstance(raw, bytes) else None)
+        for part, ((raw,), keeper) in zip(parts, replies, strict=False):
+            book = read_notebook(raw)
             if book is None or keeper not in {book.keeper, NOBODY}:
                 book = await self._scripting.adopt(io, "follow", scripts.CLEAR(part.own, KEEPER))
             self._scripting.note_book(part, book)

@@ -5,23 +5,26 @@ import math
 import pytest
 
 from asynccache.backends import redis_questions as ask
-from asynccache.backends.redis_scripts import BUMP, bump_arguments
+from asynccache.backends import redis_scripts as scripts
+from asynccache.backends.outage import OutOfStepError
+from asynccache.backends.redis_peer import GREETING, Peer
+from asynccache.backends.redis_questions import Refusal
 
-KEYS = (b"p:1:n", b"~p:1:s:n")
+KEYS = (b"~p:1:n", b"~p:1:t", b"~p:1:g", b"p:1:k", b"~p:1:l:k")
 REPLIES = [None, b"", b"OK", b"value", 0, 1, 2, 3, -1, True, "OK", 1.0, [], [None], [b"x", None], [b"x", 1], [[], None]]
+EVENT = [b"5-0", [b"p", b"4", b"k", b"p:1:k"]]
+INFO = b"# Server\r\nrun_id:0123456789abcdef\r\nuptime_in_seconds:7\r\n"
+TOLD = [script.digest for script in scripts.ALL]
 
 
 @pytest.mark.parametrize(
     ("question", "answers"),
     [
-        (ask.get(b"k"), [None, b"", b"OK", b"value"]),
-        (ask.get_many([b"a", b"b"]), [[b"x", None]]),
-        (ask.put(b"k", b"v", 1.0), [b"OK"]),
-        (ask.put_new(b"k", b"v", math.inf), [None, b"OK"]),
-        (ask.remove(b"a", b"b"), [0, 1, 2]),
-        (ask.touch(b"k", 1.0)[-1], [0, 1]),
-        (ask.touch(b"k", math.inf)[-1], [0, 1]),
-        (BUMP.by_digest(KEYS, bump_arguments(b"", 1, 1.0)), []),
+        (ask.look(b"n", [b"a"]), [[b"x", None]]),
+        (ask.look(b"n"), [[None]]),
+        (ask.marks(b"t", [3]), []),
+        (ask.changes(b"g", 5, 500), [None]),
+        (scripts.DROP(KEYS, b"k").by_digest(), []),
     ],
 )
 def test_a_reply_of_another_shape_is_no_answer(question, answers):
@@ -29,22 +32,82 @@ def test_a_reply_of_another_shape_is_no_answer(question, answers):
     assert [(type(reply), reply) for reply in fitting] == [(type(answer), answer) for answer in answers]
 
 
-def test_the_number_of_another_call_is_no_answer():
-    mine, other = bump_arguments(b"", 1, 1.0), bump_arguments(b"", 1, 1.0)
-    question = BUMP.by_digest(KEYS, mine)
-    assert question.fits([mine[0], b"OK", b"7"])
-    assert not question.fits([other[0], b"OK", b"7"])
+@pytest.mark.parametrize(
+    ("reply", "fits"),
+    [
+        ([[b"g", [EVENT, EVENT]]], True),
+        ([[b"g", []]], True),
+        ([[b"g", [[b"5-0", [b"x", b"4", b"k", b""]]]]], False),
+        ([[b"g", [[b"5-0", [b"p", b"x", b"k", b""]]]]], False),
+        ([[b"g", [[b"x-0", [b"p", b"4", b"k", b""]]]]], False),
+        ([[b"g", [EVENT]], [b"h", [EVENT]]], False),
+    ],
+)
+def test_what_a_log_looks_like(reply, fits):
+    assert ask.changes(b"g", 5, 500).fits(reply) is fits
+
+
+def test_stamps_are_as_many_as_were_asked_for():
+    question = ask.marks(b"t", [3, 70])
+    assert question.words == (
+        b"BITFIELD_RO",
+        b"t",
+        b"GET",
+        b"i64",
+        b"#0",
+        b"GET",
+        b"i64",
+        b"#4",
+        b"GET",
+        b"i64",
+        b"#71",
+    )
+    assert question.fits([1, 0, 0])
+    assert not question.fits([1, 0])
+
+
+def test_the_answer_to_another_call_is_none():
+    mine, other = scripts.BUMP(KEYS, b"k"), scripts.BUMP(KEYS, b"k")
+    assert mine.by_digest().fits([mine.arguments[0], b"OK", b"7"])
+    assert not mine.by_digest().fits([other.arguments[0], b"OK", b"7"])
 
 
 @pytest.mark.parametrize(
     ("ttl", "milliseconds"), [(0.0001, 1), (0.25, 250), (1.0001, 1001), (3.15e9, 3_150_000_000_000), (1e300, 10**15)]
 )
 def test_lifetimes_on_the_wire(ttl, milliseconds):
-    assert ask.put(b"k", b"v", ttl).words == (b"SET", b"k", b"v", b"PX", milliseconds)
-    assert ask.put_new(b"k", b"v", ttl).words == (b"SET", b"k", b"v", b"NX", b"PX", milliseconds)
-    assert ask.touch(b"k", ttl)[0].words == (b"PEXPIRE", b"k", milliseconds)
+    assert scripts.lifetime(ttl) == milliseconds
 
 
 def test_for_ever_has_no_lifetime_on_the_wire():
-    assert ask.put(b"k", b"v", math.inf).words == (b"SET", b"k", b"v")
-    assert [question.words[0] for question in ask.touch(b"k", math.inf)] == [b"PERSIST", b"EXISTS"]
+    assert scripts.lifetime(math.inf) == 0
+
+
+class TestPeer:
+    """What a connection learns of the process at its other end."""
+
+    def test_what_it_told_is_filled_in(self):
+        peer = Peer([INFO, [b"1700000000", b"5"], *TOLD])
+        keeper, by, since = peer.words_of(ask.Question((ask.KEEPER, ask.BY, ask.SINCE), bool), 1.0)
+        assert keeper == b"01234567"
+        assert since == b"%020d" % (1_700_000_000_000_005 - 6_000_000)
+        assert 1_700_000_001_000_005 <= int(by) < 1_700_000_002_000_000
+
+    def test_who_may_not_ask_takes_what_it_finds(self):
+        refused = Refusal("NOPERM", "NOPERM")
+        peer = Peer([refused] * len(GREETING))
+        assert peer.words_of(ask.Question((ask.KEEPER, ask.BY, ask.SINCE), bool), 1.0) == (
+            ask.NOBODY,
+            b"9",
+            b"9" * 20,
+        )
+
+    def test_a_server_that_is_busy_is_not_one_that_may_not_be_asked(self):
+        with pytest.raises(ConnectionRefusedError):
+            Peer([Refusal("BUSY", "BUSY"), [b"1", b"5"], *TOLD])
+
+    @pytest.mark.parametrize("place", range(len(GREETING)))
+    def test_replies_that_are_shifted_are_none(self, place):
+        replies = [INFO, [b"1", b"5"], *TOLD]
+        with pytest.raises(OutOfStepError):
+            Peer([*replies[:place], b"STRAY", *replies[place:-1]])

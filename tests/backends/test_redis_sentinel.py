@@ -18,7 +18,10 @@ from tests.servers.redis_sentinel import SERVICE
 from tests.storms import Storm, share_one_service
 
 PATIENT = 5.0
-RIGHTS = "+@connection +get +set +unlink +exists +pexpire +incrby +eval +evalsha +role"
+RIGHTS = (
+    "+@connection +info +time +get +mget +set +getrange +setrange +unlink +del +exists +pexpire +persist +pttl "
+    "+incrby +bitfield +bitfield_ro +xadd +xread +eval +evalsha +script|load +role"
+)
 
 
 class TestContract(BackendContract):
@@ -72,7 +75,7 @@ class TestReach:
         backend.set("a", 1)
         master = redis_sentinels.master()
         assert tell(master, "EXISTS", f"{unique_prefix}:1:a") == 0
-        wait_until(lambda: "db3:keys=1" in tell(master, "INFO keyspace").decode(), "it is in database 3")
+        wait_until(lambda: "db3:keys=4" in tell(master, "INFO keyspace").decode(), "it is in database 3")
         backend.delete("a")
 
     async def test_master_and_sentinels_have_passwords_of_their_own(self, launch, make):
@@ -82,7 +85,7 @@ class TestReach:
         ]
         servers = launch(RedisSentinels("of-master", settings, patience=15))
         for node in servers.nodes:
-            tell(node, f"ACL SETUSER app on >of-app ~shop:* nocommands {RIGHTS}")
+            tell(node, f"ACL SETUSER app on >of-app ~shop:* ~~shop:* nocommands {RIGHTS}")
         url = servers.url.replace("//", "//app:of-app@")
         await works(make(f"{url}?sentinel_username=app&sentinel_password=of-sentinels", key_prefix="shop"))
         theirs = {"sentinel_username": "app", "sentinel_password": "of-sentinels"}
