@@ -95,6 +95,10 @@ class RightsContract(ContractBase):
         ticket = await granted(cache, "k")
         await cache.delete("k")
         assert await cache.plan("land", "k", "v", None, ticket) is not cache.can(Capability.FENCES)
+        for tag, good in (("x", False), ("y", True)):
+            ticket = await granted(cache, f"not stored {tag}")
+            await cache.invalidate_tags("x")
+            assert await cache.plan("land", f"not stored {tag}", "v", None, ticket, tags=(tag,)) is good
 
     async def test_right_is_good_for_one_landing(self, cache: Flavoured) -> None:
         fenced = cache.can(Capability.FENCES)
