@@ -93,12 +93,12 @@ class Pages:
         variant = variant_key(ask, spec)
         return look_at_variant(ask, spec, await self._read(variant), variant)
 
-    async def claim(self, look: Look, *, anew: bool = False) -> Claimed:
-        """Ask for the right to store what a request found nothing of."""
+    async def claim(self, look: Look, lease: float, *, anew: bool = False) -> Claimed:
+        """Ask for the right to store what a request found nothing of, for so many seconds."""
         entry = look.entry
         anew = anew or (entry is not None and not entry.at)
         return await self._backend.claim(
-            self._io, look.key, seen=entry, anew=anew, version=self._version, kind=Kind.PAGE
+            self._io, look.key, lease, seen=entry, anew=anew, version=self._version, kind=Kind.PAGE
         )
 
     def right(self, ticket: Ticket) -> PageRight:

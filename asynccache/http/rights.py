@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from asynccache.core.claims import Held, Hit, Lead
+from asynccache.core.claims import LEASE_SECONDS, Held, Hit, Lead
 from asynccache.errors import ConfigurationError
 from asynccache.http import following
 from asynccache.loading.leases import holding
@@ -49,7 +49,7 @@ class PageRight:
         self.ticket = ticket
         self._io = io
         self._backend = backend
-        self._holding = holding(io, backend, ticket)
+        self._holding = holding(io, backend, ticket, LEASE_SECONDS)
 
     def stop(self) -> None:
         """Renew it no more: it ends by itself."""
@@ -133,7 +133,7 @@ async def right_to(pages: Pages, look: Look) -> PageRight | None:
 async def _claimed(pages: Pages, look: Look, *, anew: bool = False) -> Claimed | None:
     """Ask for the right; None where the store does not answer."""
     try:
-        return await pages.claim(look, anew=anew)
+        return await pages.claim(look, LEASE_SECONDS, anew=anew)
     except Exception:  # whatever a store raises, the handler answers
         logger.debug("a page could not be claimed", exc_info=True)
         return None
