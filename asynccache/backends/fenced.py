@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from asynccache.backends.base import StoreBackend
 from asynccache.core.claims import LEASE_SECONDS, Claimed, Held, Hit, Lead, Made, Ticket
 from asynccache.core.entry import Entry, Kind
-from asynccache.core.fence import View
+from asynccache.core.fence import View, cells_of
 from asynccache.core.keys import checked
 from asynccache.errors import BackendUnavailableError, SerializationError
 
@@ -62,11 +62,15 @@ class Taken(NamedTuple):
 
 
 class Landing(NamedTuple):
-    """What was loaded: its bytes for `ttl` seconds, or None to store nothing and have the right checked, and ended."""
+    """What was loaded: its bytes for `ttl` seconds, or None to store nothing and have the right checked, and ended.
+
+    `cells` are those of its tags: even what is not stored is no good any more where one of them was invalidated.
+    """
 
     ticket: Ticket
     raw: bytes | None
     ttl: float
+    cells: tuple[int, ...] = ()
 
 
 class FencedBackend(StoreBackend, ABC):
@@ -198,9 +202,9 @@ class FencedBackend(StoreBackend, ABC):
     async def _landing(self, io: IO, made: Made, kind: Kind, *, stale: float, tags: tuple[str, ...]) -> Landing:
         _, value, ttl, ticket = made
         if ttl is None or ttl <= 0:
-            return Landing(ticket, None, 0.0)
+            return Landing(ticket, None, 0.0, cells_of(tags))
         raw = await self._closed(io, ticket.key, value, ttl, kind, stale=stale, tags=tags)
-        return Landing(ticket, raw, ttl + stale)
+        return Landing(ticket, raw, ttl + stale, cells_of(tags))
 
     async def hold(self, io: IO, ticket: Ticket, lease: float = LEASE_SECONDS) -> bool:
         return await self._hold(io, ticket, lease)

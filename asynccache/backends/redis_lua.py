@@ -138,8 +138,8 @@ return {{ARGV[1], 'OK', N, found}}
 """
 )
 _WAKE = "if waited then" + _TIME + _STAMP + _event("'w'", "ARGV[6]") + _SAVE + "end\n"
-# KEYS 4 entry, 5 lease. ARGV 3 token; 4 milliseconds or 0; 5 the entry from its 25th byte on, or nothing; 6 its stored
-# key; 7 generation, 8 keeper, 9 position of the ticket.
+# KEYS 4 entry, 5 lease. ARGV 3 token; 4 milliseconds, 0, or `-`: nothing is stored; 5 the entry from its 25th byte on;
+# 6 its stored key; 7 generation, 8 keeper, 9 position of the ticket.
 LAND = (
     _PRELUDE
     + f"""
@@ -148,7 +148,7 @@ local waited = token == ARGV[3] .. '+'
 if not waited and token ~= ARGV[3] then return {{ARGV[1], 'LOST', N, ''}} end
 local word, full, born = 'OK', '', tonumber(ARGV[9])
 if string.sub(N, 1, 8) ~= ARGV[7] or string.sub(N, 52) ~= ARGV[8] or string.sub(N, 10, 29) > ARGV[9] then word = 'LOST'
-elseif ARGV[5] ~= '' then
+else
   local n, ok = struct.unpack('>I2', ARGV[5], 25), true
   if n > 0 then
 {_cells("ARGV[5]", codec.PAYLOAD_OFFSET - 23)}
@@ -157,7 +157,7 @@ elseif ARGV[5] ~= '' then
 {_TIME}{_STAMP}{_event("'n'", "''")}{_TABLE}{_SAVE}
     end
   end
-  if ok then
+  if ok and ARGV[4] ~= '-' then
 {_TIME}
     local v = struct.pack('>c8I8I8', ARGV[7], born, tonumber(us)) .. ARGV[5]
     local put

@@ -14,6 +14,8 @@ from asynccache.backends.redis_entries import LARGEST, RedisEntries, all_of
 from asynccache.backends.redis_log import step_of
 from asynccache.backends.redis_questions import KEEPER, NOBODY
 from asynccache.backends.redis_scripts import PATCHED, lifetime
+from asynccache.core import codec
+from asynccache.core.codec import Frame
 from asynccache.core.fence import CLEAR, TAGS, cells_of, read_notebook
 from asynccache.core.keys import to_bytes
 
@@ -62,11 +64,12 @@ class RedisRights(RedisEntries, ABC):
 
     async def _land_many(self, io: IO, landings: Sequence[Landing]) -> list[bool]:
         calls = []
-        for ticket, raw, ttl in landings:
+        for ticket, raw, ttl, cells in landings:
             spot = self._parts_of.spot(ticket.key)
-            rest = b"" if raw is None or len(raw) > LARGEST else raw[PATCHED:]
+            stored = raw is not None and len(raw) <= LARGEST
+            rest = raw if raw is not None and stored else codec.encode(Frame(b"", cells=cells), bytes(16))
             gen, keeper = cast("View", ticket.view)
-            what = (_wire(ticket.token), lifetime(ttl), rest, to_bytes(ticket.key))
+            what = (_wire(ticket.token), lifetime(ttl) if stored else b"-", rest[PATCHED:], to_bytes(ticket.key))
             wires = (*spot.part.own, spot.entry, spot.lease)
             calls.append(scripts.LAND(wires, KEEPER, *what, gen, keeper, b"%020d" % ticket.born))
         replies = await self._scripting.run(io, "land", calls, [landing.ticket.key for landing in landings])

@@ -45,11 +45,10 @@ class TinyStore:
         if self.has("token") and not self.holds(ticket):
             return False
         self.end(ticket.key)
-        frame = None if landing.raw is None else codec.decode(landing.raw, landing.raw[codec.OWNER])
-        birth = Birth(ticket.view.gen, ticket.born, () if frame is None else tuple(frame.cells))
+        birth = Birth(ticket.view.gen, ticket.born, landing.cells)
         if self.has("land checks") and not is_valid(birth, self.notebook, ticket.view.keeper, self._marks(birth.cells)):
             return False
-        if frame is not None:
+        if landing.raw is not None:
             self._put(ticket.key, landing.raw, ticket.born)
         return True
 
