@@ -1,6 +1,6 @@
 """For tests: of your application, and of backends of your own.
 
-`BackendContract` needs pytest and pytest-asyncio and is loaded when it is asked for; all else needs neither.
+`BackendContract` needs pytest, pytest-asyncio and Hypothesis and is loaded when it is asked for; all else needs none.
 """
 
 from typing import TYPE_CHECKING, Any
