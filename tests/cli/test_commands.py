@@ -1,6 +1,8 @@
 """The commands, what they print, and what scripts are told by their exit codes."""
 
 import json
+import os
+import pty
 import subprocess
 import sys
 
@@ -65,6 +67,51 @@ def test_many_keys_are_deleted_from_stdin(run, url):
     assert run("delete", "-", "-u", url, given=given).stdout == "1200\n"
 
 
+def test_tags_are_invalidated(run, url):
+    with CacheService(default=url) as service:
+        service.set("tea", 1, tags=["drinks", "hot"])
+        service.set("ice", 2, tags=["cold"])
+        service.set("rice", 3)
+        assert "invalidated: drinks, none" in run("invalidate-tags", "drinks", "none", "-u", url).stderr
+        assert service.get_many(["tea", "ice", "rice"]) == {"ice": 2, "rice": 3}
+    run("invalidate-tags", "drinks", "--url", DEAD, code=3)
+    assert "is no tag" in run("invalidate-tags", "", "-u", "local", code=2).stderr
+
+
+def test_clear_removes_what_is_of_this_prefix_and_version_and_no_more(run, url):
+    with CacheService(default=url, other=f"{url}other") as service:
+        for version in (None, 2):
+            service.set("key", 1, version=version)
+        service.set("key", 1, backend="other")
+        run("clear", "--version", "2", "--yes", "-u", url)
+        assert (service.has_key("key"), service.has_key("key", version=2)) == (True, False)
+        assert "all entries are removed" in run("clear", "-y", "-u", url).stderr
+        assert (service.has_key("key"), service.has_key("key", backend="other")) == (False, True)
+    run("clear", "-y", "--url", DEAD, code=3)
+
+
+def test_clear_without_a_terminal_asks_nobody_and_removes_nothing(run, url):
+    with CacheService(default=url) as service:
+        service.set("key", 1)
+        assert "give --yes" in run("clear", "-u", url, given="y\n", code=2).stderr
+        assert service.has_key("key")
+
+
+@pytest.mark.parametrize(("answer", "code", "is_left"), [("n", 1, True), ("y", 0, False)])
+def test_clear_asks_on_a_terminal(url, answer, code, is_left):
+    with CacheService(default=url) as service:
+        service.set("key", 1)
+        outside, inside = pty.openpty()
+        os.write(outside, f"{answer}\n".encode())
+        done = subprocess.run(
+            [sys.executable, "-m", "asynccache", "clear", "-u", url], stdin=inside, capture_output=True, check=False
+        )
+        os.close(outside)
+        os.close(inside)
+        assert (done.returncode, b"Remove all entries" in done.stderr) == (code, True), done.stderr
+        assert service.has_key("key") is is_left
+
+
 def test_config_check_shows_what_would_be_used_and_hides_passwords(run, redis_server, monkeypatch):
     shown = run("config", "check", "--config", SHOP).stdout
     assert "LocalMemCacheBackend" in shown
@@ -85,9 +132,9 @@ def test_ping_asks_all_backends_or_one(run, url):
     assert "there are ['default', 'pages']" in run("ping", "-c", SHOP, "-b", "other", code=2).stderr
 
 
-@pytest.mark.parametrize("command", [["get", "key"], ["set", "key", "1"], ["delete", "key"]])
+@pytest.mark.parametrize("command", [["get", "key"], ["set", "key", "1"], ["delete", "key"], ["clear", "-y"]])
 def test_nothing_is_kept_in_local_memory_and_the_commands_say_so(run, command):
-    code = 0 if command[0] == "set" else 1
+    code = 1 if command[0] in {"get", "delete"} else 0
     assert "in this process only" in run(*command, "--url", "local", code=code).stderr
 
 
@@ -172,7 +219,7 @@ def test_a_function_that_fails_is_code_4_with_its_traceback(run, url):
 
 def test_help_has_examples_and_exit_codes(run):
     assert "Exit codes" in run("--help").stdout
-    for command in ("get", "set", "delete", "call", "ping", "config check", "db create"):
+    for command in ("get", "set", "delete", "call", "ping", "config check", "db create", "clear", "invalidate-tags"):
         assert "Example" in run(*command.split(), "--help").stdout
 
 

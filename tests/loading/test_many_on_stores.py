@@ -1,0 +1,130 @@
+"""Read-through of many keys on real stores: how often they are asked, and what other processes load meanwhile."""
+
+import asyncio
+
+import pytest
+
+from asynccache import CachePolicy, CacheService
+
+KEYS = [f"key{number}" for number in range(1_000)]
+
+
+@pytest.fixture(params=["redis"])
+def url(request, unique_prefix, tmp_path):
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path}/cache.db?key_prefix={unique_prefix}"
+    return f"{request.getfixturevalue(f'{request.param}_server').url}?key_prefix={unique_prefix}"
+
+
+class Counted:
+    """What a backend's drivers are asked, by name."""
+
+    def __init__(self, backend, monkeypatch):
+        self.asked = []
+        for name in ("_claim_many", "_land_many", "_fetch_many", "_fetch", "_store", "_store_many", "_drop"):
+            monkeypatch.setattr(backend, name, self._counting(name, getattr(backend, name)))
+
+    def _counting(self, name, driver):
+        async def count(*args, **options):
+            self.asked.append(name)
+            return await driver(*args, **options)
+
+        return count
+
+
+def fill(keys):
+    return {key: {"name": key} for key in keys}
+
+
+@pytest.mark.parametrize("flavour", ["async", "sync"])
+async def test_a_thousand_keys_are_two_questions_and_hits_are_one(url, flavour, monkeypatch):
+    async with CacheService(default=url) as cache:
+
+        async def ask(keys, factory):
+            if flavour == "sync":
+                return cache.get_or_set_many(keys, factory)
+            return await cache.get_or_set_many_async(keys, factory)
+
+        counted = Counted(cache.get_backend(), monkeypatch)
+        assert await ask(KEYS, fill) == fill(KEYS)
+        assert counted.asked == ["_claim_many", "_land_many"]
+        assert await ask(KEYS, dict.fromkeys) == fill(KEYS)
+        assert counted.asked[2:] == ["_claim_many"]
+        assert await ask([*KEYS[:5], "new"], fill) == fill([*KEYS[:5], "new"])
+        assert counted.asked[3:] == ["_claim_many", "_land_many"]
+
+
+async def test_what_another_process_loads_is_waited_for_and_not_loaded(url):
+    async with CacheService(default=url) as cache, CacheService(default=url) as other:
+        begun, go, asked = asyncio.Event(), asyncio.Event(), []
+
+        async def slow(keys):
+            begun.set()
+            await go.wait()
+            return fill(keys)
+
+        async def load(keys):
+            asked.append(keys)
+            return fill(keys)
+
+        first = asyncio.create_task(cache.get_or_set_many_async(["a", "b"], slow))
+        await begun.wait()
+        second = asyncio.create_task(other.get_or_set_many_async(["a", "b", "c"], load))
+        while not asked:
+            await asyncio.sleep(0.005)
+        go.set()
+        assert (await first, await second) == (fill(["a", "b"]), fill(["a", "b", "c"]))
+        assert asked == [["c"]]
+
+
+async def test_without_the_lock_what_another_process_loads_is_loaded_at_once_and_not_stored(url):
+    async with CacheService(default=url) as cache, CacheService(default=url) as other:
+        begun, go = asyncio.Event(), asyncio.Event()
+
+        async def slow(keys):
+            begun.set()
+            await go.wait()
+            return fill(keys)
+
+        first = asyncio.create_task(cache.get_or_set_many_async(["a", "b"], slow))
+        await begun.wait()
+        policy = CachePolicy(lock=False)
+        assert await other.get_or_set_many_async(["a", "c"], dict.fromkeys, policy=policy) == {"a": None, "c": None}
+        assert await other.get_many_async(["a", "c"]) == {"c": None}
+        go.set()
+        await first
+        assert await other.get_async("a") == {"name": "a"}
+
+
+async def test_what_another_process_failed_to_load_is_loaded(url):
+    async with CacheService(default=url) as cache, CacheService(default=url) as other:
+        begun, go = asyncio.Event(), asyncio.Event()
+
+        async def fail(keys):
+            begun.set()
+            await go.wait()
+            raise OSError("down")
+
+        first = asyncio.create_task(cache.get_or_set_many_async(["a", "b"], fail))
+        await begun.wait()
+        second = asyncio.create_task(other.get_or_set_many_async(["a", "b"], fill))
+        await asyncio.sleep(0.05)
+        go.set()
+        with pytest.raises(OSError, match="down"):
+            await first
+        assert await asyncio.wait_for(second, 10) == fill(["a", "b"])
+
+
+async def test_rights_are_ended_where_the_load_is_left(url):
+    async with CacheService(default=url) as cache, CacheService(default=url) as other:
+        begun = asyncio.Event()
+
+        async def slow(keys):
+            begun.set()
+            await asyncio.sleep(60)
+
+        leaving = asyncio.create_task(cache.get_or_set_many_async(KEYS[:150], slow))
+        await begun.wait()
+        leaving.cancel()
+        await asyncio.gather(leaving, return_exceptions=True)
+        assert len(await asyncio.wait_for(other.get_or_set_many_async(KEYS[:150], fill), 2)) == 150
