@@ -169,14 +169,13 @@ async def test_where_the_store_is_away_nobody_gets_it_and_a_holder_has_it_until_
 
 
 async def test_a_short_outage_costs_no_lock(fresh_redis):
-    async with CacheService(default=fresh_redis.url) as cache:
-        async with cache.lock_async(KEY, 1.5) as lock:
-            fresh_redis.freeze()
-            await asyncio.sleep(0.7)  # it could not be renewed
-            assert lock.is_held
-            fresh_redis.thaw()
-            await asyncio.sleep(0.9)
-            assert lock.is_held
+    async with CacheService(default=fresh_redis.url) as cache, cache.lock_async(KEY, 1.5) as lock:
+        fresh_redis.freeze()
+        await asyncio.sleep(0.7)  # it could not be renewed
+        assert lock.is_held
+        fresh_redis.thaw()
+        await asyncio.sleep(0.9)
+        assert lock.is_held
 
 
 async def test_a_holder_whose_store_came_back_empty_is_told(fresh_redis):

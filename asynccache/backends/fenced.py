@@ -149,7 +149,10 @@ class FencedBackend(StoreBackend, ABC):
         claims: dict[str, Claimed] = {}
         for (key, want), answer in zip(wants.items(), answers, strict=True):
             claimed = await self._claimed(io, want, answer, Kind.VALUE)
-            claims[key] = claimed or await self.claim(io, key, lease, anew=True, version=version)
+            claimed = claimed or await self.claim(io, key, lease, anew=True, version=version)
+            if seen is None:  # nobody has looked before
+                self._counted(claimed.entry if isinstance(claimed, Hit) else None)
+            claims[key] = claimed
         return claims
 
     async def _claimed(self, io: IO, want: Want, answer: Found | Granted | Taken, kind: Kind) -> Claimed | None:

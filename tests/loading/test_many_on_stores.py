@@ -52,6 +52,8 @@ async def test_a_thousand_keys_are_two_questions_and_hits_are_one(url, flavour, 
         assert counted.asked[2:] == ["_claim_many"]
         assert await ask([*KEYS[:5], "new"], fill) == fill([*KEYS[:5], "new"])
         assert counted.asked[3:] == ["_claim_many", "_land_many"]
+        stats = cache.stats()["default"]
+        assert (stats["hits"], stats["misses"]) == (1005, 1001)
 
 
 async def test_what_another_process_loads_is_waited_for_and_not_loaded(url):
