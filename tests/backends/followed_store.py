@@ -138,11 +138,10 @@ class Node(FollowedBackend):
         if ticket.view != log.view or token != ticket.token or log.floor > ticket.born:
             return False
         del log.leases[ticket.key]
+        if any(log.cells.get(cell, 0) > ticket.born for cell in landing.cells):
+            return False
         if landing.raw is None:
             return True
-        cells = cells_of(codec.decode(landing.raw, key_hash(ticket.key)).tags)
-        if any(log.cells.get(cell, 0) > ticket.born for cell in cells):
-            return False
         log.put(ticket.key, landing.raw, landing.ttl, ticket.born)
         return True
 
