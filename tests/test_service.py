@@ -13,7 +13,7 @@ from asynccache.core.events import Hit, Loaded, Miss
 from asynccache.model import BaseCacheBackend
 from asynccache.testing import recorded_events
 
-TWINS = sorted(name for name in vars(ICacheService) if f"{name}_async" in vars(ICacheService))
+TWINS = sorted(name for name in dir(ICacheService) if hasattr(ICacheService, f"{name}_async"))
 OPERATIONS = {
     *("get", "set", "add", "delete", "has_key", "touch", "incr", "decr"),
     *("get_many", "set_many", "delete_many", "get_or_set", "get_or_set_many", "invalidate_url"),
