@@ -103,9 +103,8 @@ class Rights:
                 flight.ticket = claimed.ticket
                 return Right(claimed.ticket, entry)
             if isinstance(claimed, Held):
-                if policy.lock is False:
+                if policy.lock is False or not await _attended(io, load, claimed.seconds):
                     break
-                await load.backend.attend(io, load.key, claimed.seconds, load.version)
             elif wanted.is_content_with(claimed.entry, policy):
                 return Landed(claimed.entry.value, load.replicas(claimed.entry.value), flight.asked)
         return Right(None, entry)
@@ -118,6 +117,16 @@ class Rights:
         except Exception as error:  # noqa: BLE001  # a store never fails a read-through
             load.note(error)
             return None
+
+
+async def _attended(io: IO, load: Load, seconds: float) -> bool:
+    """Wait until the load of somebody else may be over; False where the store does not tell."""
+    try:
+        await load.backend.attend(io, load.key, seconds, load.version)
+    except Exception as error:  # noqa: BLE001  # likewise
+        load.note(error)
+        return False
+    return True
 
 
 def _entry(claimed: Claimed) -> Entry | None:

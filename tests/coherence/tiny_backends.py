@@ -108,9 +108,9 @@ class TinyBackend(Asking, FencedBackend):
         await self._asked(self.store.empty)
 
     async def _attend(self, io, key, seconds):
-        if key in self.store.leases:
-            waiter = asyncio.get_running_loop().create_future()
-            self.store.waiters.setdefault(key, []).append(waiter)
+        waiter = asyncio.get_running_loop().create_future()
+        self.store.waiters.setdefault(key, []).append(waiter)
+        if await self._asked(self.store.is_held, key):
             await asyncio.wait([waiter], timeout=seconds)
 
 

@@ -56,6 +56,9 @@ class TinyStore:
         holder, until = self.leases.get(ticket.key, (None, 0.0))
         return holder == ticket.token and until > now()
 
+    def is_held(self, key):
+        return key in self.leases
+
     def renew(self, ticket, seconds):
         if held := self.holds(ticket):
             self.leases[ticket.key] = ticket.token, now() + seconds
