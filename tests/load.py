@@ -3,9 +3,10 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from functools import partial
 
 import pytest
 
@@ -87,24 +88,29 @@ class Report:
         return not (self.errors or self.wrong or self.unfinished)
 
 
-async def under_load(cache: BaseCacheBackend, seconds: float) -> Report:
+Request = Callable[[str, float, Report], Awaitable[None]]
+"""What one user does with a key: notes in the report what became of it, in a phase that began then."""
+
+
+async def under_load(cache: BaseCacheBackend, seconds: float, request: Request | None = None) -> Report:
     """Run one phase."""
     report = Report()
+    request = request or partial(_request, cache)
     async with heartbeat() as report.heart:
         began = time.monotonic()
         tasks = []
         while (now := time.monotonic()) < began + seconds:
-            tasks.append(asyncio.create_task(_request(cache, f"load {len(tasks) % KEYS}", began, report)))
+            tasks.append(asyncio.create_task(request(f"load {len(tasks) % KEYS}", began, report)))
             await asyncio.sleep(max(0.0, began + len(tasks) * PACE - now))
         _, unfinished = await asyncio.wait(tasks, timeout=5)
     report.unfinished = len(unfinished)
     return report
 
 
-async def healthy(cache: BaseCacheBackend) -> Report:
+async def healthy(cache: BaseCacheBackend, request: Request | None = None) -> Report:
     """Run a phase without faults; where even that is slow, a fault test shows nothing and is void."""
     for _ in range(10):
-        report = await under_load(cache, 0.5)
+        report = await under_load(cache, 0.5, request)
         assert report.faultless(), report
         if report.p99 <= HEALTHY_P99:
             return report

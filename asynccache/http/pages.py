@@ -166,11 +166,14 @@ class Pages:
             kind=Kind.PAGE,
         )
         if fenced:
-            is_here_only = peek is not None and Capability.SHARED not in backend.capabilities
-            if landed and is_here_only and peek(key, self._version, Kind.PAGE) is None:
-                raise NotTakenError
+            if landed and peek is not None and Capability.SHARED not in backend.capabilities:
+                self._check_taken(peek(key, self._version, Kind.PAGE))
             return landed
         return landed and await self._write(key, found, terms, flight)
+
+    def _check_taken(self, there: object) -> None:
+        if there is None:
+            raise NotTakenError
 
     async def _write(self, key: str, found: Found, terms: Terms, flight: Flight | None) -> bool:
         if flight is not None and not flight.begin_storing():

@@ -1,0 +1,112 @@
+"""Whatever becomes of the store, pages and read-throughs are answered, and soon (C1 to C5)."""
+
+import asyncio
+import time
+
+import pytest
+from starlette.responses import PlainTextResponse
+
+from asynccache import Cache, get_cache_service
+from asynccache.backends.aio_cache import AioMemCacheBackend
+from asynccache.backends.redis import RedisCacheBackend
+from asynccache.backends.sql_cache import SQLCacheBackend
+from tests.http.serving import app_of, ask
+from tests.load import healthy, under_load
+from tests.outages import DEADLINE
+from tests.storms import expect_bounds
+
+pytestmark = pytest.mark.timed
+MAKERS = {
+    "redis": lambda url: RedisCacheBackend(url, deadline=DEADLINE),
+    "memcached": lambda url: AioMemCacheBackend(servers=url, deadline=DEADLINE),
+    "postgresql": lambda url: SQLCacheBackend(url, deadline=DEADLINE),
+}
+NETWORK = [{"latency": 0.25}, {"garbage_p": 0.5}, {"half_close_p": 0.1}]
+
+
+class Users:
+    """They ask for pages and, every other time, for values, of one app."""
+
+    def __init__(self, backend):
+        @Cache(60)
+        async def page(request):
+            return PlainTextResponse(request.url.path)
+
+        self.backend = backend
+        self.app = app_of(page, backend=backend)
+        self.service = get_cache_service(self.app)
+        self.turn = 0
+
+    async def __call__(self, key, began, report):
+        self.turn += 1
+        asked, start = (self.page, self.value)[self.turn % 2], time.monotonic()
+        try:
+            await asked(key.replace(" ", "-"), report, start - began)
+        except Exception as error:
+            report.errors.append(error)
+        report.seconds.append(time.monotonic() - start)
+
+    async def page(self, key, report, moment):
+        answer = await ask(self.app, f"/{key}")
+        if answer.status != 200 or answer.body.decode() != f"/{key}":
+            report.wrong.append(answer)
+        elif answer.cache == "hit":
+            report.hits.append(moment)
+
+    async def value(self, key, report, moment):
+        loads = []
+        value = await self.service.get_or_set_async(key, lambda: loads.append(1) or key)
+        if value != key:
+            report.wrong.append(value)
+        elif not loads:
+            report.hits.append(moment)
+
+    async def under_load(self, seconds):
+        return await under_load(self.backend, seconds, self)
+
+    async def recovered(self):
+        """Tell how long it takes until the store is of use again, for pages and for values."""
+        began = time.monotonic()
+        while time.monotonic() < began + 5:
+            report = await self.under_load(0.05)
+            if len(report.hits) > 3:
+                return time.monotonic() - began
+        return float("inf")
+
+
+@pytest.fixture(params=MAKERS)
+def server(request):
+    return request.getfixturevalue(f"fresh_{request.param}")
+
+
+@pytest.fixture
+def make(server, request):
+    return MAKERS[request.node.callspec.params["server"]]
+
+
+async def test_nobody_notices_that_the_store_is_killed_or_frozen(server, make):
+    users = Users(make(server.url))
+    before = await healthy(users.backend, users)
+    await asyncio.to_thread(server.kill)
+    report = await users.under_load(0.7)
+    expect_bounds(report, DEADLINE + 0.05)
+    assert report.p99 <= before.p99 + 0.02 + report.heart.lag
+    await asyncio.to_thread(server.restart)
+    assert await users.recovered() <= 1
+    server.freeze()
+    expect_bounds(await users.under_load(0.7), 2 * DEADLINE + 0.05)
+    server.thaw()
+    assert await users.recovered() <= 1
+    await users.service.aclose()
+
+
+async def test_nobody_notices_a_network_that_fails(server, make, fault_proxy):
+    proxy = fault_proxy(server.host, server.port)
+    users = Users(make(server.url.replace(f"{server.host}:{server.port}", proxy.address)))
+    await healthy(users.backend, users)
+    for fault in NETWORK:
+        proxy.set(**fault)
+        expect_bounds(await users.under_load(0.3), 2 * DEADLINE + 0.05)
+        proxy.heal()
+        assert await users.recovered() <= 1
+    await users.service.aclose()
