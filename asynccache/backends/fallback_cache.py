@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from asynccache.plan.io import IO
 
 
-_NO_RIGHTS = frozenset({Capability.FENCES, Capability.LOCKS})
+NO_RIGHTS = frozenset({Capability.FENCES, Capability.LOCKS})
 """What no chain has: a store that comes back knows of no right that another has granted."""
 
 
@@ -55,7 +55,7 @@ class FallbackCacheBackend(ChainFences):
         )
         self.on_error = getattr(first, "on_error", "miss")
         promised = frozenset.intersection(*[backend.capabilities for backend in self.backends])
-        self.capabilities = promised - _NO_RIGHTS  # type: ignore[misc]  # what a chain promises depends on its stores
+        self.capabilities = promised - NO_RIGHTS  # type: ignore[misc]  # what a chain promises depends on its stores
         self._counts: Counter[str] = Counter()
         self._chain = Chain([Link(backend, self.tell) for backend in self.backends], self._counts)
 

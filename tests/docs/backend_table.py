@@ -10,7 +10,7 @@ PAGE = ROOT / "docs" / "backends.md"
 BACKENDS = ROOT / "asynccache" / "backends"
 CLASS = re.compile(r"^class (\w+CacheBackend)\(", re.MULTILINE)
 BEGIN, END = "<!-- written by tests/docs/backend_table.py -->\n", "<!-- end of what is written -->\n"
-CHAIN = "FallbackCacheBackend"
+CHAIN, TIERS = "FallbackCacheBackend", "TieredCacheBackend"
 
 
 def backend_classes():
@@ -29,10 +29,13 @@ def spellings(backend_class):
 
 
 def row(backend_class):
+    from asynccache.backends.fallback_cache import NO_RIGHTS
     from asynccache.model import Capability
 
     if backend_class.__name__ == CHAIN:
-        promises = ["as its stores"] * len(Capability)
+        promises = ["" if promise in NO_RIGHTS else "as its stores" for promise in Capability]
+    elif backend_class.__name__ == TIERS:
+        promises = ["as its store"] * len(Capability)
     else:
         promises = ["yes" if promise in backend_class.capabilities else "" for promise in Capability]
     module = backend_class.__module__.removeprefix("asynccache.backends.")
