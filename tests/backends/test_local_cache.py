@@ -342,6 +342,7 @@ NUMBERS = st.integers(-5, 5)
 VALUES = st.one_of(NUMBERS, NUMBERS, st.text(max_size=300), st.lists(NUMBERS, max_size=3), st.none(), st.booleans())
 TTLS = st.one_of(st.sampled_from([0.001, 0.5, 1, 7.9, 60, float("inf"), 0, -1]), st.floats(0.001, 20))
 VERSIONS = st.sampled_from([None, 2])
+TAGS = st.sampled_from([("x",), ("x", "y"), ("y",)])
 GONE = object()
 
 
@@ -354,6 +355,8 @@ class AgainstAModel(RuleBasedStateMachine):
         self.entries, self.bytes = bounds
         self.cache = LocalMemCacheBackend(max_entries=self.entries, max_bytes=self.bytes, ttl=10, clock=self.clock)
         self.model = {}
+        self.tagged = {}
+        self.loading = []
         self.missed = 0
 
     def expected(self, key, version):
@@ -368,6 +371,12 @@ class AgainstAModel(RuleBasedStateMachine):
 
     def keep(self, key, version, value, ttl):
         self.model[key, version] = (value, self.clock() + ttl)
+        self.tagged.pop((key, version), None)
+        self.overtake(lambda load: load[:2] == (key, version))
+
+    def overtake(self, is_overtaken):
+        """Note which loads are not to land any more."""
+        self.loading = [(*load[:3], load[3] or is_overtaken(load)) for load in self.loading]
 
     @rule(key=KEYS, version=VERSIONS)
     def get(self, key, version):
@@ -388,7 +397,7 @@ class AgainstAModel(RuleBasedStateMachine):
         if added and self.expected(key, version) is not GONE:
             self.lost(key, version)
         assert added is (self.expected(key, version) is GONE)
-        if added:
+        if added and ttl > 0:
             self.keep(key, version, value, ttl)
 
     @rule(key=KEYS, version=VERSIONS)
@@ -398,6 +407,7 @@ class AgainstAModel(RuleBasedStateMachine):
             self.lost(key, version)
         assert deleted is (self.expected(key, version) is not GONE)
         self.model.pop((key, version), None)
+        self.overtake(lambda load: load[:2] == (key, version))
 
     @rule(key=KEYS, version=VERSIONS, ttl=TTLS)
     def touch(self, key, version, ttl):
@@ -407,7 +417,11 @@ class AgainstAModel(RuleBasedStateMachine):
         expected = self.expected(key, version)
         assert touched is (expected is not GONE)
         if touched:
+            tags = self.tagged.get((key, version), ())
             self.keep(key, version, expected, ttl)
+            self.tagged[key, version] = tags
+        elif ttl <= 0:
+            self.overtake(lambda load: load[:2] == (key, version))
 
     @rule(key=KEYS, version=VERSIONS, delta=NUMBERS)
     def incr(self, key, version, delta):
@@ -422,8 +436,10 @@ class AgainstAModel(RuleBasedStateMachine):
             return
         number = delta + (0 if expected is GONE else expected)
         assert self.cache.incr(key, delta, version) == number
-        due = self.clock() + 10 if expected is GONE else self.model[key, version][1]
-        self.model[key, version] = (number, due)
+        tags = () if expected is GONE else self.tagged.get((key, version), ())
+        left = 10 if expected is GONE else self.model[key, version][1] - self.clock()
+        self.keep(key, version, number, left)
+        self.tagged[key, version] = tags
 
     @rule(keys=st.lists(KEYS, max_size=5), version=VERSIONS)
     def get_many(self, keys, version):
@@ -434,6 +450,43 @@ class AgainstAModel(RuleBasedStateMachine):
                 self.lost(key, version)
             else:
                 assert found.get(key, GONE) == expected
+
+    @rule(key=KEYS, version=VERSIONS, value=VALUES, ttl=TTLS, tags=TAGS)
+    def set_with_tags(self, key, version, value, ttl, tags):
+        stored = self.cache.set(key, value, ttl, version, tags=tags)
+        assert stored is True or self.bytes < 2000
+        self.keep(key, version, value, ttl if stored else 0)
+        self.tagged[key, version] = tags
+
+    @rule(tags=TAGS, version=VERSIONS)
+    def invalidate_tags(self, tags, version):
+        self.cache.invalidate_tags(*tags, version=version)
+        for place in [place for place, its in self.tagged.items() if place[1] == version and set(its) & set(tags)]:
+            self.model.pop(place, None)
+        self.overtake(lambda load: load[1] == version and bool(set(load[2][1]) & set(tags)))
+
+    @rule(version=VERSIONS)
+    def clear(self, version):
+        self.cache.clear(version)
+        for place in [place for place in self.model if place[1] == version]:
+            del self.model[place]
+        self.overtake(lambda load: load[1] == version)
+
+    @rule(key=KEYS, version=VERSIONS, tags=TAGS)
+    def begin_to_load(self, key, version, tags):
+        claimed = run(self.cache.claim(BLOCKING, key, anew=True, version=version))
+        self.loading.append((key, version, (claimed.ticket, tags), False))
+
+    @precondition(lambda self: self.loading)
+    @rule(value=VALUES, which=st.integers(0, 9))
+    def land(self, value, which):
+        key, version, (ticket, tags), is_overtaken = self.loading.pop(which % len(self.loading))
+        landed = run(self.cache.land(BLOCKING, key, value, 60, ticket, tags=tags, version=version))
+        assert landed is not is_overtaken
+        if landed:
+            fits = self.bytes > 2000 or self.cache.has_key(key, version)
+            self.model[key, version] = (value, self.clock() + (60 if fits else 0))
+            self.tagged[key, version] = tags
 
     @rule(seconds=st.one_of(st.sampled_from([0.0005, 0.5, 1, 9.99, 100]), st.floats(0, 20)))
     def advance(self, seconds):
