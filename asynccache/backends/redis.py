@@ -7,10 +7,11 @@ Keys that begin with `~prefix:version:` are kept free for auxiliary data: give a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from asynccache.backends.outage import checked_deadline
 from asynccache.backends.redis_parts import Parts
+from asynccache.backends.redis_peer import ServerClock
 from asynccache.backends.redis_rights import RedisRights
 from asynccache.backends.redis_scripting import Scripting
 from asynccache.backends.redis_servers import Form, Where, where
@@ -41,6 +42,9 @@ class RedisCacheBackend(RedisRights):
         pool_size: connections that each loop, and all threads together, may have to each server.
         partitions: of a cluster only: into how many parts, each in one slot, the keys of a prefix and version are
             spread. All processes name the same number.
+        on_failover: what becomes of the entries that a replica has which takes over: `"replay"` keeps them, and each
+            process says again what it invalidated in the last ten seconds; `"clear"` begins with none. What a server
+            has read from its disk is not used in any case.
         options: for redis-py's connections, such as `client_name` or `ssl_ca_certs`; `sentinel_username` and
             `sentinel_password` are for those to sentinels.
         base: those of `StoreBackend` and `BaseCacheBackend`.
@@ -60,16 +64,20 @@ class RedisCacheBackend(RedisRights):
         deadline: float = 0.15,
         pool_size: int = 20,
         partitions: int = 16,
+        on_failover: Literal["replay", "clear"] = "replay",
         options: Mapping[str, Any] | None = None,
         **base: Any,
     ) -> None:
         super().__init__(**base)
+        time = ServerClock()
+        if base.get("clock") is None:
+            self.clock = time
         self.deadline = checked_deadline(deadline)
         meant = where(servers, host, port, options or {})
         self.servers = meant.servers
         self._parts_of = Parts(_checked_number("partitions", partitions) if meant.form is Form.CLUSTER else 0)
-        self._place = self._placed(meant, _checked_number("pool_size", pool_size), options or {})
-        self._scripting = Scripting(self._place)
+        self._place = self._placed(meant, _checked_number("pool_size", pool_size), options or {}, time)
+        self._scripting = Scripting(self._place, self._parts_of, keeps=_keeps(on_failover))
         self._reads_near(meant.form is Form.LEADER and len(meant.servers) > 1)
 
     def __repr__(self) -> str:
@@ -81,7 +89,7 @@ class RedisCacheBackend(RedisRights):
             self._follower.stop()
         await self._place.shut(io)
 
-    def _placed(self, meant: Where, pool_size: int, options: Mapping[str, Any]) -> Place:
+    def _placed(self, meant: Where, pool_size: int, options: Mapping[str, Any], time: ServerClock) -> Place:
         try:
             from asynccache.backends.redis_cluster import Cluster
             from asynccache.backends.redis_leader import LeaderAndReplicas
@@ -89,7 +97,7 @@ class RedisCacheBackend(RedisRights):
             from asynccache.backends.redis_sentinel import SentinelService
         except ModuleNotFoundError as missing:
             raise MissingDependencyError.of("RedisCacheBackend", "redis", "redis") from missing
-        nodes = Nodes(self, self.deadline, self._counts, pool_size, options)
+        nodes = Nodes(self, self.deadline, self._counts, pool_size, options, time)
         match meant.form:
             case Form.LEADER:
                 return LeaderAndReplicas(nodes, meant.servers)
@@ -103,3 +111,9 @@ def _checked_number(name: str, number: object) -> int:
     if isinstance(number, bool) or not isinstance(number, int) or number < 1:
         raise ConfigurationError(f"{name}={number!r}: give a number, such as 16")
     return number
+
+
+def _keeps(on_failover: object) -> bool:
+    if on_failover not in ("replay", "clear"):
+        raise ConfigurationError(f"on_failover={on_failover!r}: give 'replay' or 'clear'")
+    return on_failover == "replay"

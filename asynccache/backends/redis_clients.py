@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from asynccache.backends.outage import Due, OutageGuard
+    from asynccache.backends.redis_peer import ServerClock
     from asynccache.backends.redis_questions import Question
     from asynccache.backends.servers import Server
     from asynccache.plan.io import IO
@@ -42,15 +43,18 @@ class RedisNode:
         guard: its deadline, its breaker, its errors.
         pool_size: how many connections each loop may have, and all threads together.
         options: for redis-py's connections.
+        clock: is told the server's time.
     """
 
-    def __init__(self, server: Server, guard: OutageGuard, pool_size: int, options: Mapping[str, Any]) -> None:
+    def __init__(
+        self, server: Server, guard: OutageGuard, pool_size: int, options: Mapping[str, Any], clock: ServerClock
+    ) -> None:
         arguments = arguments_of(server, options)
         self.server = server
         self.guard = guard
-        self._blocking = _BlockingLines(lambda: BlockingLine(server.scheme, arguments), pool_size)
+        self._blocking = _BlockingLines(lambda: BlockingLine(server.scheme, arguments, clock), pool_size)
         self._loops = LoopClients(
-            lambda: _LoopLines(lambda: LoopLine(server.scheme, arguments), pool_size), _LoopLines.aclose
+            lambda: _LoopLines(lambda: LoopLine(server.scheme, arguments, clock), pool_size), _LoopLines.aclose
         )
 
     async def ask(self, io: IO, tried: str, *questions: Question, due: Due | None = None) -> list[Any]:

@@ -17,7 +17,7 @@ from redis.connection import URL_QUERY_ARGUMENT_PARSERS
 
 from asynccache.backends.due_socket import DueSocket
 from asynccache.backends.outage import OutOfStepError
-from asynccache.backends.redis_peer import GREETING, TIME, Peer
+from asynccache.backends.redis_peer import GREETING, TIME, Peer, ServerClock
 from asynccache.backends.redis_questions import Refusal, Signed, checked
 from asynccache.backends.servers import UNIX, Server
 from asynccache.errors import ConfigurationError
@@ -88,6 +88,7 @@ class _Line:
     """What both have: who is at the other end, once somebody needs to know."""
 
     _peer: Peer | None = None
+    _clock: ServerClock
 
     def signed(self, questions: Sequence[Question], replies: list[Any]) -> list[Any]:
         """Sign the replies to those questions that ask for it."""
@@ -110,7 +111,7 @@ class _Line:
 
     def _told(self, first: Sequence[Question], replies: list[Any]) -> None:
         if self._peer is None:
-            self._peer = Peer(replies)
+            self._peer = Peer(replies, self._clock)
         else:
             self._peer.note_time(*checked(first, replies))
 
@@ -125,7 +126,8 @@ class _Line:
 class BlockingLine(_Line):
     """A connection for callers off a loop; one at a time uses it."""
 
-    def __init__(self, scheme: str, arguments: Mapping[str, Any]) -> None:
+    def __init__(self, scheme: str, arguments: Mapping[str, Any], clock: ServerClock) -> None:
+        self._clock = clock
         self._connection = _BLOCKING[scheme](**arguments)
 
     def is_fit(self, due: Due) -> bool:
@@ -175,7 +177,8 @@ class BlockingLine(_Line):
 class LoopLine(_Line):
     """A connection of one loop; one task at a time uses it."""
 
-    def __init__(self, scheme: str, arguments: Mapping[str, Any]) -> None:
+    def __init__(self, scheme: str, arguments: Mapping[str, Any], clock: ServerClock) -> None:
+        self._clock = clock
         self._connection = _ON_LOOP[scheme](**arguments)
         self._transport: asyncio.WriteTransport | None = None
 

@@ -15,7 +15,7 @@ from asynccache.backends.redis_questions import BY, KEEPER, NOBODY, Refusal
 from asynccache.backends.redis_scripts import PATCHED, lifetime
 from asynccache.core import codec
 from asynccache.core.codec import Frame
-from asynccache.core.fence import KEYS, Birth, Change, Marks, Notebook, View, is_valid, read_notebook
+from asynccache.core.fence import KEYS, Birth, Change, Marks, Notebook, is_valid, read_notebook
 from asynccache.core.keys import to_bytes
 from asynccache.errors import BackendUnavailableError, NotAnIntegerError
 from asynccache.plan.io import BLOCKING, LOOP
@@ -34,7 +34,8 @@ LARGEST = 512 * 1024 * 1024
 _BATCH_COUNT = 500
 _BATCH_BYTES = 256 * 1024
 _TOO_BIG = frozenset({"OOM"})
-_NOWHERE = At(View(b"", b""), 0)
+_NO_BOOK = Notebook(b"", 0, 0, b"")
+_NOWHERE = At(_NO_BOOK.view, 0)
 _AT = 16
 _CELLS_AT = codec.HEAD_SIZE + 8
 """Where an entry has these (`core/codec.py`)."""
@@ -87,26 +88,22 @@ class RedisEntries(Near, FollowedBackend, ABC):
                 continue
             (raw_book, *raws), keeper = reply
             book = read_notebook(raw_book)
-            keeper = self._trusted(part, book, keeper, near=is_near(io))
-            if keeper is None:
+            if book is not None and not await self._is_sure(io, part, book, keeper):
                 unsure += some
-            looked.update((key, _Looked(part, raw, book, keeper or b"")) for key, raw in zip(some, raws, strict=True))
+                continue
+            if book is not None and (is_near(io) or keeper == NOBODY):
+                keeper = book.keeper
+            looked.update((key, _Looked(part, raw, book, keeper)) for key, raw in zip(some, raws, strict=True))
         if unsure:
             looked |= await self._look(io.pick(BLOCKING, LOOP), unsure)
         return looked
 
-    def _trusted(self, part: Part, book: Notebook | None, keeper: bytes, *, near: bool) -> bytes | None:
-        """Give the process by which entries are valid; None where the leader has to be asked."""
-        if book is None or book.keeper == keeper:
-            if book is not None:
-                self._scripting.note_book(part, book)
-            return keeper
-        if keeper == NOBODY and not near:
-            return book.keeper
+    async def _is_sure(self, io: IO, part: Part, book: Notebook, keeper: bytes) -> bool:
+        """Tell whether to believe what was found: a replica may be behind, and a new leader's was just cleaned."""
+        if keeper in {book.keeper, NOBODY}:
+            return not await self._scripting.note(io.pick(BLOCKING, LOOP), part, book)
         known = self._scripting.known.get(part.name)
-        if not near or known is None:
-            return book.keeper if near else keeper
-        return book.keeper if known.view == book.view and book.seq >= known.position else None
+        return not is_near(io) or known is None or (known.view == book.view and book.seq >= known.position)
 
     async def _marks(self, io: IO, looked: Iterable[_Looked]) -> dict[str, dict[int, int]]:
         """Give the stamps of all cells of these entries, by part; cell -1 is the table itself."""
@@ -156,8 +153,11 @@ class RedisEntries(Near, FollowedBackend, ABC):
 
     async def _touch(self, io: IO, key: str, ttl: float) -> bool:
         spot = self._parts_of.spot(key)
-        call = scripts.TOUCH((*spot.part.own, spot.entry), KEEPER, lifetime(ttl), to_bytes(key))
-        return await self._done(io, "touch", call, key)
+        call = scripts.TOUCH(spot.part, (spot.entry,), KEEPER, lifetime(ttl), to_bytes(key))
+        ((word, book),) = all_of(await self._scripting.run(io, "touch", [call], [key]))
+        if word == scripts.OK:
+            self._tell(spot.part, book, KEYS, (key,))
+        return bool(word == scripts.OK)
 
     async def _drop(self, io: IO, key: str) -> bool:
         return bool(await self._drop_many(io, [key]))
@@ -169,12 +169,12 @@ class RedisEntries(Near, FollowedBackend, ABC):
             calls = []
             for part, some in by_part.items():
                 spots = [self._parts_of.spot(key) for key in some]
-                wires = (*part.own, *[spot.entry for spot in spots], *[spot.lease for spot in spots])
-                calls.append(scripts.DROP(wires, KEEPER, *map(to_bytes, some)))
+                wires = [*[spot.entry for spot in spots], *[spot.lease for spot in spots]]
+                calls.append(scripts.DROP(part, wires, KEEPER, *map(to_bytes, some)))
             replies = await self._scripting.run(io, "delete", calls, batch)
             for (part, some), reply in zip(by_part.items(), replies, strict=True):
                 if not isinstance(reply, BackendUnavailableError):
-                    self._tell(part, reply[1], KEYS, tuple(some))
+                    self._tell(part, reply[1], KEYS, tuple(some), recalled=True)
                     dropped += reply[2]
             all_of(replies)
         return dropped
@@ -184,8 +184,9 @@ class RedisEntries(Near, FollowedBackend, ABC):
             raise NotAnIntegerError(f"{delta} does not fit into 64 bits; the counter stays as it was")
         frame = self._stamped(Frame(b"", flags=codec.INTEGER), key, ttl)
         spot = self._parts_of.spot(key)
-        wires = (*spot.part.own, spot.entry, spot.lease)
-        call = scripts.BUMP(wires, KEEPER, delta, lifetime(ttl), frame[PATCHED:], to_bytes(key))
+        call = scripts.BUMP(
+            spot.part, (spot.entry, spot.lease), KEEPER, delta, lifetime(ttl), frame[PATCHED:], to_bytes(key)
+        )
         ((word, book, number),) = all_of(await self._scripting.run(io, "incr", [call], [key]))
         if word != scripts.OK:
             raise NotAnIntegerError(
@@ -193,7 +194,7 @@ class RedisEntries(Near, FollowedBackend, ABC):
                 if word == scripts.OUT_OF_RANGE
                 else "incr and decr need an int of 64 bits, and something else is stored there"
             )
-        self._changed(key, [word, book])
+        self._tell(spot.part, book, KEYS, (key,))
         return int(number)
 
     async def _mixed_up(self, io: IO) -> None:
@@ -203,8 +204,9 @@ class RedisEntries(Near, FollowedBackend, ABC):
 
     def _writing(self, script: Script, key: str, raw: bytes, ttl: float, *more: bytes) -> Call:
         spot = self._parts_of.spot(key)
-        wires = (*spot.part.own, spot.entry, spot.lease)
-        return script(wires, KEEPER, BY, lifetime(ttl), raw[PATCHED:], to_bytes(key), *more)
+        return script(
+            spot.part, (spot.entry, spot.lease), KEEPER, BY, lifetime(ttl), raw[PATCHED:], to_bytes(key), *more
+        )
 
     async def _done(self, io: IO, tried: str, call: Call, key: str) -> bool:
         """Run what writes under a key; tell whether it did."""
@@ -215,13 +217,24 @@ class RedisEntries(Near, FollowedBackend, ABC):
         return True
 
     def _changed(self, key: str, reply: Sequence[Any]) -> None:
-        self._tell(self._parts_of.spot(key).part, reply[1], KEYS, (key,))
+        self._tell(self._parts_of.spot(key).part, reply[1], KEYS, (key,), recalled=True)
 
-    def _tell(self, part: Part, book: bytes, kind: str, what: tuple[str, ...] | tuple[int, ...] = ()) -> None:
+    def _tell(
+        self,
+        part: Part,
+        raw: bytes,
+        kind: str,
+        what: tuple[str, ...] | tuple[int, ...] = (),
+        *,
+        recalled: bool = False,
+    ) -> None:
         """Tell those who hold copies what this process has just changed."""
-        at = self._scripting.note(part, book)
+        book = read_notebook(raw) or _NO_BOOK
+        change = Change(book.seq, 0, kind, what)
+        if recalled:
+            self._scripting.recall.note(part, book.gen, change)
         for changed in self.changed:
-            changed(part.name, at.view, Change(at.position, 0, kind, what))
+            changed(part.name, book.view, change)
 
     def _by_part(self, stored_keys: Sequence[str]) -> dict[Part, list[str]]:
         by_part: dict[Part, list[str]] = {}

@@ -193,6 +193,27 @@ end
 {_SAVE}return {{ARGV[1], 'OK', N, had}}
 """
 )
+# KEYS 4.. entries. ARGV 3.. for each: stored key, stamp. Those of this generation that were born before go.
+DROP_OLDER = (
+    _WHATEVER
+    + _PRELUDE
+    + f"""
+local what = {{}}
+for i = 4, #KEYS do
+  local v = redis.pcall('GETRANGE', KEYS[i], 0, 15)
+  if #v == 16 and string.sub(v, 1, 8) == string.sub(N, 1, 8) then
+    local born = struct.unpack('>I8', v, 9)
+    if born < tonumber(ARGV[2 * i - 4]) then
+      redis.call('UNLINK', KEYS[i])
+      what[#what + 1] = 'k' what[#what + 1] = ARGV[2 * i - 5]
+    end
+  end
+end
+if #what > 0 then
+{_TIME}{_STAMP}{_event("unpack(what)")}{_SAVE}
+end
+{_DONE}"""
+)
 # ARGV 3.. cells.
 VOID = (
     _WHATEVER

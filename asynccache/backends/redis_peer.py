@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from time import monotonic
+from time import monotonic, time
 from typing import TYPE_CHECKING, Any
 
 from asynccache.backends.outage import OutOfStepError
-from asynccache.backends.redis_questions import BY, DOWN, KEEPER, NOBODY, SINCE, Question, Refusal, Word
+from asynccache.backends.redis_questions import BY, DOWN, KEEPER, NEVER, NOBODY, SINCE, Question, Refusal, Word
 from asynccache.backends.redis_scripts import ALL, LATE
 
 if TYPE_CHECKING:
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 _RENEWED = 30.0
 """Seconds after which a server is asked for its time again."""
-_NEVER = b"9" * 20
 _ANY_TIME = b"9"
 
 
@@ -31,6 +30,24 @@ _LOADED = [
 GREETING = (_SERVER, TIME, *_LOADED)
 
 
+class ServerClock:
+    """The server's time as it was told last, carried on by this process's own monotonic clock; in seconds.
+
+    Its server's clock is what entries are written by, so nobody minds that a node's own is wrong.
+    """
+
+    def __init__(self) -> None:
+        self._ahead: float | None = None
+
+    def __call__(self) -> float:
+        """Give the time; this process's own until a server has told."""
+        return time() if self._ahead is None else monotonic() + self._ahead
+
+    def note(self, microseconds: int) -> None:
+        """Take note of what a server just said."""
+        self._ahead = microseconds / 1e6 - monotonic()
+
+
 class Peer:
     """The process at the other end of a connection, as it told when that was made.
 
@@ -38,23 +55,24 @@ class Peer:
     it was restarted with old data is not noticed.
     """
 
-    def __init__(self, replies: Sequence[Any]) -> None:
+    def __init__(self, replies: Sequence[Any], clock: ServerClock) -> None:
         for question, reply in zip(GREETING, replies, strict=True):
             if isinstance(reply, Refusal):
                 if reply.code in DOWN:
                     raise ConnectionRefusedError(reply.said)
             elif not question.fits(reply):
                 raise OutOfStepError("the reply to a greeting is none")
-        info, time, *_ = replies
+        info, now, *_ = replies
         named: dict[bytes, bytes] = {} if isinstance(info, Refusal) else _named(info)
         self.keeper = named.get(b"run_id", NOBODY)[:8].ljust(8, b"-")
         self._time_us: int | None = None
         self._told_at = 0.0
+        self._clock = clock
         self.is_doubtful = False
-        if not isinstance(time, Refusal):
-            self.note_time(time)
+        if not isinstance(now, Refusal):
+            self.note_time(now)
         up = named.get(b"uptime_in_seconds", b"")
-        self.since = _NEVER
+        self.since = NEVER
         if self._time_us is not None and up.isdigit():
             self.since = b"%020d" % (self._time_us - (int(up) - 1) * 1_000_000)
 
@@ -63,6 +81,7 @@ class Peer:
         seconds, microseconds = reply
         self._time_us, self._told_at = int(seconds) * 1_000_000 + int(microseconds), monotonic()
         self.is_doubtful = False
+        self._clock.note(self._time_us)
 
     @property
     def is_old(self) -> bool:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Mapping, Sequence
 
+    from asynccache.backends.redis_peer import ServerClock
     from asynccache.backends.redis_questions import Question
     from asynccache.backends.servers import Server
     from asynccache.plan.io import IO
@@ -62,6 +63,7 @@ class Nodes:
     counts: Counter[str]
     pool_size: int
     options: Mapping[str, Any]
+    clock: ServerClock
 
     def guard(self, name: str, breaker: Breaker | None = None) -> OutageGuard:
         """Make a guard for the server of this name."""
@@ -69,7 +71,7 @@ class Nodes:
 
     def node(self, server: Server, guard: OutageGuard | None = None) -> RedisNode:
         """Make a node, with a guard of its own unless one is given."""
-        return RedisNode(server, guard or self.guard(server.name), self.pool_size, self.options)
+        return RedisNode(server, guard or self.guard(server.name), self.pool_size, self.options, self.clock)
 
     def with_options(self, options: Mapping[str, Any]) -> Nodes:
         """Give one that tells connections something else."""

@@ -23,6 +23,8 @@ KEEPER, BY, SINCE = "keeper", "by", "since"
 """Words that a connection fills in: who answers, until when it may, since when it runs."""
 NOBODY = b"--------"
 """The keeper where nobody says who answers."""
+NEVER = b"9" * 20
+"""A stamp after all others."""
 Word = bytes | int | str
 _SCRIPTED = frozenset({b"EVAL", b"EVALSHA"})
 

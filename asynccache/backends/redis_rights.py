@@ -16,7 +16,7 @@ from asynccache.backends.redis_questions import KEEPER, NOBODY
 from asynccache.backends.redis_scripts import PATCHED, lifetime
 from asynccache.core import codec
 from asynccache.core.codec import Frame
-from asynccache.core.fence import CLEAR, TAGS, cells_of, read_notebook
+from asynccache.core.fence import CLEAR, TAGS, View, cells_of, read_notebook
 from asynccache.core.keys import to_bytes
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from asynccache.backends.fenced import Landing, Want
     from asynccache.backends.followed import At, Batch, Hole
+    from asynccache.backends.redis_questions import Word
     from asynccache.core.claims import Ticket
-    from asynccache.core.fence import View
     from asynccache.plan.io import IO
 
 _CLAIMS_AT_ONCE = 100
@@ -43,15 +43,15 @@ class RedisRights(RedisEntries, ABC):
         for part, keys in self._by_part(list(by_key)).items():
             for first in range(0, len(keys), _CLAIMS_AT_ONCE):
                 chunk = [by_key[key] for key in keys[first : first + _CLAIMS_AT_ONCE]]
-                chunks.append((part, chunk))
+                chunks.append(chunk)
                 spots = [self._parts_of.spot(want.key) for want in chunk]
-                wires = (*part.own, *[wire for spot in spots for wire in (spot.entry, spot.lease)])
+                wires = [wire for spot in spots for wire in (spot.entry, spot.lease)]
                 told = [word for want in chunk for word in (_wire(want.token), want.seen, int(want.stamped))]
-                calls.append(scripts.OPEN(wires, KEEPER, lifetime(lease), *told))
+                calls.append(scripts.OPEN(part, wires, KEEPER, lifetime(lease), *told))
         replies = all_of(await self._scripting.run(io, "claim", calls, list(by_key)))
         answers: dict[str, Found | Granted | Taken] = {}
-        for (part, chunk), (_, book, found) in zip(chunks, replies, strict=True):
-            view = self._scripting.note(part, book).view
+        for chunk, (_, book, found) in zip(chunks, replies, strict=True):
+            view = _view(book)
             for want, (word, raw, *more) in zip(chunk, found, strict=True):
                 match word:
                     case scripts.FOUND:
@@ -69,13 +69,17 @@ class RedisRights(RedisEntries, ABC):
             stored = raw is not None and len(raw) <= LARGEST
             rest = raw if raw is not None and stored else codec.encode(Frame(b"", cells=cells), bytes(16))
             gen, keeper = cast("View", ticket.view)
-            what = (_wire(ticket.token), lifetime(ttl) if stored else b"-", rest[PATCHED:], to_bytes(ticket.key))
-            wires = (*spot.part.own, spot.entry, spot.lease)
-            calls.append(scripts.LAND(wires, KEEPER, *what, gen, keeper, b"%020d" % ticket.born))
+            what: tuple[Word, ...] = (
+                _wire(ticket.token),
+                lifetime(ttl) if stored else b"-",
+                rest[PATCHED:],
+                to_bytes(ticket.key),
+            )
+            what += (gen, keeper, b"%020d" % ticket.born)
+            calls.append(scripts.LAND(spot.part, (spot.entry, spot.lease), KEEPER, *what))
         replies = await self._scripting.run(io, "land", calls, [landing.ticket.key for landing in landings])
         landed = []
-        for landing, call, (word, book, full) in zip(landings, calls, all_of(replies), strict=True):
-            self._scripting.note(self._parts_of.spot(landing.ticket.key).part, book)
+        for call, (word, _, full) in zip(calls, all_of(replies), strict=True):
             if word == scripts.FULL:
                 self._place.guard_of(call.by_digest()).note_refusal("land", full.decode())
             landed.append(word in {scripts.OK, scripts.FULL})
@@ -83,38 +87,38 @@ class RedisRights(RedisEntries, ABC):
 
     async def _hold(self, io: IO, ticket: Ticket, lease: float) -> bool:
         spot = self._parts_of.spot(ticket.key)
-        call = scripts.RENEW((spot.lease,), _wire(ticket.token), lifetime(lease))
+        call = scripts.RENEW.on_lease(spot, _wire(ticket.token), lifetime(lease))
         ((word,),) = all_of(await self._scripting.run(io, "hold", [call], [ticket.key]))
         return bool(word == scripts.OK)
 
     async def _release(self, io: IO, ticket: Ticket) -> bool:
         spot = self._parts_of.spot(ticket.key)
-        call = scripts.QUIT((*spot.part.own, spot.lease), KEEPER, _wire(ticket.token), 0, b"", to_bytes(ticket.key))
+        call = scripts.QUIT(spot.part, (spot.lease,), KEEPER, _wire(ticket.token), 0, b"", to_bytes(ticket.key))
         ((word, _),) = all_of(await self._scripting.run(io, "release", [call], [ticket.key]))
         return bool(word == scripts.OK)
 
     async def _void(self, io: IO, namespace: str, tags: tuple[str, ...]) -> None:
         cells = cells_of(tags)
         parts = self._parts_of.of(namespace)
-        calls = [scripts.VOID(part.own, KEEPER, *cells) for part in parts]
+        calls = [scripts.VOID(part, (), KEEPER, *cells) for part in parts]
         replies = await self._scripting.run(io, "invalidate tags", calls, [])
         for part, reply in zip(parts, replies, strict=True):
             if isinstance(reply, list):
-                self._tell(part, reply[1], TAGS, cells)
+                self._tell(part, reply[1], TAGS, cells, recalled=True)
         all_of(replies)
 
     async def _empty(self, io: IO, namespace: str) -> None:
         parts = self._parts_of.of(namespace)
-        calls = [scripts.CLEAR(part.own, KEEPER) for part in parts]
+        calls = [scripts.CLEAR(part, (), KEEPER) for part in parts]
         replies = await self._scripting.run(io, "clear", calls, [])
         for part, reply in zip(parts, replies, strict=True):
             if isinstance(reply, list):
-                self._tell(part, reply[1], CLEAR)
+                self._tell(part, reply[1], CLEAR, recalled=True)
         all_of(replies)
 
     async def _attend(self, io: IO, key: str, seconds: float) -> None:
         async def left() -> float:
-            call = scripts.MARK((self._parts_of.spot(key).lease,))
+            call = scripts.MARK.on_lease(self._parts_of.spot(key))
             ((_, *milliseconds),) = all_of(await self._scripting.run(io, "attend", [call], [key]))
             return float(max(0, *milliseconds, 0)) / 1000
 
@@ -142,10 +146,15 @@ class RedisRights(RedisEntries, ABC):
         for part, ((raw,), keeper) in zip(parts, replies, strict=False):
             book = read_notebook(raw)
             if book is None or keeper not in {book.keeper, NOBODY}:
-                book = await self._scripting.adopt(io, "follow", scripts.CLEAR(part.own, KEEPER))
-            self._scripting.note_book(part, book)
+                book = await self._scripting.adopted(io, "follow", part)
+            await self._scripting.note(io, part, book)
             steps[part.name] = step_of(book, places[part.name], logs.get(part.name))
         return steps
+
+
+def _view(raw: bytes) -> View:
+    book = read_notebook(raw)
+    return View(b"", b"") if book is None else book.view
 
 
 def _wire(token: bytes) -> bytes:

@@ -1,7 +1,8 @@
 """Runs scripts wherever their keys are, and sees to it that each is run for the process that answers.
 
 A script that a server has forgotten is sent once more as its text; data that nobody has accepted for the process that
-answers is adopted first; one that came too late is sent once more. In all three nothing had been done.
+answers is adopted first, and what was invalidated a moment ago is said again; a script that came too late is sent once
+more. In all three nothing had been done.
 """
 
 from __future__ import annotations
@@ -9,15 +10,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from asynccache.backends.followed import At
-from asynccache.backends.redis_questions import NO_SCRIPT, NONE, Refusal
-from asynccache.backends.redis_scripts import LATE, VIEW
+from asynccache.backends.redis_questions import KEEPER, NEVER, NO_SCRIPT, NONE, SINCE, Refusal
+from asynccache.backends.redis_recall import Recall
+from asynccache.backends.redis_scripts import ADOPT, LATE, VIEW
 from asynccache.core.fence import Notebook, read_notebook
 from asynccache.errors import BackendUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from asynccache.backends.redis_parts import Part
+    from asynccache.backends.redis_parts import Part, Parts
     from asynccache.backends.redis_place import Place
     from asynccache.backends.redis_questions import Question
     from asynccache.backends.redis_scripts import Call
@@ -27,12 +29,21 @@ _ROUNDS = 3
 
 
 class Scripting:
-    """The scripts at one place, and what is known there of each part."""
+    """The scripts at one place, and what is known there of each part.
 
-    def __init__(self, place: Place) -> None:
+    Args:
+        place: where they are run.
+        parts: finds the keys.
+        keeps: whether a replica that was promoted keeps its data; what a disk had is never kept.
+    """
+
+    def __init__(self, place: Place, parts: Parts, *, keeps: bool) -> None:
         self.place = place
+        self.recall = Recall()
         self.known: dict[str, At] = {}
         """How far the leader of each part has told to be."""
+        self._parts = parts
+        self._keeps = keeps
 
     async def run(
         self, io: IO, tried: str, calls: Sequence[Call], keys: Sequence[str], answers: frozenset[str] = NONE
@@ -47,33 +58,48 @@ class Scripting:
             again = [at for at, reply in enumerate(replies) if _is_unheard(reply)]
             if not again:
                 break
-            asked = [_once_more(calls[at], replies[at], answers) for at in again]
+            asked = [self._once_more(calls[at], replies[at], answers) for at in again]
             told = iter(await self.place.write(io, tried, [one for several in asked for one in several], keys))
             for at, several in zip(again, asked, strict=True):
                 replies[at] = [next(told) for _ in several][-1]
-        return [self._answer(question, tried, reply) for question, reply in zip(questions, replies, strict=True)]
+        found = [self._answer(question, tried, reply) for question, reply in zip(questions, replies, strict=True)]
+        for call, reply in zip(calls, found, strict=True):
+            if call.part is not None and isinstance(reply, list):
+                await self.note(io, call.part, _book(reply[1]))
+        return found
 
-    async def adopt(self, io: IO, tried: str, call: Call) -> Notebook:
-        """Have the data of the part that a call names accepted for who answers; give its notebook."""
-        ((_, _, raw),) = await self.place.write(io, tried, [call.adoption()], [])
-        book = read_notebook(raw)
-        if book is None:
-            raise BackendUnavailableError(f"{tried}: the notebook is not what was written there")
-        return book
+    async def adopted(self, io: IO, tried: str, part: Part) -> Notebook:
+        """Have the data of a part accepted for the process that answers; give its notebook."""
+        ((_, _, raw),) = await self.place.write(io, tried, [self._adoption(part)], [])
+        return _book(raw)
 
-    def note(self, part: Part, raw: bytes) -> At:
-        """Take note of what the leader told of a part, and give it."""
-        book = read_notebook(raw)
-        if book is None:
-            raise BackendUnavailableError(f"the notebook of {part.name} is not what was written there")
-        return self.note_book(part, book)
+    async def note(self, io: IO, part: Part, book: Notebook) -> bool:
+        """Take note of what the leader told of a part.
 
-    def note_book(self, part: Part, book: Notebook) -> At:
-        """Take note of what the leader told of a part, and give it."""
+        Where another process took it over with the data, say again what was invalidated a moment ago; True then.
+        """
         at, known = At(book.view, book.seq), self.known.get(part.name)
         if known is None or known.view != at.view or known.position < at.position:
             self.known[part.name] = at
-        return at
+        if known is None or known.view == at.view or known.view.gen != at.view.gen:
+            return False
+        again = [call.by_text() for call in self.recall.calls(part, book.gen, self._parts)]
+        if again:
+            await self.place.write(io, "invalidate again", again, [])
+        return bool(again)
+
+    def _once_more(self, call: Call, reply: Any, answers: frozenset[str]) -> tuple[Question, ...]:
+        if isinstance(reply, Refusal):
+            return (call.by_text().taking(answers),)
+        again = call.by_digest().taking(answers)
+        if reply[1] == LATE or call.part is None:
+            return (again,)
+        known = self.known.get(call.part.name)
+        recalled = [] if known is None else self.recall.calls(call.part, known.view.gen, self._parts)
+        return (self._adoption(call.part), *[one.by_text() for one in recalled], again)
+
+    def _adoption(self, part: Part) -> Question:
+        return ADOPT(part, (), KEEPER, SINCE if self._keeps else NEVER).by_text()
 
     def _answer(self, question: Question, tried: str, reply: Any) -> Any:
         if isinstance(reply, Refusal | BackendUnavailableError):
@@ -90,8 +116,8 @@ def _is_unheard(reply: Any) -> bool:
     return isinstance(reply, list) and reply[1] in {LATE, VIEW}
 
 
-def _once_more(call: Call, reply: Any, answers: frozenset[str]) -> tuple[Question, ...]:
-    if isinstance(reply, Refusal):
-        return (call.by_text().taking(answers),)
-    again = call.by_digest().taking(answers)
-    return (call.adoption(), again) if reply[1] == VIEW else (again,)
+def _book(raw: bytes) -> Notebook:
+    book = read_notebook(raw)
+    if book is None:
+        raise BackendUnavailableError("the notebook is not what was written there")
+    return book

@@ -8,12 +8,13 @@ from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any
 
 from asynccache.backends import redis_lua as lua
-from asynccache.backends.redis_questions import BY, KEEPER, NO_SCRIPT, SINCE, Question, wire_milliseconds
+from asynccache.backends.redis_questions import NO_SCRIPT, Question, wire_milliseconds
 from asynccache.core.lifetime import FOREVER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
+    from asynccache.backends.redis_parts import Part, Spot
     from asynccache.backends.redis_questions import Word
 
 OK, NO, LATE, VIEW = b"OK", b"NO", b"LATE", b"VIEW"
@@ -34,16 +35,21 @@ class Script:
         lean = "\n".join(filter(None, map(str.strip, text.splitlines()))).encode()
         return cls(lean, sha1(lean, usedforsecurity=False).hexdigest().encode())
 
-    def __call__(self, keys: tuple[bytes, ...], *arguments: Word) -> Call:
-        """Give a call of it, whose answer is known by its nonce."""
-        return Call(self, keys, (token_urlsafe(6).encode(), *arguments))
+    def __call__(self, part: Part, keys: Iterable[bytes], *arguments: Word) -> Call:
+        """Give a call of it, which names the part's own keys before these; its answer is known by a nonce."""
+        return Call(self, part, (*part.own, *keys), (token_urlsafe(6).encode(), *arguments))
+
+    def on_lease(self, spot: Spot, *arguments: Word) -> Call:
+        """Give a call of it that has to do with a lease alone."""
+        return Call(self, None, (spot.lease,), (token_urlsafe(6).encode(), *arguments))
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A script, the keys it names, and its arguments, the nonce first."""
+    """A script, the part whose notebook it answers with, the keys it names, and its arguments, the nonce first."""
 
     script: Script
+    part: Part | None
     keys: tuple[bytes, ...]
     arguments: tuple[Word, ...]
 
@@ -57,11 +63,6 @@ class Call:
         words = (b"EVAL", self.script.text, len(self.keys), *self.keys, *self.arguments)
         return Question(words, self._fits(), is_personal=True)
 
-    def adoption(self) -> Question:
-        """Have the data of its part accepted for the process that answers."""
-        nonce = token_urlsafe(6).encode()
-        return Call(ADOPT, self.keys[:3], (nonce, KEEPER, SINCE)).by_text()
-
     def _fits(self) -> Callable[[Any], bool]:
         nonce = self.arguments[0]
 
@@ -72,13 +73,13 @@ class Call:
 
 
 STORE, ADD, SWAP, TOUCH, BUMP = map(Script.of, (lua.STORE, lua.ADD, lua.SWAP, lua.TOUCH, lua.BUMP))
-DROP, VOID, CLEAR, ADOPT = map(Script.of, (lua.DROP, lua.VOID, lua.CLEAR, lua.ADOPT))
+DROP, VOID, CLEAR = map(Script.of, (lua.DROP, lua.VOID, lua.CLEAR))
+ADOPT, DROP_OLDER = map(Script.of, (lua.ADOPT, lua.DROP_OLDER))
 OPEN, LAND, QUIT, RENEW, MARK = map(Script.of, (lua.OPEN, lua.LAND, lua.QUIT, lua.RENEW, lua.MARK))
 ALL = (STORE, ADD, SWAP, TOUCH, BUMP, DROP, VOID, CLEAR, OPEN, LAND, QUIT, RENEW, MARK)
-"""Those that each connection makes known; `ADOPT` is for once in a while."""
+"""Those that each connection makes known; the others are for once in a while."""
 PATCHED = 24
 """Bytes of an entry that scripts write: generation, born, at."""
-WRITES = (KEEPER, BY)
 
 
 def lifetime(ttl: float) -> int:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from asynccache.backends.redis_connections import arguments_of
 from asynccache.backends.redis_ear import Ear, HeardNothingError
+from asynccache.backends.redis_peer import ServerClock
 from asynccache.plan.clients import LoopClients
 from asynccache.plan.portal import portal
 
@@ -46,7 +47,8 @@ class News:
         self._service = service.encode()
         self._failovers: dict[str, float] = {}
         self._listening_in = 0
-        ears = [partial(Ear, server.scheme, arguments_of(server, options)) for server, options in sentinels]
+        clock = ServerClock()
+        ears = [partial(Ear, server.scheme, arguments_of(server, options), clock) for server, options in sentinels]
         names = [server.name for server, _ in sentinels]
         self._ears = LoopClients(lambda: _Ears(dict(zip(names, ears, strict=True)), self._heard), _Ears.aclose)
         self.turn = 0

@@ -7,10 +7,12 @@ import pytest
 from asynccache.backends import redis_questions as ask
 from asynccache.backends import redis_scripts as scripts
 from asynccache.backends.outage import OutOfStepError
-from asynccache.backends.redis_peer import GREETING, Peer
+from asynccache.backends.redis_parts import Parts
+from asynccache.backends.redis_peer import GREETING, Peer, ServerClock
 from asynccache.backends.redis_questions import Refusal
 
-KEYS = (b"~p:1:n", b"~p:1:t", b"~p:1:g", b"p:1:k", b"~p:1:l:k")
+SPOT = Parts().spot("p:1:k")
+KEYS = (SPOT.entry, SPOT.lease)
 REPLIES = [None, b"", b"OK", b"value", 0, 1, 2, 3, -1, True, "OK", 1.0, [], [None], [b"x", None], [b"x", 1], [[], None]]
 EVENT = [b"5-0", [b"p", b"4", b"k", b"p:1:k"]]
 INFO = b"# Server\r\nrun_id:0123456789abcdef\r\nuptime_in_seconds:7\r\n"
@@ -24,7 +26,7 @@ TOLD = [script.digest for script in scripts.ALL]
         (ask.look(b"n"), [[None]]),
         (ask.marks(b"t", [3]), []),
         (ask.changes(b"g", 5, 500), [None]),
-        (scripts.DROP(KEYS, b"k").by_digest(), []),
+        (scripts.DROP(SPOT.part, KEYS, b"k").by_digest(), []),
     ],
 )
 def test_a_reply_of_another_shape_is_no_answer(question, answers):
@@ -67,7 +69,7 @@ def test_stamps_are_as_many_as_were_asked_for():
 
 
 def test_the_answer_to_another_call_is_none():
-    mine, other = scripts.BUMP(KEYS, b"k"), scripts.BUMP(KEYS, b"k")
+    mine, other = scripts.BUMP(SPOT.part, KEYS, b"k"), scripts.BUMP(SPOT.part, KEYS, b"k")
     assert mine.by_digest().fits([mine.arguments[0], b"OK", b"7"])
     assert not mine.by_digest().fits([other.arguments[0], b"OK", b"7"])
 
@@ -87,7 +89,7 @@ class TestPeer:
     """What a connection learns of the process at its other end."""
 
     def test_what_it_told_is_filled_in(self):
-        peer = Peer([INFO, [b"1700000000", b"5"], *TOLD])
+        peer = Peer([INFO, [b"1700000000", b"5"], *TOLD], ServerClock())
         keeper, by, since = peer.words_of(ask.Question((ask.KEEPER, ask.BY, ask.SINCE), bool), 1.0)
         assert keeper == b"01234567"
         assert since == b"%020d" % (1_700_000_000_000_005 - 6_000_000)
@@ -95,7 +97,7 @@ class TestPeer:
 
     def test_who_may_not_ask_takes_what_it_finds(self):
         refused = Refusal("NOPERM", "NOPERM")
-        peer = Peer([refused] * len(GREETING))
+        peer = Peer([refused] * len(GREETING), ServerClock())
         assert peer.words_of(ask.Question((ask.KEEPER, ask.BY, ask.SINCE), bool), 1.0) == (
             ask.NOBODY,
             b"9",
@@ -104,10 +106,10 @@ class TestPeer:
 
     def test_a_server_that_is_busy_is_not_one_that_may_not_be_asked(self):
         with pytest.raises(ConnectionRefusedError):
-            Peer([Refusal("BUSY", "BUSY"), [b"1", b"5"], *TOLD])
+            Peer([Refusal("BUSY", "BUSY"), [b"1", b"5"], *TOLD], ServerClock())
 
     @pytest.mark.parametrize("place", range(len(GREETING)))
     def test_replies_that_are_shifted_are_none(self, place):
         replies = [INFO, [b"1", b"5"], *TOLD]
         with pytest.raises(OutOfStepError):
-            Peer([*replies[:place], b"STRAY", *replies[place:-1]])
+            Peer([*replies[:place], b"STRAY", *replies[place:-1]], ServerClock())
