@@ -19,7 +19,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
 from asynccache.backends.followed import Batch, Hole
-from asynccache.core.fence import KEYS, WAKE
+from asynccache.core.fence import CLEAR, KEYS, WAKE
 from asynccache.errors import BackendUnavailableError
 from asynccache.plan.clients import LoopClients
 from asynccache.plan.io import LOOP
@@ -226,8 +226,8 @@ class _Reader:
             self.waiters.pop(key, None)
 
     def woken_by(self, part: str, outcome: Batch | Hole, backend: FollowedBackend) -> list[Callable[[], object]]:
-        """Give those whose load may be over: all of the part, where something was lost."""
-        if isinstance(outcome, Hole):
+        """Give those whose load may be over: all of the part, where something was lost or cleared."""
+        if isinstance(outcome, Hole) or any(change.kind == CLEAR for change in outcome.changes):
             keys = {key for key in self.waiters if backend._part_of(key) == part}  # noqa: SLF001  # its driver
         else:
             keys = {str(key) for change in outcome.changes if change.kind in {KEYS, WAKE} for key in change.what}

@@ -9,12 +9,17 @@ from asyncmy.connection import Connection
 from sqlalchemy.dialects.mysql.asyncmy import MySQLDialect_asyncmy
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import URL
 
 _SESSION = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', SESSION sql_notes = 0"
 """The driver writes bytes into statements with backslashes, which a server may have been told not to heed; it asks for
 every note, and logs it."""
 
+
+_BEGIN = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; BEGIN"
+"""Without locks on what is not there, for which writers would wait in circles."""
 
 _OURS = {
     *("autocommit", "charset", "conv", "cursor_cls", "database", "db", "host", "init_command", "local_infile"),
@@ -66,6 +71,20 @@ class MySQL(MySQLDialect_asyncmy):
         """Tell whether something has come that nobody asked for."""
         received = driver_connection._proto  # noqa: SLF001  # likewise
         return bool(received.length != received.pos)
+
+    @staticmethod
+    async def transact(
+        driver_connection: Any, asked: Sequence[tuple[str, dict[str, Any]]]
+    ) -> list[tuple[list[Any] | None, int]]:
+        """Execute these as one transaction, sent in one go; give the rows of each, if any, and how many it changed."""
+        cursor = driver_connection.cursor()
+        texts = [_BEGIN, *[cursor.mogrify(text, parameters) for text, parameters in asked], "COMMIT"]
+        await cursor.execute("; ".join(texts))
+        answers = []
+        while await cursor.nextset():
+            rows = None if cursor.description is None else list(await cursor.fetchall())
+            answers.append((rows, cursor.rowcount))
+        return answers[1:-1]
 
     @staticmethod
     def abort(driver_connection: Any) -> None:

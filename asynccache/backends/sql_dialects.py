@@ -5,6 +5,8 @@ Errors are told apart by the codes that servers send (PostgreSQL: appendix A; My
 
 from __future__ import annotations
 
+import re
+from functools import lru_cache
 from importlib import import_module
 
 from sqlalchemy import URL
@@ -12,8 +14,8 @@ from sqlalchemy.dialects import registry
 from sqlalchemy.exc import DBAPIError
 
 from asynccache.backends.outage import OutOfStepError, RefusedError
-from asynccache.backends.sql_replies import FullError, NoTableError, TryAgainError
-from asynccache.backends.sql_statements import Dialect
+from asynccache.backends.sql_replies import FullError, LateError, NoTableError, TryAgainError
+from asynccache.backends.sql_words import Dialect
 
 _NO_TABLE: set[object] = {"42P01", 1146}
 _AGAIN: set[object] = {"40001", "40P01", "55P03", "23505", "42P07", "42710", "0A000", 1205, 1213}
@@ -24,6 +26,9 @@ _DOWN: set[object] = {
     *(1040, 1044, 1045, 1049, 1053, 1129, 1130, 1203, 1927),
 }
 """Refusals of every statement: a server that says so is as good as down."""
+_LATE: set[object] = {"23502", 1048}
+"""What cannot be NULL would be."""
+_NAME = re.compile(r":(\w+)")
 _CLIENTS = range(2000, 3000)
 """Numbers of errors that the client's side of MySQL makes up."""
 
@@ -46,12 +51,17 @@ def for_driver(url: URL, dialect: Dialect) -> URL:
     return url.set(drivername=f"{dialect.value}+asynccache")
 
 
+@lru_cache(maxsize=1000)
+def for_format(text: str) -> str:
+    """Give a text whose parameters are `%(name)s`, as drivers want them."""
+    return _NAME.sub(r"%(\1)s", text)
+
+
 def meaning_of(error: Exception) -> Exception:
     """Give what an error of SQLAlchemy or a driver means to a cache."""
-    if not isinstance(error, DBAPIError):
-        known = isinstance(error, OSError | EOFError | OutOfStepError)
-        return error if known else OutOfStepError(f"{type(error).__name__}: {error}")
-    origin = error.orig
+    if isinstance(error, OSError | EOFError | OutOfStepError):
+        return error
+    origin = error.orig if isinstance(error, DBAPIError) else error
     number = next(iter(getattr(origin, "args", ())), None)
     code = number if isinstance(number, int) else getattr(origin, "sqlstate", None)
     said = f"{type(origin).__name__}: {origin}"
@@ -61,6 +71,8 @@ def meaning_of(error: Exception) -> Exception:
         return TryAgainError(said)
     if code in _FULL:
         return FullError(said)
-    if error.connection_invalidated or code in _DOWN or code in _CLIENTS:
+    if code in _LATE:
+        return LateError(said)
+    if getattr(error, "connection_invalidated", False) or code in _DOWN or code in _CLIENTS:
         return ConnectionError(said)
     return RefusedError(said) if code else OutOfStepError(said)

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 from collections import deque
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
@@ -67,15 +68,18 @@ class SqlFile:
     def _begin(self) -> None:
         self._idle: deque[_Line] = deque()
         self._epoch = 0
+        self._turn = threading.Lock()
 
     def begin_anew(self) -> None:
         """Leave everything to the parent, in a forked child."""
         _inherited.append(self._idle)
         self._begin()
 
-    async def ask(self, io: IO, tried: str, statements: Sequence[Statement], *, patience: float = 0.0) -> list[Reply]:
-        """Execute these in turn, and give the rows of each, and how many it changed."""
-        return await io.offload(self._ask, tried, statements, patience)
+    async def ask(
+        self, io: IO, tried: str, statements: Sequence[Statement], *, patience: float = 0.0, atomic: bool = False
+    ) -> list[Reply]:
+        """Execute these in turn, all or none if `atomic`, and give the rows of each, and how many it changed."""
+        return await io.offload(self._ask, tried, statements, patience, atomic)
 
     async def largest(self, io: IO) -> int:
         """Give the bytes that an entry may have."""
@@ -85,19 +89,33 @@ class SqlFile:
         """Close all connections, those in use when they are done."""
         await io.offload(self._drop)
 
-    def _ask(self, tried: str, statements: Sequence[Statement], patience: float) -> list[Reply]:
+    def _ask(self, tried: str, statements: Sequence[Statement], patience: float, atomic: bool) -> list[Reply]:  # noqa: FBT001  # as `ask` has it
         with self.guard.attempt(tried) as usual, _translated():
             due = Due(max(usual.at, monotonic() + patience))
-            return self._executed(statements, due)
+            return self._executed(statements, due, atomic=atomic)
 
-    def _executed(self, statements: Sequence[Statement], due: Due) -> list[Reply]:
+    @contextmanager
+    def _its_turn(self, line: _Line, due: Due) -> Iterator[None]:
+        """Let one thread after the other write: SQLite would have them sleep and ask again."""
+        if not self._turn.acquire(timeout=due.left()):
+            raise TimeoutError
+        try:
+            line.connection.execute(f"PRAGMA busy_timeout = {int(due.left() * 1000)}")
+            line.connection.execute("BEGIN IMMEDIATE")
+            yield
+            line.connection.execute("COMMIT")
+        finally:
+            self._turn.release()
+
+    def _executed(self, statements: Sequence[Statement], due: Due, *, atomic: bool) -> list[Reply]:
         epoch, line = self._epoch, self._fit_line(due)
         try:
             line.connection.execute(f"PRAGMA busy_timeout = {int(due.left() * 1000)}")
             replies: list[Reply] = []
-            for statement in statements:
-                cursor = line.connection.execute(statement.text, statement.parameters)
-                replies.append((cursor.fetchall(), cursor.rowcount))
+            with self._its_turn(line, due) if atomic else nullcontext():
+                for statement in statements:
+                    cursor = line.connection.execute(statement.text, statement.parameters)
+                    replies.append((cursor.fetchall(), cursor.rowcount))
         except BaseException:
             line.connection.close()
             raise

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from asynccache.backends.servers import redacted
-from asynccache.backends.sql_statements import Dialect
+from asynccache.backends.sql_words import Dialect
 from asynccache.errors import ConfigurationError, MissingDependencyError
 
 if TYPE_CHECKING:

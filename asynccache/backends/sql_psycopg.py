@@ -10,10 +10,13 @@ import select
 import socket
 from typing import TYPE_CHECKING, Any
 
+from psycopg import Error
 from psycopg.pq import Conninfo
 from sqlalchemy.dialects.postgresql.psycopg import PGDialectAsync_psycopg
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sqlalchemy import URL
 
 
@@ -67,6 +70,26 @@ class PostgreSQL(PGDialectAsync_psycopg):
         return False  # libpq drops it; what comes later shows in `is_fit`
 
     @staticmethod
+    async def transact(
+        driver_connection: Any, asked: Sequence[tuple[str, dict[str, Any]]]
+    ) -> list[tuple[list[Any] | None, int]]:
+        """Execute these as one transaction, sent in one go; give the rows of each, if any, and how many it changed."""
+        cursors: list[Any] = []
+        failures: list[Error] = []
+        try:
+            async with driver_connection.pipeline():
+                try:
+                    for text, parameters in (("BEGIN", None), *asked, ("COMMIT", None)):
+                        cursors.append(await driver_connection.execute(text, parameters))
+                except Error as error:  # if it left the block, what follows from it would be logged
+                    failures.append(error)
+        except Error as error:
+            failures.append(error)
+        if failures:
+            raise failures[0]
+        return [(await _rows(cursor), cursor.rowcount) for cursor in cursors[1:-1]]
+
+    @staticmethod
     def abort(driver_connection: Any) -> None:
         """Let whoever waits on it see its end; a cancelled psycopg would ask a frozen server to cancel too."""
         if not driver_connection.closed:
@@ -77,6 +100,10 @@ class PostgreSQL(PGDialectAsync_psycopg):
     async def end(driver_connection: Any) -> None:
         """Take leave."""
         await driver_connection.close()
+
+
+async def _rows(cursor: Any) -> list[Any] | None:
+    return None if cursor.description is None else await cursor.fetchall()
 
 
 def _is_readable(descriptor: int) -> bool:

@@ -39,18 +39,35 @@ class FullError(RefusedError):
     """The database has no room for this."""
 
 
-def are_entries(asked: set[bytes]) -> Callable[[Rows], bool]:
-    """Make the test for rows of a key that was asked for, its entry and its number."""
+class LateError(RefusedError):
+    """The time until which this was to be done is over; nothing was done."""
+
+
+def are_entries(asked: set[bytes], nonce: int) -> Callable[[Rows], bool]:
+    """Make the test for rows that prove whose answer they are, of keys that were asked for, or of none."""
 
     def fits(rows: Rows) -> bool:
-        return all(len(row) == 3 and row[0] in asked and type(row[1]) is bytes for row in rows)
+        return all(
+            len(row) == 7 and row[0] == nonce and (row[3] is None or (row[3] in asked and type(row[4]) is bytes))
+            for row in rows
+        )
 
     return fits
 
 
+def are_rights(asked: set[bytes], nonce: int) -> Callable[[Rows], bool]:
+    """Make the test for rows that prove whose answer they are, of keys that were asked for."""
+    return lambda rows: all(row[0] == nonce and row[1] in asked for row in rows)
+
+
+def are_changes(nonce: int) -> Callable[[Rows], bool]:
+    """Make the test for rows of a log that prove whose answer they are."""
+    return lambda rows: all(len(row) == 6 and row[0] == nonce for row in rows)
+
+
 def begin_with(nonce: int) -> Callable[[Rows], bool]:
-    """Make the test for no row, or one that proves whose answer it is."""
-    return lambda rows: not rows or (len(rows) == 1 and rows[0][0] == nonce)
+    """Make the test for one row that proves whose answer it is."""
+    return lambda rows: len(rows) == 1 and rows[0][0] == nonce
 
 
 def is_sample(rows: Rows) -> bool:

@@ -14,9 +14,9 @@ from sqlalchemy.pool import NullPool
 
 from asynccache.backends.loop_lines import LoopLines
 from asynccache.backends.outage import OutOfStepError, RefusedError
-from asynccache.backends.sql_dialects import meaning_of
+from asynccache.backends.sql_dialects import for_format, meaning_of
 from asynccache.backends.sql_replies import Statement, TryAgainError
-from asynccache.backends.sql_statements import Dialect
+from asynccache.backends.sql_words import Dialect
 from asynccache.errors import BackendUnavailableError
 from asynccache.plan.clients import CLOSE_SECONDS, LoopClients
 
@@ -53,9 +53,14 @@ class SqlServer:
             lambda lines: lines.aclose(CLOSE_SECONDS / 2),
         )
 
-    async def ask(self, io: IO, tried: str, statements: Sequence[Statement], *, patience: float = 0.0) -> list[Reply]:
-        """Execute these in turn on one connection, and give the rows of each, and how many it changed."""
-        replies: list[Reply] = await io.call(self._ask, tried, statements, patience)
+    async def ask(
+        self, io: IO, tried: str, statements: Sequence[Statement], *, patience: float = 0.0, atomic: bool = False
+    ) -> list[Reply]:
+        """Execute these in turn on one connection, and give the rows of each, and how many it changed.
+
+        If `atomic`, it is all or none of them, and they travel together: nobody holds a lock while he is not looking.
+        """
+        replies: list[Reply] = await io.call(self._ask, tried, statements, patience, atomic)
         return replies
 
     async def largest(self, io: IO) -> int:
@@ -71,11 +76,11 @@ class SqlServer:
         """Close all connections, those of other loops too."""
         await io.twin(self._loops.close, self._loops.aclose)
 
-    async def _ask(self, tried: str, statements: Sequence[Statement], patience: float) -> list[Reply]:
+    async def _ask(self, tried: str, statements: Sequence[Statement], patience: float, atomic: bool) -> list[Reply]:  # noqa: FBT001  # as `ask` has it
         lines = self._loops.current()
         try:
             with self.guard.attempt(tried):
-                return await lines.use(partial(_asked, statements), max(self.guard.deadline, patience))
+                return await lines.use(partial(_asked, statements, atomic=atomic), max(self.guard.deadline, patience))
         except BackendUnavailableError:
             if self.guard.is_down:
                 lines.drop()
@@ -114,13 +119,16 @@ class SqlLine:
         if self._raw is not None:
             await self._dialect.end(self._raw)
 
-    async def execute(self, statements: Sequence[Statement]) -> list[Reply]:
+    async def execute(self, statements: Sequence[Statement], *, atomic: bool) -> list[Reply]:
         """Execute these in turn, connecting first where need be; after any exception it is to be dropped."""
         try:
             if self._connection is None:
                 self._connection = await self._engine.connect()
                 self._raw = (await self._connection.get_raw_connection()).driver_connection
-            replies = [await self._reply(self._connection, statement) for statement in statements]
+            if atomic:
+                replies = await self._replies_at_once(statements)
+            else:
+                replies = [await self._reply(self._connection, statement) for statement in statements]
         except Exception as error:
             raise meaning_of(error) from error
         if self._dialect.has_more(self._raw):
@@ -130,16 +138,24 @@ class SqlLine:
     async def _reply(self, connection: AsyncConnection, statement: Statement) -> Reply:
         result = await connection.execute(text(statement.text), statement.parameters)
         gives_rows, count = result.returns_rows, result.rowcount
-        rows = list(result) if gives_rows else []
-        if gives_rows is not statement.gives_rows or not statement.fits(rows):
-            raise OutOfStepError("a reply answers another statement")
-        return rows, count
+        return _checked(statement, list(result) if gives_rows else None, count)
+
+    async def _replies_at_once(self, statements: Sequence[Statement]) -> list[Reply]:
+        asked = [(for_format(statement.text), statement.parameters) for statement in statements]
+        answers = await self._dialect.transact(self._raw, asked)
+        return [_checked(one, *answer) for one, answer in zip(statements, answers, strict=True)]
 
 
-async def _asked(statements: Sequence[Statement], line: SqlLine) -> list[Reply]:
+def _checked(statement: Statement, rows: Rows | None, count: int) -> Reply:
+    if (rows is not None) is not statement.gives_rows or not statement.fits(rows or []):
+        raise OutOfStepError("a reply answers another statement")
+    return rows or [], count
+
+
+async def _asked(statements: Sequence[Statement], line: SqlLine, *, atomic: bool) -> list[Reply]:
     for attempt in range(1, _ATTEMPTS + 1):
         try:
-            return await line.execute(statements)
+            return await line.execute(statements, atomic=atomic)
         except TryAgainError as crossed:
             line.drop()
             if attempt == _ATTEMPTS:

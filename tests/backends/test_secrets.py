@@ -137,7 +137,7 @@ async def test_wrong_password_of_a_database(listener, request, server):
 async def test_database_whose_table_is_another(listener, request, server):
     running = request.getfixturevalue(server)
     cache = SQLCacheBackend(running.url, table="of_others", deadline=PATIENT, on_error="raise")
-    first = cache._sql.ddl()[0]
+    first = cache.ddl().split(";")[0]
     wrong = first[: first.index("(")] + "(cache_key INTEGER NOT NULL PRIMARY KEY, entry INTEGER NOT NULL)"
     await cache._database.ask(LOOP, "spoil", [Statement(wrong)])
     await go_through(listener, cache)

@@ -60,7 +60,7 @@ def make(url, clock, unique_prefix):
 
 def rows_of(cache):
     """Count what is there, visible or not."""
-    count = Statement(f"SELECT COUNT(*) FROM {cache._sql.table}", fits=lambda rows: True)
+    count = Statement(f"SELECT COUNT(*) FROM {cache._sql.entries}", fits=lambda rows: True)
     (((number,),), _) = run(cache._database.ask(BLOCKING, "count", [count]))[0]
     return number
 

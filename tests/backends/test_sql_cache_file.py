@@ -209,16 +209,16 @@ class TestTrouble:
     def test_damaged_entry_is_a_miss_and_goes(self, make, other):
         cache = make()
         cache.set_many({"k": "value", "n": 1})
-        other.execute("UPDATE asynccache SET entry = zeroblob(100)")
+        other.execute("UPDATE asynccache_entries SET entry = zeroblob(100)")
         assert cache.get_many(["k", "n"]) == {}
         assert cache.stats()["damaged"] == 2
-        assert other.execute("SELECT COUNT(*) FROM asynccache").fetchone() == (0,)
+        assert other.execute("SELECT COUNT(*) FROM asynccache_entries").fetchone() == (0,)
         assert cache.incr("n") == 1
 
     def test_entry_of_another_key_is_a_miss(self, make, other):
         cache = make()
         cache.set("k", "mine")
-        other.execute("UPDATE asynccache SET cache_key = CAST(':1:l' AS BLOB)")
+        other.execute("UPDATE asynccache_entries SET cache_key = CAST(':1:l' AS BLOB)")
         assert cache.get("l") is None
 
     def test_backup_of_the_file_is_a_cache(self, path, make, tmp_path):

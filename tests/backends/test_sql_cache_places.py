@@ -168,10 +168,10 @@ class TestTable:
         cache = make(table=unique_prefix)
         for _ in range(10):
             await cache.set_async("k", 1)
-        await _execute(make, f"DROP TABLE {unique_prefix}")
+        await _execute(make, f"DROP TABLE {unique_prefix}_entries")
         assert await cache.get_async("k") is None
         for _ in range(3):
-            await _execute(make, f"DROP TABLE {unique_prefix}")
+            await _execute(make, f"DROP TABLE {unique_prefix}_entries")
             assert await cache.set_async("k", 2) is True
             assert await cache.get_async("k") == 2
 
