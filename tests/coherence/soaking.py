@@ -1,10 +1,11 @@
 """One process of the soak: reads, loads and changes some keys of a shared cache, and notes whatever is too old.
 
 The origin has a version of each key, in memory that all processes share, and each key is changed by one process only.
-Beside it each process notes which versions its invalidations that have returned demand: a read that begins later must
-give no less. Where local memory is in front, what another process demands may be so many seconds late.
+A value is a list of it, since counters are not held nearby. Beside it each process notes which versions its
+invalidations that have returned demand: a read that begins later must give no less. Where local memory is in front,
+what another process demands may be so many seconds late.
 
-    python -m tests.coherence.soaking FILE NUMBER PROCESSES SECONDS SLACK URL    (tells what happened, as JSON)
+    python -m tests.coherence.soaking FILE URL SECONDS PROCESSES NUMBER SLACK    (tells what happened, as JSON)
 """
 
 import asyncio
@@ -78,33 +79,33 @@ class Soak:
             key = random.randrange(KEYS)
             needed = self._needed(key)
             if random.random() < 0.3:
-                version = await self.cache.get_async(f"key{key}")
+                found = await self.cache.get_async(f"key{key}")
             else:
-                version = await self.cache.get_or_set_async(f"key{key}", partial(self._load, key), tags=_tags(key))
-            self._judge(key, version, needed)
+                found = await self.cache.get_or_set_async(f"key{key}", partial(self._load, key), tags=_tags(key))
+            self._judge(key, found, needed)
             await asyncio.sleep(random.random() * 0.02)
 
     def _read_in_thread(self, until):
         while time.monotonic() < until:
             key = random.randrange(KEYS)
             needed = self._needed(key)
-            load = partial(self.origin.versions.__getitem__, key)
-            self._judge(key, self.cache.get_or_set(f"key{key}", load, tags=_tags(key)), needed)
+            self._judge(key, self.cache.get_or_set(f"key{key}", partial(self._now, key), tags=_tags(key)), needed)
             time.sleep(random.random() * 0.02)
 
     async def _load(self, key):
         self.counts["loads"] += 1
         await asyncio.sleep(random.random() * 0.006)
-        version = self.origin.versions[key]
+        found = self._now(key)
         await asyncio.sleep(LONG_LOAD if random.random() < 0.03 else random.random() * 0.006)
-        return version
+        return found
 
-    def _judge(self, key, version, needed):
+    def _now(self, key):
+        return [self.origin.versions[key]]
+
+    def _judge(self, key, found, needed):
         self.counts["reads"] += 1
-        if version is None:
-            self.counts["misses"] += 1
-        elif version < needed:
-            self.wrong.append(f"process {self.number}: key {key} at {version}, {needed} was demanded before")
+        if found is not None and found[0] < needed:
+            self.wrong.append(f"process {self.number}: key {key} at {found[0]}, {needed} was demanded before")
 
     # What is demanded
 
@@ -147,7 +148,7 @@ class Soak:
                 await self.cache.invalidate_tags_async(f"group{key % GROUPS}")
             elif kind == "clear":
                 await self.cache.clear_async()
-            elif not await self.cache.set_async(f"key{key}", self.origin.versions[key], tags=_tags(key)):
+            elif not await self.cache.set_async(f"key{key}", self._now(key), tags=_tags(key)):
                 await self.cache.delete_async(f"key{key}")
             return True
         return False
@@ -157,13 +158,15 @@ def _tags(key):
     return [f"group{key % GROUPS}"]
 
 
-def main(file, number, processes, seconds, slack, url):
+def main(file, url, *numbers):
+    seconds, processes, number, slack = map(float, numbers)
     backend = backend_of(url)
-    if float(slack):
+    if slack:
         backend = TieredCacheBackend(LocalMemCacheBackend(), backend, max_staleness=MAX_STALENESS)
-    soak = Soak(CacheService(default=backend), Origin(file, int(processes)), int(number), int(processes), float(slack))
-    asyncio.run(soak.run(float(seconds)))
-    print(json.dumps({"counts": soak.counts, "wrong": soak.wrong, "stats": backend.stats()}))
+    soak = Soak(CacheService(default=backend), Origin(file, int(processes)), int(number), int(processes), slack)
+    asyncio.run(soak.run(seconds))
+    soak.counts.update(backend.stats())
+    print(json.dumps({"counts": soak.counts, "wrong": soak.wrong}))
 
 
 if __name__ == "__main__":
