@@ -7,8 +7,7 @@ has a policy that renews is anything noted at all.
 from __future__ import annotations
 
 from contextvars import Context, copy_context
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 from asynccache.core.page_keys import SAFE_METHODS
@@ -33,15 +32,8 @@ renewing: set[str] = set()
 """The names of the handlers whose pages are renewed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entrance:
-    """An app, and a request as it came to it.
-
-    Args:
-        app: answers requests.
-        scope: a copy of that of the request.
-        context: in which the request was answered.
-    """
+class Entrance(NamedTuple):
+    """An app, and a request as it came to it: a copy of its scope, and the context in which it was answered."""
 
     app: App
     scope: Scope
