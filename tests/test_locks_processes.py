@@ -18,9 +18,12 @@ from tests.lockers import KEY, LONG
 SHORT = 0.5
 
 
+# None of these is about a store that is slow, as all are on a machine that is busy: hence their deadlines.
+
+
 @pytest.fixture
 def url(redis_server, unique_prefix):
-    return f"{redis_server.url}?key_prefix={unique_prefix}"
+    return f"{redis_server.url}?key_prefix={unique_prefix}&deadline=5"
 
 
 @contextmanager
@@ -34,15 +37,15 @@ def holder(url, ttl):
             process.kill()
 
 
-@pytest.fixture(params=["redis"])
+@pytest.fixture(params=["redis", "sqlite", "postgresql"])
 def any_url(request, unique_prefix, tmp_path):
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/cache.db?key_prefix={unique_prefix}"
-    return f"{request.getfixturevalue(f'{request.param}_server').url}?key_prefix={unique_prefix}"
+        return f"sqlite:///{tmp_path}/cache.db?key_prefix={unique_prefix}&deadline=5"
+    return f"{request.getfixturevalue(f'{request.param}_server').url}?key_prefix={unique_prefix}&deadline=5"
 
 
 def test_processes_have_it_one_after_the_other(any_url, tmp_path):
-    number, times = (8, 25) if any_url.startswith("redis") else (3, 10)
+    number, times = (8, 25) if any_url.startswith("redis") else (2, 10)
     command = [sys.executable, "-m", "tests.lockers", "contend", any_url, tmp_path, str(times)]
     flavours = [("sync", "async")[place % 2] for place in range(number)]
     processes = [subprocess.Popen([*command, flavour], stderr=subprocess.PIPE, text=True) for flavour in flavours]
@@ -54,18 +57,17 @@ def test_processes_have_it_one_after_the_other(any_url, tmp_path):
 
 
 @pytest.mark.timed
-async def test_the_lock_of_a_process_that_is_killed_is_taken_over_when_its_lease_ends(url):
-    async with CacheService(default=url) as cache:
-        for ttl in (0.3, SHORT):
-            with holder(url, ttl) as (process, number):
-                await asyncio.sleep(2 * ttl)  # it has been renewed
-                waiting = asyncio.create_task(_once(cache, ttl=ttl))
-                await asyncio.sleep(0.1)
-                assert not waiting.done()
-                process.kill()
-                killed = time.monotonic()
-                assert await waiting > number
-                assert time.monotonic() - killed <= ttl + 0.1
+async def test_the_lock_of_a_process_that_is_killed_is_taken_over_when_its_lease_ends(any_url):
+    async with CacheService(default=any_url) as cache:
+        with holder(any_url, SHORT) as (process, number):
+            await asyncio.sleep(2 * SHORT)  # it has been renewed
+            waiting = asyncio.create_task(_once(cache, ttl=SHORT))
+            await asyncio.sleep(0.1)
+            assert not waiting.done()
+            process.kill()
+            killed = time.monotonic()
+            assert await waiting > number
+            assert time.monotonic() - killed <= SHORT + 0.1
 
 
 async def _once(cache, **options):
@@ -113,8 +115,8 @@ def _once_in_thread(cache):
         pass
 
 
-async def test_who_waits_is_woken_by_a_release_elsewhere(url):
-    async with CacheService(default=url) as cache, CacheService(default=url) as other:
+async def test_who_waits_is_woken_by_a_release_elsewhere(any_url):
+    async with CacheService(default=any_url) as cache, CacheService(default=any_url) as other:
         for _ in range(3):
             async with cache.lock_async(KEY, LONG):
                 waiting = asyncio.create_task(_once(other))
@@ -129,16 +131,15 @@ def _once_in_thread_waiting(cache):
         pass
 
 
-@pytest.mark.parametrize("seed", range(3))
-async def test_a_storm_of_cancellations_leaves_no_lock_behind(url, seed):
-    luck = random.Random(seed)
+async def test_a_storm_of_cancellations_leaves_no_lock_behind(any_url):
+    luck = random.Random(7)
     keys = [f"key{number}" for number in range(10)]
 
     async def work(cache):
         async with cache.lock_async(luck.choice(keys), LONG):
             await asyncio.sleep(luck.choice([0, 0, 0.001]))
 
-    async with CacheService(default=url) as cache:
+    async with CacheService(default=any_url) as cache:
         tasks = []
         for _ in range(300):
             tasks.append(asyncio.create_task(work(cache)))

@@ -9,7 +9,7 @@ from asynccache import CachePolicy, CacheService
 KEYS = [f"key{number}" for number in range(1_000)]
 
 
-@pytest.fixture(params=["redis"])
+@pytest.fixture(params=["redis", "sqlite", "postgresql"])
 def url(request, unique_prefix, tmp_path):
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/cache.db?key_prefix={unique_prefix}"
