@@ -7,14 +7,15 @@ import random
 import time
 from typing import TYPE_CHECKING, Any
 
-from asynccache.backends.memcached_entries import JITTER, PATIENCE, Answers, MemcachedBackend
+from asynccache.backends.memcached_entries import Answers, MemcachedBackend
+from asynccache.backends.memcached_rewriting import JITTER, PATIENCE
 from asynccache.backends.outage import OutageGuard, checked_deadline
 from asynccache.errors import BackendUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from asynccache.backends.memcached_entries import Change
+    from asynccache.backends.memcached_rewriting import Change
     from asynccache.core.codec import Frame
     from asynccache.plan.io import IO
 
@@ -43,9 +44,6 @@ class AppEngineCacheBackend(MemcachedBackend):
         self._run = gae_client.run
         self._batch = gae_client.BATCH
         self._guard = OutageGuard(self, SERVICE, self.deadline, gae_client.FOREIGN, self._counts)
-
-    def __repr__(self) -> str:
-        return f"<{type(self).__name__} key_prefix={self.key_prefix!r} version={self.version!r}>"
 
     async def _ask(self, io: IO, command: str, wire: bytes, *args: Any) -> Any:
         if args:

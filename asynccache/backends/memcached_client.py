@@ -6,14 +6,14 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from asynccache.backends.memcached_entries import PATIENCE, RIVALS, STRIPES, Answers
 from asynccache.backends.memcached_link import Link
+from asynccache.backends.memcached_order import Replies
+from asynccache.backends.memcached_rewriting import PATIENCE, RIVALS, STRIPES
 from asynccache.backends.outage import BusyError, OutageGuard
-from asynccache.backends.rendezvous import Rendezvous
 from asynccache.errors import BackendUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Iterable, Mapping
+    from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 
     from asynccache.backends.servers import Server
 
@@ -107,34 +107,34 @@ class Links:
 
 
 class MemcachedClient:
-    """The links of one loop to all servers, of which each has its own keys."""
+    """The links of one loop to all servers."""
 
     def __init__(self, servers: Iterable[tuple[Server, OutageGuard]], pool: Pool) -> None:
         self._links = {server.name: Links(server, guard, pool) for server, guard in servers}
-        self._rendezvous = Rendezvous(list(self._links))
         self._rewriting = [asyncio.Semaphore(RIVALS) for _ in range(STRIPES)]
 
-    async def ask(self, command: str, key: bytes, *args: Any) -> Any:
-        """Run a command at the server that has the key."""
-        return await self._links[self._rendezvous.place(key)].ask(command, key, *args)
+    async def ask(self, place: str, command: str, *args: Any) -> Any:
+        """Run a command at a server."""
+        return await self._links[place].ask(command, *args)
 
-    async def ask_each(self, command: str, calls: Mapping[bytes, tuple[Any, ...]]) -> Answers:
+    async def ask_each(self, command: str, calls: Mapping[str, Mapping[bytes, tuple[Any, ...]]]) -> Replies:
         """Run a command for each key, with arguments of its own, at all servers at once."""
-        answers = Answers()
+        replies = Replies({place: {} for place in calls})
 
-        def share(links: Links, keys: list[bytes]) -> Coroutine[Any, Any, None]:
-            return links.ask_each(command, {key: calls[key] for key in keys}, answers.by_key)
+        async def share(place: str, some: list[bytes]) -> None:
+            own = {key: calls[place][key] for key in some}
+            await self._links[place].ask_each(command, own, replies.by_place[place])
 
-        return await self._shared(calls, share, answers)
+        return await _gathered(replies, calls, share)
 
-    async def get_many(self, keys: Iterable[bytes]) -> Answers:
-        """Get the values of all keys, `None` where there is none, from all servers at once."""
-        answers = Answers()
+    async def ask_many(self, command: str, keys: Mapping[str, Collection[bytes]]) -> Replies:
+        """Get what is at all keys, from all servers at once."""
+        replies = Replies({place: {} for place in keys})
 
-        async def share(links: Links, some: list[bytes]) -> None:
-            answers.by_key.update(zip(some, await links.ask("multi_get", *some), strict=True))
+        async def share(place: str, some: list[bytes]) -> None:
+            replies.by_place[place].update(await self._links[place].ask(command, some))
 
-        return await self._shared(keys, share, answers)
+        return await _gathered(replies, keys, share)
 
     def rewriting(self, key: str) -> asyncio.Semaphore:
         """Give what to hold while an entry is changed by `gets` and `cas`, so that a crowd is no quarrel."""
@@ -150,20 +150,22 @@ class MemcachedClient:
         self.drop()
         await asyncio.sleep(0)
 
-    async def _shared(
-        self, keys: Iterable[bytes], share: Callable[[Links, list[bytes]], Coroutine[Any, Any, None]], answers: Answers
-    ) -> Answers:
-        by_place: dict[str, list[bytes]] = {}
-        for key in keys:
-            by_place.setdefault(self._rendezvous.place(key), []).append(key)
-        shares = [
-            share(self._links[name], some[start : start + SHARE])
-            for name, some in by_place.items()
-            for start in range(0, len(some), SHARE)
-        ]
-        for outcome in await asyncio.gather(*shares, return_exceptions=True):
-            if isinstance(outcome, BackendUnavailableError):
-                answers.failure = outcome
-            elif outcome is not None:
-                raise outcome
-        return answers
+
+async def _gathered(
+    replies: Replies,
+    keys: Mapping[str, Collection[bytes]],
+    share: Callable[[str, list[bytes]], Coroutine[Any, Any, None]],
+) -> Replies:
+    """Ask for shares of the keys at once; a server that fails once has not answered."""
+    shares = [
+        (place, some[start : start + SHARE])
+        for place, some in ((place, list(keys[place])) for place in keys)
+        for start in range(0, len(some), SHARE)
+    ]
+    outcomes = await asyncio.gather(*[share(place, some) for place, some in shares], return_exceptions=True)
+    for (place, _), outcome in zip(shares, outcomes, strict=True):
+        if isinstance(outcome, BackendUnavailableError):
+            replies.failures[place] = outcome
+        elif outcome is not None:
+            raise outcome
+    return replies

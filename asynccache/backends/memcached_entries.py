@@ -1,22 +1,17 @@
-"""What all memcached backends share: entries, their lifetimes, and how an entry is changed.
+"""Entries in memcached where it is asked key by key, and what all memcached backends are told.
 
-Entries are framed (`core/codec.py`) and changed by `gets` and `cas`, never by memcached's own `incr` and `touch`: a
-frame says when it ends, so a counter that is rewritten keeps its lifetime, and each reply shows whose entry it carries.
+Entries are framed (`core/codec.py`); how they are changed: `memcached_rewriting.py`.
 """
 
 from __future__ import annotations
 
 import time
 from abc import abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from asynccache.backends.base import StoreBackend
-from asynccache.backends.framing import added
+from asynccache.backends.memcached_rewriting import RewritingBackend
 from asynccache.backends.servers import UNIX, Server, Servers, parse
-from asynccache.core import codec
-from asynccache.core.codec import Frame
 from asynccache.core.keys import memcached_key
 from asynccache.core.lifetime import memcached_exptime
 from asynccache.errors import BackendUnavailableError, ConfigurationError
@@ -25,17 +20,9 @@ from asynccache.model import Capability
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from asynccache.backends.memcached_rewriting import Change
+    from asynccache.core.codec import Frame
     from asynccache.plan.io import IO
-
-PATIENCE = 10
-"""Deadlines for which an operation waits for its turn, or a contended entry is tried again."""
-JITTER = 0.002
-RIVALS = 3
-"""Those of one loop, or of all threads, that change one entry at once: as many failures open the breaker."""
-STRIPES = 32
-
-Change = Callable[[Frame | None], tuple[Frame, float] | None]
-"""What is to become of an entry: the new frame and its seconds, or None where it stays as it is."""
 
 
 @dataclass
@@ -46,8 +33,8 @@ class Answers:
     failure: BackendUnavailableError | None = None
 
 
-class MemcachedBackend(StoreBackend):
-    """A backend over memcached's commands.
+class MemcachedBackend(RewritingBackend):
+    """A backend over memcached's commands whose store grants no rights: App Engine's.
 
     A command is one of `get`, `gets`, `store` (which is False where the server refuses, and nothing is there then),
     `insert` (False where something is there, or the server refuses), `add`, `cas`, `delete`; keys are memcached's.
@@ -56,13 +43,6 @@ class MemcachedBackend(StoreBackend):
     capabilities: ClassVar[frozenset[Capability]] = frozenset(
         {Capability.ATOMIC_COUNTERS, Capability.KEEPS_ENTRIES, Capability.SHARED}
     )
-    expires_entries: ClassVar[bool] = True
-    deadline: float
-    servers: tuple[Server, ...]
-
-    def __repr__(self) -> str:
-        names = ",".join(server.name for server in self.servers)
-        return f"<{type(self).__name__} {names} key_prefix={self.key_prefix!r} version={self.version!r}>"
 
     # What the clients do
 
@@ -77,10 +57,6 @@ class MemcachedBackend(StoreBackend):
     @abstractmethod
     async def _ask_many(self, io: IO, wires: list[bytes]) -> Answers:
         """Get the values of all keys."""
-
-    @abstractmethod
-    async def _rewritten(self, io: IO, key: str, change: Change) -> Frame | None:
-        """Try `_rewritten_once` until nobody was faster, and give its frame; `_contended` after so many deadlines."""
 
     # Drivers
 
@@ -121,23 +97,6 @@ class MemcachedBackend(StoreBackend):
             return False
         return await self._ask(io, "insert", memcached_key(key), raw, exptime(ttl))  # type: ignore[no-any-return]
 
-    async def _touch(self, io: IO, key: str, ttl: float) -> bool:
-        def touched(frame: Frame | None) -> tuple[Frame, float] | None:
-            return None if frame is None else (frame, ttl)
-
-        return await self._rewritten(io, key, touched) is not None
-
-    async def _bump(self, io: IO, key: str, delta: int, ttl: float) -> int:
-        def bumped(frame: Frame | None) -> tuple[Frame, float]:
-            left = ttl if frame is None else _left(frame, self.clock())
-            if left <= 0:  # the server rounds up and keeps it for a moment more
-                frame, left = None, ttl
-            number = codec.integer_payload(added(frame, delta))
-            return replace(frame or Frame(b"", flags=codec.INTEGER), payload=number), left
-
-        counter = await self._rewritten(io, key, bumped)
-        return codec.integer_of(b"" if counter is None else counter.payload)
-
     async def _swap(self, io: IO, key: str, seen: bytes, raw: bytes, ttl: float) -> bool:
         wire = memcached_key(key)
         found, token = await self._ask(io, "gets", wire)
@@ -160,10 +119,6 @@ class MemcachedBackend(StoreBackend):
         if token is None:
             return await self._ask(io, "add", wire, raw, exptime(ttl))  # type: ignore[no-any-return]
         return await self._ask(io, "cas", wire, raw, token, exptime(ttl))  # type: ignore[no-any-return]
-
-    def _contended(self, key: str) -> BackendUnavailableError:
-        self._counts["errors"] += 1
-        return BackendUnavailableError(f"{key!r} was changed by others all the time; try again")
 
 
 def exptime(ttl: float) -> int:
@@ -190,8 +145,3 @@ def checked_size(pool_size: Any) -> int:
     if isinstance(pool_size, bool) or not isinstance(pool_size, int) or pool_size < 1:
         raise ConfigurationError(f"pool_size={pool_size!r}: give a number of connections, such as 10")
     return pool_size
-
-
-def _left(frame: Frame, now: float) -> float:
-    """Give the seconds a counter has left, never more than it ever had, whatever the clock of its writer said."""
-    return min(frame.remaining(now), frame.lifetime_ms / 1000) if frame.lifetime_ms else frame.remaining(now)

@@ -8,7 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 from weakref import WeakSet
 
-from asynccache.backends.memcached_entries import PATIENCE
+from asynccache.backends.memcached_rewriting import PATIENCE
 from asynccache.backends.outage import BusyError, Due, OutageGuard
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ class Line(Protocol):
         """Tell whether it is open, and nothing that nobody asked for is waiting in it."""
 
     def run(self, command: str, args: tuple[Any, ...], due: Due) -> Any:
-        """Run a command of `MemcachedBackend`, or `get_many` of a list of keys."""
+        """Run a command of `MemcachedOrder`."""
 
     def drop(self) -> None:
         """Close it."""

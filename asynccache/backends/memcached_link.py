@@ -8,6 +8,7 @@ what is unread, and every reply's shape is checked. Whoever borrows a link drops
 from __future__ import annotations
 
 import asyncio
+import re
 import socket
 import struct
 from contextlib import suppress
@@ -24,7 +25,7 @@ except ImportError as missing:
     raise MissingDependencyError.of("AioMemCacheBackend", "aiomcache", "memcached") from missing
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from asynccache.backends.servers import Server
 
@@ -37,7 +38,9 @@ _REPLIES = {
     b"add": {b"STORED", b"NOT_STORED"},
     b"cas": {b"STORED", b"EXISTS", b"NOT_FOUND"},
     b"delete": {b"DELETED", b"NOT_FOUND"},
+    b"incr": {b"NOT_FOUND"},
 }
+_NUMBER = re.compile(rb"\d{1,20}")
 
 
 class _Reader(asyncio.StreamReader):
@@ -86,7 +89,7 @@ class _OneConnection(MemcachePool):
 
 
 class _Commands(FlagClient[bytes]):
-    """aiomcache's commands over one connection, and two that take a refusal for an answer."""
+    """aiomcache's commands over one connection, and some that it lacks or that take a refusal for an answer."""
 
     def __init__(self, connection: Connection) -> None:
         super().__init__("", get_flag_handler=_foreign)
@@ -100,16 +103,39 @@ class _Commands(FlagClient[bytes]):
             await self.delete(key)  # memcached did it already; what speaks its protocol may not
             return False
 
-    async def insert(self, key: bytes, raw: bytes, exptime: int) -> bool:
-        """Add; False where something is there, or the server cannot hold it."""
+    async def insert(self, key: bytes, raw: bytes, exptime: int) -> bool | None:
+        """Add; False where something is there, None where the server cannot hold it."""
         try:
             return await self.add(key, raw, exptime)
         except RefusedError:
-            return False
+            return None
+
+    async def land(self, key: bytes, raw: bytes, token: int, exptime: int) -> bool | None:
+        """Exchange what has this cas id; False where something else is there, None where the server cannot hold it."""
+        try:
+            return await self.cas(key, raw, token, exptime)
+        except RefusedError:
+            return None
+
+    async def get_many(self, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Get what is there."""
+        values, _ = await self._multi_get(await self._pool.acquire(), *keys, with_cas=False)
+        return values  # type: ignore[no-any-return]
+
+    async def gets_many(self, keys: Sequence[bytes]) -> dict[bytes, tuple[bytes | None, int]]:
+        """Get what is there with its cas id; None and 0 where nothing is."""
+        values, tokens = await self._multi_get(await self._pool.acquire(), *keys, with_cas=True)
+        return {key: (values.get(key), tokens.get(key, 0)) for key in keys}
+
+    async def incr(self, key: bytes, increment: int = 1) -> int | None:
+        """Add to a number; None where there is none, which aiomcache takes for an error."""
+        reply = await self._execute_simple_command(await self._pool.acquire(), b"incr %b %d\r\n" % (key, increment))
+        return int(reply) if reply.isdigit() else None
 
     async def _execute_simple_command(self, conn: Connection, raw_command: bytes) -> bytes:
         reply = bytes(await super()._execute_simple_command(conn, raw_command))
-        if reply not in _REPLIES[raw_command.partition(b" ")[0]]:
+        command = raw_command.partition(b" ")[0]
+        if reply not in _REPLIES[command] and not (command == b"incr" and _NUMBER.fullmatch(reply)):
             raise OutOfStepError("the reply to another command")
         return reply
 

@@ -12,25 +12,18 @@ import time
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from asynccache.backends.memcached_entries import (
-    JITTER,
-    PATIENCE,
-    RIVALS,
-    STRIPES,
-    Answers,
-    Change,
-    MemcachedBackend,
-    checked_servers,
-    checked_size,
-)
+from asynccache.backends.memcached_entries import checked_servers, checked_size
+from asynccache.backends.memcached_fenced import FencedMemcachedBackend
 from asynccache.backends.memcached_lines import Lines, to_begin_anew
+from asynccache.backends.memcached_order import Replies
+from asynccache.backends.memcached_rewriting import JITTER, PATIENCE, RIVALS, STRIPES, Change
 from asynccache.backends.outage import OutageGuard, checked_deadline
 from asynccache.backends.rendezvous import Rendezvous
 from asynccache.errors import BackendUnavailableError
 from asynccache.plan.io import BLOCKING, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Coroutine, Mapping
 
     from asynccache.backends.memcached_lines import Line
     from asynccache.backends.servers import Servers
@@ -38,7 +31,7 @@ if TYPE_CHECKING:
     from asynccache.plan.io import IO
 
 
-class ThreadedMemcachedBackend(MemcachedBackend):
+class ThreadedMemcachedBackend(FencedMemcachedBackend):
     """A memcached backend over a client that blocks: on a loop its calls run in worker threads.
 
     Args:
@@ -89,14 +82,17 @@ class ThreadedMemcachedBackend(MemcachedBackend):
     async def shut(self, io: IO) -> None:
         await io.offload(self._drop_lines)
 
-    async def _ask(self, io: IO, command: str, wire: bytes, *args: Any) -> Any:
-        return await io.offload(self._lines_of(wire).ask, command, wire, *args)
+    async def _at_once(self, io: IO, plan: Callable[..., Coroutine[Any, Any, Any]], *args: Any) -> Any:
+        return await io.offload(lambda: run(plan(BLOCKING, *args)))
 
-    async def _ask_each(self, io: IO, command: str, calls: Mapping[bytes, tuple[Any, ...]]) -> Answers:
+    async def _ask(self, io: IO, place: str, command: str, *args: Any) -> Any:
+        return await io.offload(self._lines[place].ask, command, *args)
+
+    async def _ask_each(self, io: IO, command: str, calls: Mapping[str, Mapping[bytes, tuple[Any, ...]]]) -> Replies:
         return await io.offload(self._asked_each, command, calls)
 
-    async def _ask_many(self, io: IO, wires: list[bytes]) -> Answers:
-        return await io.offload(self._got_many, wires)
+    async def _ask_many(self, io: IO, command: str, wires: Mapping[str, Collection[bytes]]) -> Replies:
+        return await io.offload(self._asked_many, command, wires)
 
     async def _rewritten(self, io: IO, key: str, change: Change) -> Frame | None:
         return await io.offload(self._rewritten_in_turn, key, change)
@@ -106,39 +102,29 @@ class ThreadedMemcachedBackend(MemcachedBackend):
 
     # What blocks
 
-    def _lines_of(self, wire: bytes) -> Lines:
-        return self._lines[self._rendezvous.place(wire)]
-
     def _drop_lines(self) -> None:
         for lines in self._lines.values():
             lines.drop()
 
-    def _asked_each(self, command: str, calls: Mapping[bytes, tuple[Any, ...]]) -> Answers:
-        answers = Answers()
-        for lines, wires in self._by_lines(list(calls)):
+    def _asked_each(self, command: str, calls: Mapping[str, Mapping[bytes, tuple[Any, ...]]]) -> Replies:
+        replies = Replies({place: {} for place in calls})
+        for place, own in calls.items():
             try:
-                for wire in wires:
-                    answers.by_key[wire] = lines.ask(command, wire, *calls[wire])
+                for wire, args in own.items():
+                    replies.by_place[place][wire] = self._lines[place].ask(command, wire, *args)
             except BackendUnavailableError as failure:
-                answers.failure = failure
-        return answers
+                replies.failures[place] = failure
+        return replies
 
-    def _got_many(self, wires: list[bytes]) -> Answers:
-        answers = Answers()
-        for lines, some in self._by_lines(wires):
+    def _asked_many(self, command: str, wires: Mapping[str, Collection[bytes]]) -> Replies:
+        replies = Replies({place: {} for place in wires})
+        for place, some in ((place, list(wires[place])) for place in wires):
             try:
                 for start in range(0, len(some), self.share):
-                    answers.by_key.update(lines.ask("get_many", some[start : start + self.share]))
+                    replies.by_place[place].update(self._lines[place].ask(command, some[start : start + self.share]))
             except BackendUnavailableError as failure:
-                answers.failure = failure
-        return answers
-
-    def _by_lines(self, wires: list[bytes]) -> Iterator[tuple[Lines, list[bytes]]]:
-        by_place: dict[str, list[bytes]] = {}
-        for wire in wires:
-            by_place.setdefault(self._rendezvous.place(wire), []).append(wire)
-        for place, some in by_place.items():
-            yield self._lines[place], some
+                replies.failures[place] = failure
+        return replies
 
     def _rewritten_in_turn(self, key: str, change: Change) -> Frame | None:
         give_up_at = time.monotonic() + PATIENCE * self.deadline

@@ -18,6 +18,7 @@ from math import ceil
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from asynccache.backends.memcached_notebook import AUXILIARY
 from asynccache.backends.outage import OutOfStepError, RefusedError
 from asynccache.backends.servers import UNIX
 from asynccache.core import codec
@@ -111,17 +112,6 @@ class PylibmcLine:
 
     # Commands
 
-    def _get(self, key: bytes) -> bytes | None:
-        raw = self._value(key)
-        return raw if _is_sealed(raw, key) else self._proved(raw)
-
-    def _gets(self, key: bytes) -> tuple[bytes | None, int | None]:
-        try:
-            raw, token = self._call("gets", key)
-        except _ForeignBytesError:
-            raw, token = b"", None
-        return (raw, token) if _is_sealed(raw, key) else self._proved((raw, token))
-
     def _get_many(self, keys: list[bytes]) -> dict[bytes, bytes]:
         """Get one by one: `get_multi` ends the process where more comes than was asked for."""
         found = {}
@@ -129,13 +119,27 @@ class PylibmcLine:
             self._keep_to_deadline()
             found[key] = self._value(key)
         answer = {key: raw for key, raw in found.items() if raw is not None}
-        return answer if all(_is_sealed(raw, key) for key, raw in found.items()) else self._proved(answer)
+        return answer if _all_sealed(found) else self._proved(answer)
+
+    def _gets_many(self, keys: list[bytes]) -> dict[bytes, tuple[bytes | None, int]]:
+        found = {}
+        for key in keys:
+            self._keep_to_deadline()
+            found[key] = self._value_and_id(key)
+        return found if _all_sealed({key: raw for key, (raw, _) in found.items()}) else self._proved(found)
 
     def _value(self, key: bytes) -> bytes | None:
         try:
             return self._call("get", key)  # type: ignore[no-any-return]
         except _ForeignBytesError:
             return b""
+
+    def _value_and_id(self, key: bytes) -> tuple[bytes | None, int]:
+        try:
+            raw, token = self._call("gets", key)
+        except _ForeignBytesError:
+            return b"", 0
+        return raw, token or 0
 
     def _store(self, key: bytes, raw: bytes, exptime: int) -> bool:
         try:
@@ -144,11 +148,17 @@ class PylibmcLine:
             self._delete(key)  # memcached did it already; what speaks its protocol may not
             return False
 
-    def _insert(self, key: bytes, raw: bytes, exptime: int) -> bool:
+    def _insert(self, key: bytes, raw: bytes, exptime: int) -> bool | None:
         try:
             return self._add(key, raw, exptime)
         except RefusedError:
-            return self._proved(answer=False)
+            return self._proved(answer=None)
+
+    def _land(self, key: bytes, raw: bytes, token: int, exptime: int) -> bool | None:
+        try:
+            return self._cas(key, raw, token, exptime)
+        except RefusedError:
+            return self._proved(answer=None)
 
     def _add(self, key: bytes, raw: bytes, exptime: int) -> bool:
         return self._proved(bool(self._call("add", key, raw, exptime)))
@@ -161,6 +171,12 @@ class PylibmcLine:
 
     def _delete(self, key: bytes) -> bool:
         return self._proved(bool(self._call("delete", key)))
+
+    def _incr(self, key: bytes) -> int | None:
+        try:
+            return self._proved(int(self._call("incr", key)))
+        except _NotThereError:
+            return self._proved(answer=None)
 
     # Replies
 
@@ -200,6 +216,12 @@ class PylibmcLine:
 def _is_sealed(raw: bytes | None, key: bytes) -> bool:
     """Tell whether this is an entry of this key; of a key that is a digest nobody here can tell."""
     return raw is not None and raw[codec.OWNER] == blake2b(key, digest_size=16).digest()
+
+
+def _all_sealed(found: dict[bytes, bytes | None]) -> bool:
+    """Tell whether the last reply, and those of all entries, are entries of their keys: then all were in step."""
+    *_, last = found
+    return all(_is_sealed(raw, key) for key, raw in found.items() if key == last or not key.startswith(AUXILIARY))
 
 
 def _translated(error: Exception) -> Exception:

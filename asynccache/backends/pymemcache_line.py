@@ -35,13 +35,15 @@ if TYPE_CHECKING:
 _NONSENSE = (MemcacheError, ValueError, IndexError, KeyError, TypeError, AssertionError)
 """What pymemcache raises at a reply that it cannot read; its messages quote the reply, which may hold a value."""
 _REFUSALS = (b"object too large", b"out of memory storing")
-_LONGEST = len(b"NOT_STORED\r\n")
+_LONGEST = len(b"18446744073709551615\r\n")
 _REPLIES = {
     "set": {b"STORED\r\n"},
     "add": {b"STORED\r\n", b"NOT_STORED\r\n"},
     "cas": {b"STORED\r\n", b"EXISTS\r\n", b"NOT_FOUND\r\n"},
     "delete": {b"DELETED\r\n", b"NOT_FOUND\r\n"},
+    "incr": {b"NOT_FOUND\r\n"},
 }
+_NUMBER = re.compile(rb"\d{1,20}\r\n")
 _HIT = re.compile(rb"VALUE (\S+) \d{1,10} (\d{1,10})( \d{1,20})?")
 _END = len(b"END\r\n")
 
@@ -164,15 +166,13 @@ class PymemcacheLine:
 
     # Commands
 
-    def _get(self, key: bytes) -> bytes | None:
-        return self._got("get", [key]).get(key)
-
-    def _gets(self, key: bytes) -> tuple[bytes | None, int | None]:
-        raw, token = self._got("gets", [key]).get(key, (None, None))
-        return raw, None if token is None else int(token)
-
     def _get_many(self, keys: list[bytes]) -> dict[bytes, bytes]:
         return self._got("get", keys)
+
+    def _gets_many(self, keys: list[bytes]) -> dict[bytes, tuple[bytes | None, int]]:
+        found = self._got("gets", keys)
+        seen = {key: found.get(key, (None, 0)) for key in keys}
+        return {key: (raw, int(token)) for key, (raw, token) in seen.items()}
 
     def _store(self, key: bytes, raw: bytes, exptime: int) -> bool:
         try:
@@ -181,11 +181,17 @@ class PymemcacheLine:
             self._delete(key)  # memcached did it already; what speaks its protocol may not
             return False
 
-    def _insert(self, key: bytes, raw: bytes, exptime: int) -> bool:
+    def _insert(self, key: bytes, raw: bytes, exptime: int) -> bool | None:
         try:
             return self._add(key, raw, exptime)
         except RefusedError:
-            return False
+            return None
+
+    def _land(self, key: bytes, raw: bytes, token: int, exptime: int) -> bool | None:
+        try:
+            return self._cas(key, raw, token, exptime)
+        except RefusedError:
+            return None
 
     def _add(self, key: bytes, raw: bytes, exptime: int) -> bool:
         return bool(self._said("add", key, raw, exptime))
@@ -195,6 +201,10 @@ class PymemcacheLine:
 
     def _delete(self, key: bytes) -> bool:
         return bool(self._said("delete", key))
+
+    def _incr(self, key: bytes) -> int | None:
+        number = self._said("incr", key, 1)
+        return None if number is None else int(number)
 
     # Replies
 
@@ -209,7 +219,8 @@ class PymemcacheLine:
     def _said(self, command: str, *args: Any) -> Any:
         self._begin()
         answer = self._call(command, *args)
-        if self._client.sock.begin not in _REPLIES[command]:
+        begin = self._client.sock.begin
+        if begin not in _REPLIES[command] and not (command == "incr" and _NUMBER.fullmatch(begin)):
             raise OutOfStepError("the reply to another command, or more than one")
         return answer
 

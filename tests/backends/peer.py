@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from asynccache.backends.memcached_notebook import gen_of
 from asynccache.core.codec import Frame, encode
 from asynccache.core.keys import key_hash
 from asynccache.model import BaseCacheBackend
@@ -11,20 +12,38 @@ from asynccache.serializers import MsgpackSerializer
 
 DEADLINE = 0.15
 END = b"END\r\n"
+NUMBER = 7 << 32
+NOTEBOOK = b"~~n::1:"
 
 
 def value_line(key: str, value: object) -> bytes:
     """Give the reply that a hit on `:1:key` is, complete and sealed."""
     stored = f":1:{key}"
-    raw = encode(Frame(MsgpackSerializer().dumps(value)), key_hash(stored))
+    raw = encode(Frame(MsgpackSerializer().dumps(value), gen=gen_of(NUMBER)), key_hash(stored))
     return b"VALUE %s 0 %d\r\n%s\r\n" % (stored.encode(), len(raw), raw)
 
 
-class Peer:
-    """Answers each command with the next of its lines, and the last one for ever; `None` closes."""
+def notebook_line(cas_id: bytes = b"") -> bytes:
+    """Give the reply that says by which number entries are valid."""
+    return b"VALUE %s 0 %d%s\r\n%d\r\n" % (NOTEBOOK, len(str(NUMBER)), cas_id, NUMBER)
 
-    def __init__(self, make: Callable[..., BaseCacheBackend], *replies: bytes | None) -> None:
+
+def hit(key: str, value: object) -> bytes:
+    """Give the whole answer to a read that finds something."""
+    return notebook_line() + value_line(key, value) + END
+
+
+class Peer:
+    """Answers each command with the next of its lines, and the last one for ever; `None` closes.
+
+    With `keeps_notebook` it answers reads soundly: it has a notebook, and no entries.
+    """
+
+    def __init__(
+        self, make: Callable[..., BaseCacheBackend], *replies: bytes | None, keeps_notebook: bool = False
+    ) -> None:
         self.make = make
+        self.keeps_notebook = keeps_notebook
         self.replies = list(replies)
         self.late = b""
         """What is sent a moment after each reply."""
@@ -36,6 +55,10 @@ class Peer:
             while line := await reader.readline():
                 if line.split()[0] in {b"set", b"add", b"cas"}:
                     await reader.readexactly(int(line.split()[4]) + 2)
+                if self.keeps_notebook and line.startswith(b"get"):
+                    cas_id = b" 1" if line.startswith(b"gets") else b""
+                    writer.write((notebook_line(cas_id) if NOTEBOOK in line.split() else b"") + END)
+                    continue
                 reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
                 if reply is None:
                     break

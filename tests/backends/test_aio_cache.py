@@ -117,12 +117,15 @@ async def test_options_reach_the_connection(fresh_memcached):
     await cache.aclose()
 
 
-def connections_of_clients(server):
-    return stat(server, "curr_connections") - 1  # that of `stat`
+async def until_there_are(server, connections):
+    """Wait until the server has seen who came and who went."""
+    async with asyncio.timeout(PATIENT):
+        while stat(server, "curr_connections") - 1 != connections:  # that of `stat`
+            await asyncio.sleep(0.01)
 
 
 async def test_no_connection_outlives_close_or_the_loop(fresh_memcached):
-    idle = connections_of_clients(fresh_memcached)
+    await until_there_are(fresh_memcached, 0)
     cache = AioMemCacheBackend(servers=fresh_memcached.url, deadline=PATIENT)
 
     async def visit() -> None:
@@ -130,12 +133,12 @@ async def test_no_connection_outlives_close_or_the_loop(fresh_memcached):
 
     await visit()
     await asyncio.to_thread(cache.get, "k0")
-    assert connections_of_clients(fresh_memcached) == idle + 11
+    await until_there_are(fresh_memcached, 11)
     for _ in range(3):
         await asyncio.to_thread(asyncio.run, visit())
-    assert connections_of_clients(fresh_memcached) == idle + 11
+    await until_there_are(fresh_memcached, 11)
     await cache.aclose()
-    assert connections_of_clients(fresh_memcached) == idle
+    await until_there_are(fresh_memcached, 0)
 
 
 async def test_opening_and_closing_leaves_nothing_behind(memcached_server, unique_prefix):

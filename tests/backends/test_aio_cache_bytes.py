@@ -187,9 +187,9 @@ async def test_clock_that_jumps_costs_a_counter_its_lifetime_at_most(memcached_s
 class Outrun(AioMemCacheBackend):
     """Somebody else is faster every time."""
 
-    async def _swapped(self, io, key, frame, ttl, token):
-        await self._store(io, key, self._stamped(frame, key, ttl), ttl)
-        return await super()._swapped(io, key, frame, ttl, token)
+    async def _swapped(self, io, sight, frame, ttl):
+        await self._store(io, sight.spot.key, self._stamped(frame, sight.spot.key, ttl), ttl)
+        return await super()._swapped(io, sight, frame, ttl)
 
 
 async def test_contended_entry_is_given_up_in_the_end(memcached_server, unique_prefix):

@@ -8,7 +8,7 @@ import pytest
 
 from asynccache.backends.aio_cache import AioMemCacheBackend
 from asynccache.errors import BackendUnavailableError
-from tests.backends.peer import DELETES, END, READS, STARTS, WRITES, Peer, value_line
+from tests.backends.peer import DELETES, END, READS, STARTS, WRITES, Peer, hit
 
 
 @pytest.mark.parametrize("reply", READS.values(), ids=READS)
@@ -23,7 +23,7 @@ async def test_reply_to_a_read_that_makes_no_sense_is_no_value(reply):
 
 @pytest.mark.parametrize("reply", WRITES)
 async def test_reply_to_a_write_that_makes_no_sense_is_no_success(reply):
-    async with Peer(AioMemCacheBackend, reply).cache() as cache:
+    async with Peer(AioMemCacheBackend, reply, keeps_notebook=True).cache() as cache:
         assert await cache.set_async("k", 1) is False
         assert await cache.set_many_async({"k": 1}) == ["k"]
         with pytest.raises(BackendUnavailableError):
@@ -44,17 +44,17 @@ async def test_bytes_that_may_be_a_value_get_into_no_log_and_no_error(start, cap
 
 @pytest.mark.parametrize("reply", DELETES)
 async def test_reply_to_a_delete_that_makes_no_sense_is_no_success(reply):
-    async with Peer(AioMemCacheBackend, reply).cache() as cache:
+    async with Peer(AioMemCacheBackend, reply, keeps_notebook=True).cache() as cache:
         with pytest.raises(BackendUnavailableError):
             await cache.delete_async("k")
         with pytest.raises(BackendUnavailableError):
             await cache.delete_many_async(["k"])
 
 
-@pytest.mark.parametrize("part", [0, 1, 10, 40, 80])
+@pytest.mark.parametrize("part", [0, 1, 10, 45, 120])
 async def test_connection_closed_within_a_reply_is_no_value_and_no_frozen_loop(part):
     peer = Peer(AioMemCacheBackend, None)
-    reply = value_line("k", "v") + END
+    reply = hit("k", "v")
 
     async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readline()
@@ -71,7 +71,7 @@ async def test_connection_closed_within_a_reply_is_no_value_and_no_frozen_loop(p
 
 async def test_reply_that_comes_late_is_not_the_answer_to_the_next_question():
     peer = Peer(AioMemCacheBackend, END)
-    peer.late = value_line("k", "stale") + END
+    peer.late = hit("k", "stale")
     async with peer.cache() as cache:
         for connections in (1, 2, 3):
             assert await cache.get_async("k") is None
@@ -80,7 +80,7 @@ async def test_reply_that_comes_late_is_not_the_answer_to_the_next_question():
 
 
 async def test_connection_that_ended_well_is_used_again():
-    peer = Peer(AioMemCacheBackend, value_line("k", "v") + END)
+    peer = Peer(AioMemCacheBackend, hit("k", "v"))
     async with peer.cache() as cache:
         assert [await cache.get_async("k") for _ in range(5)] == ["v"] * 5
         assert peer.connections == 1
@@ -109,7 +109,7 @@ async def test_connection_of_a_cancelled_operation_is_never_used_again(operation
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
-        peer.replies = [value_line("k", "v") + END]
+        peer.replies = [hit("k", "v")]
         assert await cache.get_async("k") == "v"
         assert peer.connections == 2
         assert cache.stats()["errors"] == 0

@@ -95,7 +95,7 @@ class Nonsense:
 
     @pytest.mark.parametrize("reply", WRITES)
     async def test_reply_to_a_write_that_makes_no_sense_is_no_success(self, make, reply):
-        async with Peer(make, reply).cache() as cache:
+        async with Peer(make, reply, keeps_notebook=True).cache() as cache:
             assert await cache.set_async("k", 1) is False
             assert await cache.set_many_async({"k": 1}) == ["k"]
             with pytest.raises(BackendUnavailableError):
@@ -103,7 +103,7 @@ class Nonsense:
 
     @pytest.mark.parametrize("reply", DELETES)
     async def test_reply_to_a_delete_that_makes_no_sense_is_no_success(self, make, reply):
-        async with Peer(make, reply).cache() as cache:
+        async with Peer(make, reply, keeps_notebook=True).cache() as cache:
             with pytest.raises(BackendUnavailableError):
                 await cache.delete_async("k")
             with pytest.raises(BackendUnavailableError):
