@@ -11,7 +11,7 @@ from pathlib import Path
 
 from benchmarks.measuring import Table
 
-TABLES = ("local_memory", "redis_concurrency", "requests", "stampede")
+TABLES = ("fences", "local_memory", "redis_concurrency", "requests", "stampede")
 
 
 def main() -> None:

@@ -14,32 +14,33 @@ from __future__ import annotations
 from asynccache.core import codec
 
 _NOTEBOOK = """
+local call, sub = redis.call, string.sub
 local N = redis.pcall('GET', KEYS[1])
-if type(N) ~= 'string' or #N ~= 59 or not string.find(N, '^%S+ %d+ %d+ ') then
-  local t = redis.call('TIME')
+if type(N) ~= 'string' or #N ~= 59 or not tonumber(sub(N, 10, 29)) or not tonumber(sub(N, 31, 50)) then
+  local t = call('TIME')
   local s = string.format('%020.0f', t[1] * 1000000 + t[2])
   N = ARGV[1] .. ' ' .. s .. ' ' .. s .. ' ' .. ARGV[2]
-  redis.call('SET', KEYS[1], N)
-  redis.call('SET', KEYS[2], struct.pack('>I8', tonumber(s)))
-  redis.call('UNLINK', KEYS[3])
+  call('SET', KEYS[1], N)
+  call('SET', KEYS[2], struct.pack('>I8', s))
+  call('UNLINK', KEYS[3])
 end
 """
-_VIEW = "if string.sub(N, 52) ~= ARGV[2] and ARGV[2] ~= '--------' then return {ARGV[1], 'VIEW'} end\n"
+_VIEW = "if sub(N, 52) ~= ARGV[2] and ARGV[2] ~= '--------' then return {ARGV[1], 'VIEW'} end\n"
 _PRELUDE = _NOTEBOOK + _VIEW
 _WHATEVER = "redis.call('PERSIST', KEYS[1])\n"
 """It changes nothing, and needs no memory."""
 _TIME = """
-local t = redis.call('TIME')
-local us = t[1] .. string.sub('00000' .. t[2], -6)
+local t = call('TIME')
+local us = t[1] .. sub('00000' .. t[2], -6)
 """
 _STAMP = """
-local prev = string.sub(N, 31, 50)
-local seq = string.sub('0000000000' .. us, -20)
+local prev = sub(N, 31, 50)
+local seq = sub('0000000000' .. us, -20)
 if seq <= prev then seq = string.format('%020.0f', prev + 1) end
 """
 _SAVE = """
-N = string.sub(N, 1, 30) .. seq .. string.sub(N, 51)
-redis.call('SET', KEYS[1], N)
+N = sub(N, 1, 30) .. seq .. sub(N, 51)
+call('SET', KEYS[1], N)
 """
 _LATE = "if us > ARGV[3] then return {ARGV[1], 'LATE'} end\n"
 _DONE = "return {ARGV[1], 'OK', N}\n"
@@ -52,8 +53,8 @@ def _event(*what: str) -> str:
 local logged = redis.pcall({add})
 if type(logged) == 'table' then
   if string.find(logged.err, 'OOM', 1, true) then return logged end
-  redis.call('UNLINK', KEYS[3])
-  redis.call({add})
+  call('UNLINK', KEYS[3])
+  call({add})
 end
 """
 
@@ -73,21 +74,21 @@ def _cells(raw: str, first: int) -> str:
 
 _VALID = f"""
 local ok, born, at, fresh, dead, form, kind, flags, load, n, tags = false
-if type(v) == 'string' and #v >= {codec.PAYLOAD_OFFSET} and string.sub(v, 1, 8) == string.sub(N, 1, 8) then
+if type(v) == 'string' and #v >= {codec.PAYLOAD_OFFSET} and sub(v, 1, 8) == sub(N, 1, 8) then
   born, at, fresh, dead, form, kind, flags, load, n, tags = struct.unpack('>I8I8I8I8BBI2I4I2I2', v, 9)
-  ok = born >= tonumber(string.sub(N, 10, 29)) and #v >= {codec.PAYLOAD_OFFSET} + 2 * n
+  ok = born >= tonumber(sub(N, 10, 29)) and #v >= {codec.PAYLOAD_OFFSET} + 2 * n
   if ok and n > 0 then {_cells("v", codec.PAYLOAD_OFFSET + 1)} end
 end
 """
 _TABLE = """
-if string.find(string.sub(ARGV[5], 25, 26), '[^%z]') and redis.call('EXISTS', KEYS[2]) == 0 then
-  redis.call('SET', KEYS[2], struct.pack('>I8', tonumber(seq)))
+if (string.byte(ARGV[5], 25) or 0) + (string.byte(ARGV[5], 26) or 0) > 0 and call('EXISTS', KEYS[2]) == 0 then
+  call('SET', KEYS[2], struct.pack('>I8', seq))
 end
 """
 _PUT = """
-v = struct.pack('>c8I8I8', string.sub(N, 1, 8), tonumber(seq), tonumber(written)) .. ARGV[5]
-if ARGV[4] == '0' then redis.call('SET', KEYS[4], v) else redis.call('SET', KEYS[4], v, 'PX', ARGV[4]) end
-redis.call('DEL', KEYS[5])
+v = sub(N, 1, 8) .. struct.pack('>I8I8', seq, written) .. ARGV[5]
+if ARGV[4] == '0' then call('SET', KEYS[4], v) else call('SET', KEYS[4], v, 'PX', ARGV[4]) end
+call('DEL', KEYS[5])
 """
 
 
@@ -123,15 +124,15 @@ for i = 4, #KEYS, 2 do
   local v = redis.pcall('GET', KEYS[i])
 {_VALID}
   if ok and ARGV[a + 1] ~= '-1' and at ~= tonumber(ARGV[a + 1]) then found[#found + 1] = {{'FOUND', v}}
-  elseif redis.call('SET', KEYS[i + 1], ARGV[a], 'NX', 'PX', ARGV[3]) then
+  elseif call('SET', KEYS[i + 1], ARGV[a], 'NX', 'PX', ARGV[3]) then
     if ARGV[a + 2] == '1' then
 {_TIME}{_STAMP}{_event("'n'", "''")}{_SAVE}
     end
-    found[#found + 1] = {{'GRANTED', ok and v or '', string.sub(N, 31, 50)}}
+    found[#found + 1] = {{'GRANTED', ok and v or '', sub(N, 31, 50)}}
   else
-    local held = redis.call('GET', KEYS[i + 1])
-    if string.sub(held, -1) ~= '+' then redis.call('SET', KEYS[i + 1], held .. '+', 'KEEPTTL') end
-    found[#found + 1] = {{'TAKEN', ok and v or '', redis.call('PTTL', KEYS[i + 1])}}
+    local held = call('GET', KEYS[i + 1])
+    if sub(held, -1) ~= '+' then call('SET', KEYS[i + 1], held .. '+', 'KEEPTTL') end
+    found[#found + 1] = {{'TAKEN', ok and v or '', call('PTTL', KEYS[i + 1])}}
   end
 end
 return {{ARGV[1], 'OK', N, found}}
@@ -143,11 +144,11 @@ _WAKE = "if waited then" + _TIME + _STAMP + _event("'w'", "ARGV[6]") + _SAVE + "
 LAND = (
     _PRELUDE
     + f"""
-local token = redis.call('GET', KEYS[5])
+local token = call('GET', KEYS[5])
 local waited = token == ARGV[3] .. '+'
 if not waited and token ~= ARGV[3] then return {{ARGV[1], 'LOST', N, ''}} end
 local word, full, born = 'OK', '', tonumber(ARGV[9])
-if string.sub(N, 1, 8) ~= ARGV[7] or string.sub(N, 52) ~= ARGV[8] or string.sub(N, 10, 29) > ARGV[9] then word = 'LOST'
+if sub(N, 1, 8) ~= ARGV[7] or sub(N, 52) ~= ARGV[8] or sub(N, 10, 29) > ARGV[9] then word = 'LOST'
 else
   local n, ok = struct.unpack('>I2', ARGV[5], 25), true
   if n > 0 then
@@ -159,14 +160,14 @@ else
   end
   if ok and ARGV[4] ~= '-' then
 {_TIME}
-    local v = struct.pack('>c8I8I8', ARGV[7], born, tonumber(us)) .. ARGV[5]
+    local v = ARGV[7] .. struct.pack('>I8I8', born, us) .. ARGV[5]
     local put
     if ARGV[4] == '0' then put = redis.pcall('SET', KEYS[4], v)
     else put = redis.pcall('SET', KEYS[4], v, 'PX', ARGV[4]) end
     if put.err then word, full = 'FULL', put.err end
   end
 end
-redis.call('DEL', KEYS[5])
+call('DEL', KEYS[5])
 {_WAKE}return {{ARGV[1], word, N, full}}
 """
 )
@@ -181,7 +182,7 @@ for i = 4, last do
 {_VALID}
   if ok then had = had + 1 end
 end
-redis.call('UNLINK', unpack(KEYS, 4))
+call('UNLINK', unpack(KEYS, 4))
 {_TIME}{_STAMP}
 if last == 4 then
 {_event("'k'", "ARGV[3]")}
@@ -201,10 +202,10 @@ DROP_OLDER = (
 local what = {{}}
 for i = 4, #KEYS do
   local v = redis.pcall('GETRANGE', KEYS[i], 0, 15)
-  if #v == 16 and string.sub(v, 1, 8) == string.sub(N, 1, 8) then
+  if #v == 16 and sub(v, 1, 8) == sub(N, 1, 8) then
     local born = struct.unpack('>I8', v, 9)
     if born < tonumber(ARGV[2 * i - 4]) then
-      redis.call('UNLINK', KEYS[i])
+      call('UNLINK', KEYS[i])
       what[#what + 1] = 'k' what[#what + 1] = ARGV[2 * i - 5]
     end
   end
@@ -222,12 +223,12 @@ VOID = (
 {_TIME}{_STAMP}{_event("'t'", "table.concat(ARGV, ' ', 3)")}
 local stamp = string.format('%.0f', seq)
 local q = {{'BITFIELD', KEYS[2]}}
-if redis.call('EXISTS', KEYS[2]) == 0 then redis.call('SET', KEYS[2], struct.pack('>I8', tonumber(seq))) end
+if call('EXISTS', KEYS[2]) == 0 then call('SET', KEYS[2], struct.pack('>I8', seq)) end
 for i = 3, #ARGV do q[#q + 1] = 'SET' q[#q + 1] = 'i64' q[#q + 1] = '#' .. (ARGV[i] + 1) q[#q + 1] = stamp end
-redis.call(unpack(q))
+call(unpack(q))
 {_SAVE}{_DONE}"""
 )
-_FLOOR = "N = string.sub(N, 1, 9) .. seq .. string.sub(N, 30)\n"
+_FLOOR = "N = sub(N, 1, 9) .. seq .. sub(N, 30)\n"
 CLEAR = _WHATEVER + _PRELUDE + _TIME + _STAMP + _event("'c'", "''") + _FLOOR + _SAVE + _DONE
 # KEYS 4 entry. ARGV 3 milliseconds or 0; 4 its stored key. What is kept beyond its end stays as it is.
 TOUCH = (
@@ -235,9 +236,9 @@ TOUCH = (
     + f"""
 local v = redis.pcall('GETRANGE', KEYS[4], 0, 4163)
 {_VALID}if not ok or fresh < dead then return {{ARGV[1], 'NO', N}} end
-if ARGV[3] == '0' then redis.call('PERSIST', KEYS[4]) else redis.call('PEXPIRE', KEYS[4], ARGV[3]) end
+if ARGV[3] == '0' then call('PERSIST', KEYS[4]) else call('PEXPIRE', KEYS[4], ARGV[3]) end
 {_TIME}{_STAMP}{_event("'k'", "ARGV[4]")}
-redis.call('SETRANGE', KEYS[4], 16, struct.pack('>I8I8I8', tonumber(us), tonumber(ARGV[3]), tonumber(ARGV[3])))
+call('SETRANGE', KEYS[4], 16, struct.pack('>I8I8I8', us, ARGV[3], ARGV[3]))
 {_SAVE}{_DONE}"""
 )
 # KEYS 4 entry, 5 lease, in whose place the server adds. ARGV 3 delta; 4 milliseconds or 0; 5 a new counter's entry from
@@ -250,27 +251,27 @@ local v = redis.pcall('GET', KEYS[4])
 if type(v) == 'table' then return {{ARGV[1], 'TYPE', N, ''}} end
 {_VALID}
 local start, number = nil, '0'
-if ok and form == {codec.FORMAT} and string.sub(v, 53, 68) == string.sub(ARGV[5], 29, 44) then
+if ok and form == {codec.FORMAT} and sub(v, 53, 68) == sub(ARGV[5], 29, 44) then
   if flags % 2 == 0 then return {{ARGV[1], 'TYPE', N, ''}} end
   local first, second = string.match(v, '^(-?%d+) (-?%d+)$', {codec.PAYLOAD_OFFSET + 1} + 2 * n + tags)
   if first and first == second then start, number = {codec.PAYLOAD_OFFSET + 1} + 2 * n + tags, first end
 end
-redis.call('SET', KEYS[5], number)
+call('SET', KEYS[5], number)
 local sum = redis.pcall('INCRBY', KEYS[5], ARGV[3])
 if type(sum) == 'table' then
-  redis.call('DEL', KEYS[5])
+  call('DEL', KEYS[5])
   return {{ARGV[1], 'RANGE', N, number}}
 end
-number = redis.call('GET', KEYS[5])
-redis.call('DEL', KEYS[5])
+number = call('GET', KEYS[5])
+call('DEL', KEYS[5])
 local payload = number .. ' ' .. number
 {_TIME}{_STAMP}{_event("'k'", "ARGV[6]")}
 if start then
-  v = string.sub(v, 1, 16) .. struct.pack('>I8', tonumber(us)) .. string.sub(v, 25, start - 1) .. payload
-  redis.call('SET', KEYS[4], v, 'KEEPTTL')
+  v = sub(v, 1, 16) .. struct.pack('>I8', us) .. sub(v, 25, start - 1) .. payload
+  call('SET', KEYS[4], v, 'KEEPTTL')
 else
-  v = struct.pack('>c8I8I8', string.sub(N, 1, 8), tonumber(seq), tonumber(us)) .. ARGV[5] .. payload
-  if ARGV[4] == '0' then redis.call('SET', KEYS[4], v) else redis.call('SET', KEYS[4], v, 'PX', ARGV[4]) end
+  v = sub(N, 1, 8) .. struct.pack('>I8I8', seq, us) .. ARGV[5] .. payload
+  if ARGV[4] == '0' then call('SET', KEYS[4], v) else call('SET', KEYS[4], v, 'PX', ARGV[4]) end
 end
 {_SAVE}return {{ARGV[1], 'OK', N, number}}
 """
@@ -280,12 +281,12 @@ ADOPT = (
     _WHATEVER
     + _NOTEBOOK
     + f"""
-if string.sub(N, 52) ~= ARGV[2] then
+if sub(N, 52) ~= ARGV[2] then
 {_TIME}{_STAMP}
   local stays = prev > ARGV[3]
 {_event("stays and 'n' or 'c'", "''")}
   if not stays then {_FLOOR} end
-  N = string.sub(N, 1, 51) .. ARGV[2]
+  N = sub(N, 1, 51) .. ARGV[2]
 {_SAVE}
 end
 {_DONE}"""
@@ -294,10 +295,10 @@ end
 QUIT = (
     _PRELUDE
     + f"""
-local token = redis.call('GET', KEYS[4])
+local token = call('GET', KEYS[4])
 local waited = token == ARGV[3] .. '+'
 if not waited and token ~= ARGV[3] then return {{ARGV[1], 'NO', N}} end
-redis.call('DEL', KEYS[4])
+call('DEL', KEYS[4])
 {_WAKE}{_DONE}"""
 )
 # KEYS 1 lease. ARGV 1 nonce; 2 token; 3 milliseconds.
