@@ -41,12 +41,15 @@ class Handler:
     Args:
         function: the handler itself.
         settings: what the decorator was told.
+
+    `shares_private`: an answer to a request with Authorization was seen to be for all.
     """
 
     def __init__(self, function: Callable[..., Any], settings: CacheSettings) -> None:
         self.function = function
         self.wrapper: Callable[..., Any] | None = None
         self.settings = settings
+        self.shares_private = False
         self.name = f"{function.__module__}.{function.__qualname__}"
         self._keys = Keys(self.name, prefixed(settings.key_prefix))
         self._is_plain = settings.make_key_callback is None and "GET" in settings.methods

@@ -163,8 +163,10 @@ class Mark:
         """Judge what was read so far."""
         settings = self.handler.settings
         refusal = judge_reads(self.reads.seen(), allowed, settings, self.ask.spoken)
-        if refusal is None and self.ask.is_private and not allowed.shared:
-            return Refusal("its request carries Authorization", Then.RETRY, telling=False)
+        if refusal is None and self.ask.is_private:
+            if not allowed.shared:
+                return Refusal("its request carries Authorization", Then.RETRY, telling=False)
+            self.handler.shares_private = True
         return refusal
 
     async def store(self, record: Record) -> Snapshot | None:

@@ -221,10 +221,10 @@ class Pages:
             return None
 
     async def _read_both(self, key: str, variant: str) -> tuple[Entry | None, Entry | None]:
-        if self._timed:
-            return await self._read(key), await self._read(variant)
+        backend = self._backend
+        read = backend.look_many if self._timed else backend.read_many
         try:
-            entries = await self._backend.read_many(self._io, (key, variant), self._version, Kind.PAGE)
+            entries = await read(self._io, (key, variant), self._version, Kind.PAGE)
             return await self._opened(key, entries.get(key)), await self._opened(variant, entries.get(variant))
         except Exception:  # whatever a store raises, the handler answers
             logger.debug("a page could not be read", exc_info=True)

@@ -195,8 +195,13 @@ class Visit:
         return await granted(self._pages, look, flight, self._seek, may_wait=may_wait)
 
     async def _record_alone(self, look: Look) -> Any:
-        """Run the handler for a request that nobody follows, and whose answer may be for all, as the answer says."""
-        return await self._record(Grant(look, await right_to(self._pages, look)), None)
+        """Run the handler for a request that nobody follows, and whose answer may be for all, as the answer says.
+
+        Most are not, and those of other processes are not to wait for them: the right to store is asked for only where
+        that costs nothing, or such an answer was seen before.
+        """
+        may_store = self._handler.shares_private or Capability.SHARED not in self._backend.capabilities
+        return await self._record(Grant(look, await right_to(self._pages, look) if may_store else None), None)
 
     async def _record(self, grant: Grant, flight: Flight | None, behind: Renewal | None = None) -> Any:
         """Run the handler and mark its answer; what becomes of that is seen when it is sent."""

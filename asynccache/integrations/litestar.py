@@ -117,7 +117,7 @@ class ServedRoute(HTTPRoute):
             if cached_settings(handler.fn) is None:
                 await app(scope, receive, send)
             else:
-                note_entrance_late(scope["litestar_app"], scope)
+                note_entrance_late(scope["app"], scope)
                 await _Passage(scope, receive, send, found).run(app)
 
 
