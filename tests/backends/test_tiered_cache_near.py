@@ -9,9 +9,11 @@ import pytest
 
 from asynccache import CachePolicy, CacheService, ConfigurationError
 from asynccache.backends.dummy_cache import DummyCacheBackend
+from asynccache.backends.followed import At, Batch
 from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.backends.tiered_cache import TieredCacheBackend
 from asynccache.core.entry import Kind
+from asynccache.core.fence import KEYS, Change
 from asynccache.model import Capability
 from asynccache.plan.io import LOOP
 from tests.backends.followed_store import Log, Node
@@ -191,10 +193,12 @@ async def test_a_reply_that_was_under_way_while_its_tag_was_invalidated_is_not_s
 async def test_entries_end_here_when_they_end_there(nodes):
     mine, other = nodes
     await other.set_async("brief", "v", ttl=0.3)
-    await eventually(lambda: mine.get_async("brief"), "v")
     await other.keep(LOOP, "kept", "v", 0.3, 60.0)
-    await eventually(lambda: mine.get_async("kept"), "v")
+    await in_step(mine)
+    for key in ("brief", "kept"):
+        assert await mine.get_async(key) == mine.peek(key, None, Kind.VALUE) == "v"
     await asyncio.sleep(0.35)
+    assert mine.peek("brief", None, Kind.VALUE) is None
     assert await mine.get_async("brief") is None
     assert mine.peek("kept", None, Kind.VALUE) is None
     assert await mine.get_async("kept") is None
@@ -221,8 +225,28 @@ async def test_a_log_that_was_trimmed_empties_the_near_tier(nodes):
     await other.set_async("k", "new")
     other.l2.log.changes.clear()
     mine.l2.link["is_cut"] = False
-    await eventually(lambda: mine.get_async("k"), "new")
+    async with asyncio.timeout(2):
+        while not mine.stats()["flushes"]:
+            await asyncio.sleep(0)
+    assert mine.peek("k", None, Kind.VALUE) is None
+    mine.l2.link["is_cut"] = True
+    assert await mine.look(LOOP, "k") is None
+    mine.l2.link["is_cut"] = False
+    assert await mine.get_async("k") == "new"
     assert mine.stats()["flushes"] == 1
+
+
+async def test_a_part_of_the_news_is_no_sync(nodes):
+    mine, _ = nodes
+    await mine.set_async("k", "old")
+    mine.l2.link["is_silent"] = True
+    await asyncio.sleep(0.25)
+    known = mine._near.known("all")
+    change = Change(known.position + 1, known.position, KEYS, ("another",))
+    trusted_until = known.trusted_until
+    assert not mine._near.hear("all", Batch((change,), At(known.view, change.stamp), is_all=False), trusted_until)
+    assert known.position == change.stamp
+    assert known.trusted_until == trusted_until
 
 
 async def test_after_a_short_cut_it_goes_on_without_emptying(nodes):

@@ -10,7 +10,7 @@ from asynccache.backends import tiered_journal
 from asynccache.backends.fallback_cache import FallbackCacheBackend
 from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.backends.tiered_journal import Item, Journal
-from asynccache.core.entry import Kind
+from asynccache.core.entry import Entry, Kind
 from asynccache.core.fence import cells_of
 from asynccache.plan.io import LOOP
 from tests.backends.followed_store import Log
@@ -199,6 +199,56 @@ async def test_what_was_being_loaded_when_an_invalidation_did_not_arrive_is_not_
         assert await mine.land(LOOP, "k", f"old {number}", 60, ticket, tags=("t",)) is False
         assert await other.get_async("k") is None
         await mine._replay.do(LOOP, mine._journal.all())
+
+
+async def test_a_reply_that_was_under_way_when_an_invalidation_did_not_arrive_is_not_held(nodes, monkeypatch):
+    mine, other, _ = nodes
+    monkeypatch.setattr(mine._replay, "begin", lambda: None)
+    await other.set_async("k", "old", tags=["t"])
+    await in_step(mine)
+    for invalidate in (lambda: mine.delete_async("k"), lambda: mine.invalidate_tags_async("t")):
+        mine._far.gate["fetch"] = gate = asyncio.Event()
+        reading = asyncio.create_task(mine.get_async("k"))
+        await asyncio.sleep(0.01)
+        await cut(mine)
+        await fails(invalidate())
+        mine._far.gate.clear()
+        gate.set()
+        assert await reading in ("old", None)
+        assert mine.peek("k", None, Kind.VALUE) is None
+        mine.l2.link["is_cut"] = False
+        await mine._replay.do(LOOP, mine._journal.all())
+        assert await mine.get_async("k") is None
+        await other.set_async("k", "old", tags=["t"])
+        await in_step(mine)
+
+
+async def test_nothing_is_held_that_is_to_be_invalidated(nodes):
+    """In another thread, say, between the look into the journal and this."""
+    mine, *_ = nodes
+    await in_step(mine)
+    stored_key = mine.stored_key("k")
+    for item, tags in ((Item("1", "k"), ()), (Item("1", tag="t"), ("t",))):
+        mine._journal.add([item])
+        mine._near.admit(
+            mine._watch.ground(stored_key), stored_key, Item("1", "k"), Kind.VALUE, Entry("old", tags=tags)
+        )
+        assert mine._near.copies.find(stored_key) is None
+        mine._journal.done(mine._journal.all())
+    mine._near.admit(mine._watch.ground(stored_key), stored_key, Item("1", "k"), Kind.VALUE, Entry("new", tags=("t",)))
+    assert mine.peek("k", None, Kind.VALUE) == "new"
+
+
+async def test_what_a_node_alone_has_loaded_says_whether_it_is_good_for_others(nodes):
+    mine, *_ = nodes
+    await cut(mine)
+    tickets = [(await mine.claim(LOOP, key)).ticket for key in ("deleted", "fine", "not stored")]
+    await fails(mine.delete_async("deleted"))
+    assert await mine.land(LOOP, "deleted", "old", 60, tickets[0]) is False
+    assert await mine.land(LOOP, "fine", "v", 60, tickets[1]) is True
+    assert await mine.land(LOOP, "not stored", "v", None, tickets[2]) is True
+    assert await mine.hold(LOOP, tickets[2]) is True
+    assert await mine.release(LOOP, tickets[2]) is True
 
 
 async def test_a_write_that_arrives_makes_up_for_one_that_did_not(nodes):
