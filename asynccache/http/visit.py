@@ -3,26 +3,21 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from asynccache.core.entry import Kind
-from asynccache.core.page_keys import SAFE_METHODS
 from asynccache.core.policy import Verdict
 from asynccache.errors import ConfigurationError
 from asynccache.http.following import followed
 from asynccache.http.mark import Mark, busy, is_busy
-from asynccache.http.pages import Pages
 from asynccache.http.pauses import Pauses
 from asynccache.http.renewals import Renewal, renewal_in
 from asynccache.http.replay import COLLAPSED, replay, stale_label
 from asynccache.http.rights import Grant, check_lock, granted, right_to
 from asynccache.http.rules import Then
-from asynccache.http.snapshot import NO_USER, Snapshot, Spec
-from asynccache.http.variants import glance
+from asynccache.http.seeking import Seeking
+from asynccache.http.snapshot import Snapshot, Spec
 from asynccache.loading.current import running_for
 from asynccache.loading.outcomes import Landed
-from asynccache.model import Capability
 
 if TYPE_CHECKING:
     from asynccache.http.ask import Ask
@@ -46,22 +41,16 @@ class Visit:
         found: the cache of its app.
     """
 
-    __slots__ = (
-        "_ask", "_backend", "_call", "_flights", "_found", "_handler", "_pages", "_policy", "_tags", "_version"
-    )  # fmt: skip
+    __slots__ = ("_ask", "_call", "_flights", "_found", "_handler", "_store", "_tags")
 
     def __init__(self, handler: Handler, ask: Ask, call: Call, found: Installed) -> None:
-        settings = handler.settings
         self._handler = handler
         self._ask = ask
         self._call = call
         self._found = found
         self._flights = found.service.flights
-        self._backend = found.service.get_backend(settings.backend)
-        self._version = settings.version
-        self._policy = settings.policy
+        self._store = Seeking(handler.settings, found.service.get_backend(handler.settings.backend), ask, call)
         self._tags: tuple[str, ...] = ()
-        self._pages = Pages(self._backend, settings.version, call.io, timed=settings.policy.keeps_times)
 
     async def answer(self) -> Any:
         """Answer it; a few rounds of waiting for others are enough."""
@@ -70,10 +59,10 @@ class Visit:
         arrived = self._flights.begun
         for _ in range(ROUNDS):
             settled = self._flights.settled
-            look = await self._seek()
+            look = await self._store.seek()
             if look.suits(self._ask):
                 return self._answered(look)
-            if look.found is not None or self._is_not_for_all() or not self._has_tags():
+            if look.found is not None or self._store.is_not_for_all() or not self._has_tags():
                 return await self._run(_forward(look))
             if look.stand_in is not None and (page := await self._in_its_place(look, look.stand_in)) is not None:
                 return page
@@ -82,33 +71,6 @@ class Visit:
             if (answer := await self._shared(look, arrived, settled)) is not None:
                 return answer
         return await self._run(b"fwd=uri-miss")
-
-    # Looking
-
-    async def _seek(self) -> Look:
-        policy = self._policy
-        if not policy.keeps_times:
-            if (peek := self._backend.peek) is not None:
-                look = glance(peek, self._version, self._ask)
-                if look.found is not None or Capability.SHARED not in self._backend.capabilities:
-                    return look
-            return await self._pages.look(self._ask)
-        look = await self._pages.look(self._ask)
-        if not self._is_renewable(look.found):
-            policy = replace(policy, refresh_ahead=None, stale_while_revalidate=0.0)
-        return look.judged(self._ask, policy, self._backend.clock())
-
-    def _is_renewable(self, page: Any) -> bool:
-        """Tell whether a page is nobody's own, and a request like this can be sent again."""
-        ask, call = self._ask, self._call
-        if type(page) is not Snapshot or ask.spoken or ask.method not in SAFE_METHODS or not call.can_be_renewed:
-            return False
-        return bool(page.record.conditions & NO_USER) or self._handler.settings.public
-
-    def _is_not_for_all(self) -> bool:
-        """Tell whether its answer is of no use to others, so that nobody need wait for it."""
-        ask = self._ask
-        return ask.method == "HEAD" or ask.wants_range or self._backend.lifetime(self._policy.ttl) <= 0
 
     def _has_tags(self) -> bool:
         """Tell whether its arguments make tags; those that the client chose may be of no use."""
@@ -121,36 +83,33 @@ class Visit:
             return False
         return True
 
-    def _flight_key(self, look: Look) -> tuple[int, str, Kind]:
-        return self._backend.flight_key(look.key, self._version, Kind.PAGE)
-
     # Answering from the store
 
     def _answered(self, look: Look) -> Any:
         if look.verdict is Verdict.DUE:
             self._renew_behind(look)
-        return self._replay(look.found, stale_label(look.entry, self._backend.clock()))
+        return self._replay(look.found, stale_label(look.entry, self._store.backend.clock()))
 
     def _replay(self, found: Any, label: bytes = b"") -> Any:
-        return self._call.replayed(replay(found, self._ask, self._backend.clock(), label))
+        return self._call.replayed(replay(found, self._ask, self._store.backend.clock(), label))
 
     async def _in_its_place(self, look: Look, page: Snapshot) -> Any:
         """Answer with a page that is over, where a new one cannot be had at all, or not soon enough."""
-        soon = self._policy.soft_timeout
+        soon = self._store.policy.soft_timeout
         if not self._pauses(look).is_on:
-            if soon is None or not self._is_renewable(page) or (flight := self._renew_behind(look)) is None:
+            if soon is None or not self._store.is_renewable(page) or (flight := self._renew_behind(look)) is None:
                 return None
             await followed(self._call.io, flight, soon)
-            newer = await self._seek()
+            newer = await self._store.seek()
             if newer.suits(self._ask):
                 return self._answered(newer)
-        return self._replay(page, stale_label(look.entry, self._backend.clock()))
+        return self._replay(page, stale_label(look.entry, self._store.backend.clock()))
 
     # Running the handler
 
     async def _shared(self, look: Look, arrived: int, settled: int) -> Any:
         """Lead, or follow whoever leads; None: look again."""
-        flight, leads = self._flights.join(self._flight_key(look))
+        flight, leads = self._flights.join(self._store.flight_key(look))
         asked = flight.asked
         if leads:
             return await self._lead(flight, look, look_again=self._flights.settled != settled)
@@ -167,14 +126,14 @@ class Visit:
     async def _run_or_stand_in(self, look: Look) -> Any:
         """Run the handler alone, unless it has just failed and an older page stands in."""
         if look.stand_in is not None and self._pauses(look).is_on:
-            return self._replay(look.stand_in, stale_label(look.entry, self._backend.clock()))
+            return self._replay(look.stand_in, stale_label(look.entry, self._store.backend.clock()))
         return await self._run(b"fwd=uri-miss")
 
     async def _lead(self, flight: Flight, look: Look, *, look_again: bool) -> Any:
         """Run the handler for all who wait, here and elsewhere, unless somebody landed while this request looked."""
         try:
             proof = flight.ask()
-            look = await self._seek() if look_again else look
+            look = await self._store.seek() if look_again else look
             grant = Grant(look, None, proof) if look.found is not None else await self._granted(look, flight)
         except BaseException:
             flight.settle(Then.RETRY)
@@ -190,9 +149,9 @@ class Visit:
         return await self._run(_forward(look))
 
     async def _granted(self, look: Look, flight: Flight) -> Grant:
-        check_lock(self._policy, self._backend)
-        may_wait = not is_busy() and self._policy.lock is not False
-        return await granted(self._pages, look, flight, self._seek, may_wait=may_wait)
+        check_lock(self._store.policy, self._store.backend)
+        may_wait = not is_busy() and self._store.policy.lock is not False
+        return await granted(self._store.pages, look, flight, self._store.seek, may_wait=may_wait)
 
     async def _record_alone(self, look: Look) -> Any:
         """Run the handler for a request that nobody follows, and whose answer may be for all, as the answer says.
@@ -200,8 +159,8 @@ class Visit:
         Most are not, and those of other processes are not to wait for them: the right to store is asked for only where
         that costs nothing, or such an answer was seen before.
         """
-        may_store = self._handler.shares_private or Capability.SHARED not in self._backend.capabilities
-        return await self._record(Grant(look, await right_to(self._pages, look) if may_store else None), None)
+        may_store = self._handler.shares_private or not self._store.is_shared
+        return await self._record(Grant(look, await right_to(self._store.pages, look) if may_store else None), None)
 
     async def _record(self, grant: Grant, flight: Flight | None, behind: Renewal | None = None) -> Any:
         """Run the handler and mark its answer; what becomes of that is seen when it is sent."""
@@ -232,10 +191,10 @@ class Visit:
             handler=self._handler,
             ask=self._ask,
             look=grant.look,
-            pages=self._pages,
+            pages=self._store.pages,
             pauses=self._pauses(grant.look),
-            now=self._backend.clock,
-            usual=self._backend.lifetime(self._policy.ttl),
+            now=self._store.backend.clock,
+            usual=self._store.backend.lifetime(self._store.policy.ttl),
             tags=self._tags,
             flight=flight,
             right=grant.right,
@@ -247,7 +206,7 @@ class Visit:
 
     def _pauses(self, look: Look) -> Pauses:
         failures = self._found.service.loader.runner.failures
-        return Pauses(failures, self._backend, look.key, self._version, self._policy)
+        return Pauses(failures, self._store.backend, look.key, self._store.version, self._store.policy)
 
     # Renewing
 
@@ -256,7 +215,7 @@ class Visit:
         pauses = self._pauses(look)
         if pauses.is_on:
             return None
-        flight, leads = self._flights.join(self._flight_key(look))
+        flight, leads = self._flights.join(self._store.flight_key(look))
         if leads:
             try:
                 self._call.renew(Renewal(self._handler, flight, pauses), self._found.service.loader.runner)
@@ -269,13 +228,13 @@ class Visit:
         """Run the handler for a request that was sent to renew a page, unless somebody else has renewed it."""
         flight = renewal.flight
         proof = flight.ask()
-        look = await self._seek()
+        look = await self._store.seek()
         page = look.found if look.suits(self._ask) else look.stand_in
         if look.suits(self._ask) and look.verdict is Verdict.FRESH:
             renewal.is_done = True
             flight.settle(Landed(page, lambda: page, proof))
         elif self._has_tags():
-            right = await right_to(self._pages, look)
+            right = await right_to(self._store.pages, look)
             if right is not None:
                 return await self._record(Grant(look, right), flight, renewal)
             renewal.is_done = True  # somebody else is at it, or the store is away

@@ -129,6 +129,28 @@ async def test_whoever_waits_goes_on_at_once_when_nothing_is_stored(nodes, faili
         await asyncio.gather(first, return_exceptions=True)
 
 
+AUTHORIZED = {"headers": [(b"authorization", b"me")]}
+
+
+async def test_nobody_waits_for_a_request_whose_answer_is_its_own(nodes):
+    one, two = await nodes()
+    first = await one.begin(**AUTHORIZED)
+    two.go.set()
+    async with asyncio.timeout(2):
+        assert await two.ask() == ("call 1", "fwd=uri-miss; stored")
+    one.go.set()
+    assert (await first)[1] == "fwd=uri-miss"
+
+
+async def test_an_answer_that_its_response_lets_all_have_is_stored_when_that_is_known(nodes):
+    one, two = await nodes()
+    one.answer = lambda request: PlainTextResponse("for all", headers={"cache-control": "public"})
+    one.go.set()
+    answers = [await one.ask(**AUTHORIZED) for _ in range(3)]
+    assert answers == [("for all", cache) for cache in ("fwd=uri-miss", "fwd=uri-miss; stored", "hit")]
+    assert (await two.ask(**AUTHORIZED))[1] == "hit"
+
+
 async def test_nobody_waits_for_ever_for_another_process(nodes, monkeypatch):
     monkeypatch.setattr(following, "FOLLOW_SECONDS", 0.1)
     one, two = await nodes()
