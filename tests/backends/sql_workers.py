@@ -1,6 +1,10 @@
 """What other processes do in the tests of SQLCacheBackend; a module of its own, which they import fast."""
 
+import os
+import time
+
 from asynccache.backends.sql_cache import SQLCacheBackend
+from asynccache.service import CacheService
 
 
 def write_all(url, number):
@@ -19,3 +23,16 @@ def use_first(url, table, number):
     visits = [cache.incr("visits") for _ in range(50)]
     cache.close()
     return visits
+
+
+def load_slowly(url, key, seconds, loads):
+    """Read a key through, and count in a list of all processes who loads; the load takes a while."""
+    service = CacheService(default=SQLCacheBackend(url, deadline=10))
+
+    def factory():
+        loads.append(os.getpid())
+        time.sleep(seconds)
+        return os.getpid()
+
+    with service:
+        return service.get_or_set(key, factory, ttl=60)
