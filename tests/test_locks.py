@@ -336,6 +336,39 @@ def test_what_nobody_will_leave_any_more_ends_with_its_lease(cache, flavour):
     assert _in_a_thread(_once, cache, "key", timeout=5)
 
 
+def test_where_no_thread_can_be_started_the_lock_is_given_back(cache, monkeypatch):
+    def fail(_):
+        raise RuntimeError("can't start new thread")
+
+    for _ in range(100):  # those of earlier tests end by themselves
+        if not _lease_threads():
+            break
+        time.sleep(0.01)
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", fail)
+        with pytest.raises(RuntimeError, match="new thread"):
+            _once(cache, "key", ttl=LONG)
+    assert _once(cache, "key")
+
+
+def test_a_holder_that_is_thrown_away_with_its_loop_is_out_of_the_way_after_its_lease(cache):
+    held = asyncio.Event()
+
+    async def hold():
+        async with cache.lock_async("key", SHORT):
+            held.set()
+            await asyncio.get_running_loop().create_future()
+
+    loop = asyncio.new_event_loop()
+    loop.set_exception_handler(lambda *_: None)  # that it was pending is no news
+    task = loop.create_task(hold())
+    loop.run_until_complete(held.wait())
+    loop.close()
+    del task
+    gc.collect()
+    assert _once(cache, "key", timeout=5)
+
+
 def _in_a_thread(function, *args, **options):
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(function, *args, **options).result()

@@ -18,7 +18,7 @@ from tests.lockers import KEY, LONG
 SHORT = 0.5
 
 
-# None of these is about a store that is slow, as all are on a machine that is busy: hence their deadlines.
+# Deadlines that a busy machine keeps, too: none of these tests is about a store that is slow.
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 import trio
@@ -327,6 +328,29 @@ async def test_closing_ends_it_and_those_who_wait(cache):
     assert (cache.flights.under_way, source.asked) == ({}, [])
 
 
+async def test_closing_ends_those_who_wait_for_what_others_load(cache):
+    begun = asyncio.Event()
+
+    async def load():
+        begun.set()
+        await asyncio.sleep(60)
+
+    single = asyncio.create_task(cache.get_or_set_async("a", load))
+    await begun.wait()
+    many = asyncio.create_task(cache.get_or_set_many_async(["a", "bb"], _load))
+    await asyncio.sleep(0.02)
+    await cache.aclose()
+    for ended in await asyncio.gather(single, many, return_exceptions=True):
+        assert isinstance(ended, asyncio.CancelledError)
+
+
+def test_a_backend_that_is_not_for_trio_says_so():
+    cache = CacheService(default="redis://127.0.0.1:1")
+    with pytest.raises(ConfigurationError, match="trio"):
+        trio.run(cache.get_or_set_many_async, ["a"], Source())
+    assert cache.flights.under_way == {}
+
+
 def test_threads_share_what_they_load(cache):
     lock, asked = threading.Lock(), []
 
@@ -435,6 +459,24 @@ async def test_it_does_not_wait_longer_than_the_hard_timeout_and_the_load_goes_o
             await asyncio.sleep(0.01)
         assert await asyncio.to_thread(cache.delete_many, ["a", "bb"]) == 2
         release.clear()
+
+
+async def test_it_does_not_wait_longer_for_what_others_load(cache):
+    source = SlowSource()
+    single = asyncio.create_task(cache.get_or_set_many_async(["a"], source))
+    await source.begun.wait()
+    policy = CachePolicy(hard_timeout=0.02)
+    for ask in (cache.get_or_set_many_async, partial(asyncio.to_thread, cache.get_or_set_many)):
+        with pytest.raises(CacheTimeoutError):
+            await ask(["a", "bb"], Source(), policy=policy)
+    source.go.set()
+    assert await single == {"a": [1]}
+
+
+async def test_a_condition_that_raises_is_the_failure_of_its_key(cache, many):
+    with pytest.raises(ZeroDivisionError):
+        await many(["a", "b"], lambda keys: {"a": 0, "b": 2}, policy=CachePolicy(condition=lambda value: 1 / value))
+    assert cache.get_many(["a", "b"]) == {"b": 2}
 
 
 async def test_stale_values_stand_in_for_a_load_that_fails_or_is_slow(cache, many, clock):

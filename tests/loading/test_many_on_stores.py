@@ -5,6 +5,9 @@ import asyncio
 import pytest
 
 from asynccache import CachePolicy, CacheService
+from asynccache.core.claims import Held, Lead
+from asynccache.loading.leases import held_together
+from asynccache.plan.io import BLOCKING, LOOP
 
 KEYS = [f"key{number}" for number in range(1_000)]
 
@@ -12,8 +15,8 @@ KEYS = [f"key{number}" for number in range(1_000)]
 @pytest.fixture(params=["redis", "sqlite", "postgresql"])
 def url(request, unique_prefix, tmp_path):
     if request.param == "sqlite":
-        return f"sqlite:///{tmp_path}/cache.db?key_prefix={unique_prefix}"
-    return f"{request.getfixturevalue(f'{request.param}_server').url}?key_prefix={unique_prefix}"
+        return f"sqlite:///{tmp_path}/cache.db?key_prefix={unique_prefix}&deadline=5"
+    return f"{request.getfixturevalue(f'{request.param}_server').url}?key_prefix={unique_prefix}&deadline=5"
 
 
 class Counted:
@@ -156,3 +159,16 @@ async def test_who_joins_after_another_process_deleted_a_key_does_not_get_what_w
         assert await first == {"a": "old", "b": "old"}
         assert await second == ({"a": "new", "b": "old"} if joins == "many" else "new")
         assert await other.get_many_async(["a", "b"]) == {"a": "new", "b": "old"}
+
+
+@pytest.mark.parametrize("io", [LOOP, BLOCKING], ids=["async", "sync"])
+async def test_many_rights_are_renewed_together(redis_server, unique_prefix, io):
+    lease, keys = 0.6, KEYS[:150]
+    async with CacheService(default=f"{redis_server.url}?key_prefix={unique_prefix}&deadline=5") as cache:
+        backend = cache.get_backend()
+        claims = await backend.claim_many(LOOP, keys, lease)
+        with held_together(io, backend, [claim.ticket for claim in claims.values()], lease):
+            await asyncio.sleep(2 * lease)
+            assert {type(claim) for claim in (await backend.claim_many(LOOP, keys, lease)).values()} == {Held}
+        await asyncio.sleep(1.2 * lease)
+        assert {type(claim) for claim in (await backend.claim_many(LOOP, keys, lease)).values()} == {Lead}

@@ -83,6 +83,6 @@ async def test_in_one_process(seed):
 
 @pytest.mark.parametrize("seed", range(4))
 async def test_in_two_processes_on_redis(redis_server, unique_prefix, seed):
-    url = f"{redis_server.url}?key_prefix={unique_prefix}"
+    url = f"{redis_server.url}?key_prefix={unique_prefix}&deadline=5"
     async with CacheService(default=url) as cache, CacheService(default=url) as other:
         await run([cache, other], seed)
