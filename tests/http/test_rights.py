@@ -7,6 +7,7 @@ import pytest
 from starlette.responses import PlainTextResponse, StreamingResponse
 
 from asynccache import Cache, CachePolicy, get_cache_service
+from asynccache.backends.aio_cache import AioMemCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
 from asynccache.backends.sql_cache import SQLCacheBackend
 from asynccache.core.page_keys import page_key
@@ -16,12 +17,15 @@ from tests.http.serving import app_of, ask
 KEY = page_key("GET", "http://h/")
 
 
-@pytest.fixture(params=["redis"])
+@pytest.fixture(params=["redis", "memcached", "sqlite"])
 def make_backend(request, unique_prefix, tmp_path):
     """Make backends on the same store, each as in a process of its own."""
     if request.param == "redis":
         server = request.getfixturevalue("redis_server")
         return lambda: RedisCacheBackend(server.url, key_prefix=unique_prefix)
+    if request.param == "memcached":
+        server = request.getfixturevalue("memcached_server")
+        return lambda: AioMemCacheBackend(servers=server.url, key_prefix=unique_prefix)
     return lambda: SQLCacheBackend(f"sqlite:///{tmp_path}/cache.db")
 
 
