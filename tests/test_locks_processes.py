@@ -37,7 +37,7 @@ def holder(url, ttl):
             process.kill()
 
 
-@pytest.fixture(params=["redis", "sqlite", "postgresql"])
+@pytest.fixture(params=["redis", "memcached", "sqlite", "postgresql"])
 def any_url(request, unique_prefix, tmp_path):
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/cache.db?key_prefix={unique_prefix}&deadline=5"
@@ -67,7 +67,8 @@ async def test_the_lock_of_a_process_that_is_killed_is_taken_over_when_its_lease
             process.kill()
             killed = time.monotonic()
             assert await waiting > number
-            assert time.monotonic() - killed <= SHORT + 0.1
+            late = 2.0 if any_url.startswith("memcached") else 0.1  # it counts whole seconds
+            assert time.monotonic() - killed <= SHORT + late
 
 
 async def _once(cache, **options):

@@ -12,7 +12,7 @@ from asynccache.plan.io import BLOCKING, LOOP
 KEYS = [f"key{number}" for number in range(1_000)]
 
 
-@pytest.fixture(params=["redis", "sqlite", "postgresql"])
+@pytest.fixture(params=["redis", "memcached", "sqlite", "postgresql"])
 def url(request, unique_prefix, tmp_path):
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path}/cache.db?key_prefix={unique_prefix}&deadline=5"
