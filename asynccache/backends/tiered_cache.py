@@ -42,8 +42,9 @@ class TieredCacheBackend(TierReads, TierRights):
         `flushes`: how often all of a part was forgotten, because something was missing in the log; `queued`:
         invalidations that are still to be done at the store.
         """
-        counted = {name: self._counts[name] for name in ("hits", "near", "misses", "errors")}
-        return counted | {"flushes": self._near.flushes, "queued": len(self._journal)}
+        counted = {name: self._counts[name] for name in ("misses", "errors")}
+        hits = {"hits": self._counts["hits"] + self._near.hits, "near": self._near.hits}
+        return hits | counted | {"flushes": self._near.flushes, "queued": len(self._journal)}
 
     # Plans
 

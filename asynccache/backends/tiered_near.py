@@ -54,6 +54,8 @@ class NearTier:
         self.copies = copies
         self.own = OwnOrder()
         self.flushes = 0
+        self.hits = 0
+        """Counted without a lock: threads may lose one now and then."""
         self._journal = journal
         self._max_staleness = max_staleness
         self._clock = clock

@@ -41,7 +41,7 @@ class TierReads(Tiers):
     async def read(self, io: IO, key: str, version: Version = None, kind: Kind = Kind.VALUE) -> Entry | None:
         copy = self._near.serving(self.stored_key(key, version), kind)
         if copy is not None:
-            self._count_near()
+            self._near.hits += 1
             return self._near.copies.entry(copy)
         try:
             entry = await self._asked(io, key, version, kind)
@@ -54,7 +54,7 @@ class TierReads(Tiers):
         stored_key = self.stored_key(key, version)
         copy = self._near.serving(stored_key, kind)
         if copy is not None:
-            self._count_near()
+            self._near.hits += 1
             return self._near.copies.entry(copy, copy.times)
         try:
             entry = await self._asked(io, key, version, kind)
@@ -69,16 +69,30 @@ class TierReads(Tiers):
     async def read_many(
         self, io: IO, keys: Iterable[str], version: Version = None, kind: Kind = Kind.VALUE
     ) -> dict[str, Entry]:
-        found = await self._seen_many(io, keys, version, kind)
-        return {key: entry for key, entry in found.items() if self._counted(entry) is not None and entry is not None}
+        found, missing = self._near_many(keys, version, kind)
+        try:
+            theirs = await self._asked_many(io, missing, version, kind) if missing else {}
+        except BackendUnavailableError as error:
+            self._tolerated(error, misses=len(missing))
+            return found
+        living = {key: entry for key in missing if (entry := self._counted(theirs.get(key))) is not None}
+        return found | living
 
     async def look_many(
         self, io: IO, keys: Iterable[str], version: Version = None, kind: Kind = Kind.VALUE
     ) -> dict[str, Entry]:
-        found = await self._seen_many(io, keys, version, kind)
-        for entry in found.values():
-            self._counted(entry)
-        return {key: entry for key, entry in found.items() if entry is not None}
+        found, missing = self._near_many(keys, version, kind)
+        try:
+            theirs = await self._asked_many(io, missing, version, kind) if missing else {}
+        except BackendUnavailableError as error:
+            entries = {key: self._near.stand_in(self.stored_key(key, version), kind) for key in missing}
+            theirs = {key: entry for key, entry in entries.items() if entry is not None}
+            if len(theirs) < len(missing):
+                self._tolerated(error, misses=len(missing) - len(theirs))
+            return found | theirs
+        for key in missing:
+            self._counted(theirs.get(key))
+        return found | theirs
 
     async def exists(self, io: IO, key: str, version: Version = None) -> bool:
         if self._near.serving(self.stored_key(key, version), Kind.VALUE) is not None:
@@ -90,27 +104,21 @@ class TierReads(Tiers):
             self._tolerated(error)
             return False
 
-    async def _seen_many(self, io: IO, keys: Iterable[str], version: Version, kind: Kind) -> dict[str, Entry | None]:
-        """Give what is there for each key, with its times; None: a miss."""
-        found: dict[str, Entry | None] = {}
+    def _near_many(self, keys: Iterable[str], version: Version, kind: Kind) -> tuple[dict[str, Entry], list[str]]:
+        """Give what is held of these, with its times, and the others."""
+        found, missing = {}, []
         for key in dict.fromkeys(keys):
             copy = self._near.serving(self.stored_key(key, version), kind)
-            found[key] = None if copy is None else self._near.copies.entry(copy, copy.times)
-            self._counts["near"] += copy is not None
-        missing = [key for key, entry in found.items() if entry is None]
-        try:
-            found.update(await self._asked_many(io, missing, version, kind) if missing else {})
-        except BackendUnavailableError as error:
-            self._tolerated(error)
-        return found
+            if copy is None:
+                missing.append(key)
+            else:
+                self._near.hits += 1
+                found[key] = self._near.copies.entry(copy, copy.times)
+        return found, missing
 
     def _value(self, copy: Copy) -> Any:
-        self._count_near()
+        self._near.hits += 1
         return self._near.copies.value(copy)
-
-    def _count_near(self) -> None:
-        self._counts["hits"] += 1
-        self._counts["near"] += 1
 
     def _counted(self, entry: Entry | None) -> Entry | None:
         """Count it, and give it if it is more than a stale value."""

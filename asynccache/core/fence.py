@@ -121,7 +121,7 @@ def is_admitted(as_of: int, view: View, mine: View, recent: int, known_as_of: in
 
 def is_served(born: int, floor: int, marks: tuple[int, ...]) -> bool:
     """Tell whether what is held nearby may be used, by the changes that are known here."""
-    return floor <= born and all(stamp <= born for stamp in marks)
+    return floor <= born and (not marks or max(marks) <= born)
 
 
 def follows(change: Change, applied: int) -> bool:

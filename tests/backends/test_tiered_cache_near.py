@@ -399,6 +399,26 @@ async def test_closing_forgets_and_can_be_used_again(nodes):
     check()
 
 
+async def test_what_it_counts(nodes):
+    mine, other = nodes
+    before = mine.stats()
+    await other.set_async("k", "v")
+    await in_step(mine)
+    asked = mine.stats()
+    for _ in range(3):
+        await mine.get_async("k")
+    await mine.get_many_async(["k", "missing"])
+    await mine.look(LOOP, "missing")
+    mine.peek("k", None, Kind.VALUE)
+    counted = mine.stats()
+    assert {name: counted[name] - asked[name] for name in ("hits", "near", "misses")} == {
+        "hits": 5,
+        "near": 4,
+        "misses": 2,
+    }
+    assert before["errors"] == counted["errors"] == counted["flushes"] == counted["queued"] == 0
+
+
 def test_it_has_what_its_store_has():
     assert tiers(Log()).capabilities == Node.capabilities
     dummy = TieredCacheBackend(LocalMemCacheBackend(), DummyCacheBackend())

@@ -66,7 +66,10 @@ async def test_what_was_held_is_served_for_a_moment_and_then_stands_in(nodes):
     stand_in = await mine.look(LOOP, "k")
     assert stand_in.value == "v"
     assert stand_in.times.fresh_until <= mine.clock() < stand_in.times.dead_at
-    assert (await mine.get_many_async(["k"])) == {}
+    assert (await mine.get_many_async(["k", "l"])) == {}
+    stand_ins = await mine.look_many(LOOP, ["k", "l"])
+    assert [(key, entry.value) for key, entry in stand_ins.items()] == [("k", "v")]
+    assert stand_ins["k"].times.fresh_until <= mine.clock()
     assert await mine.has_key_async("k") is False
 
 
