@@ -1,0 +1,128 @@
+"""Pages under invalidations from everywhere: who asks after one has returned never gets what is older."""
+
+import asyncio
+import random
+import time
+from contextlib import AsyncExitStack
+
+import pytest
+from starlette.responses import PlainTextResponse
+
+from asynccache import Cache, CachePolicy, current_load, get_cache_service
+from asynccache.backends.aio_cache import AioMemCacheBackend
+from asynccache.backends.local_cache import LocalMemCacheBackend
+from asynccache.backends.redis import RedisCacheBackend
+from asynccache.backends.sql_cache import SQLCacheBackend
+from asynccache.core.page_keys import page_key
+from tests.conftest import LONG
+from tests.http.serving import app_of, ask
+
+KEY = page_key("GET", "http://h/")
+SECONDS = 20 if LONG else 0.6
+POLICIES = {
+    "plain": CachePolicy(ttl=60),
+    "renewing": CachePolicy(
+        ttl=0.06, refresh_ahead=0.3, stale_while_revalidate=5, stale_if_error=9, soft_timeout=0.003
+    ),
+}
+
+
+class Origin:
+    """What the pages show: a number that grows, and is told by them."""
+
+    def __init__(self, dice):
+        self.version = 0
+        self.valid_from = 0
+        self.dice = dice
+        self.loads = self.answers = 0
+        self.outdated = []
+
+    def handler(self, policy):
+        """Make a handler that depends on one header, on two, or on none, and takes its time."""
+
+        async def page(request):
+            version, self.loads = self.version, self.loads + 1
+            names = ("x-a", "x-b") if request.headers.get("x-a") == "2" else ()
+            said = [request.headers.get(name) for name in names]
+            await asyncio.sleep(self.dice.choice([0, 0, 0.001, 0.01]))
+            if self.dice.random() < 0.1:
+                raise KeyError
+            current_load().tags = ["inside"]
+            return PlainTextResponse(f"{version} {said}")
+
+        page.__qualname__ = "page"  # the same in all processes
+        return Cache(policy=policy, tags=["outside"])(page)
+
+    async def read(self, app):
+        """Ask, and compare."""
+        valid_from = self.valid_from
+        headers = [(b"x-a", self.dice.choice([b"1", b"2"])), (b"x-b", self.dice.choice([b"1", b"2"]))]
+        try:
+            answer = await ask(app, headers=headers)
+        except KeyError:
+            return
+        self.answers += 1
+        if int(answer.body.split()[0]) < valid_from:
+            self.outdated.append((answer.body, answer.cache, valid_from))
+
+    async def change(self, service):
+        """Change what is shown, then invalidate the pages."""
+        self.version += 1
+        version = self.version
+        match self.dice.randrange(5):
+            case 0:
+                await service.delete_async(KEY)
+            case 1:
+                await service.invalidate_tags_async("inside")
+            case 2:
+                await service.invalidate_tags_async("outside")
+            case 3:
+                await service.invalidate_tags_async("inside", "other")
+            case 4:
+                await service.clear_async()
+        self.valid_from = max(self.valid_from, version)
+
+
+@pytest.fixture(params=["local", "redis", "memcached", "sqlite"])
+def make_backend(request, unique_prefix, tmp_path):
+    """Make backends on the same store, each as in a process of its own."""
+    match request.param:
+        case "local":
+            backend = LocalMemCacheBackend()
+            return lambda: backend
+        case "redis":
+            server = request.getfixturevalue("redis_server")
+            return lambda: RedisCacheBackend(server.url, key_prefix=unique_prefix, deadline=5)
+        case "memcached":
+            server = request.getfixturevalue("memcached_server")
+            return lambda: AioMemCacheBackend(servers=server.url, key_prefix=unique_prefix, deadline=5)
+        case _:
+            return lambda: SQLCacheBackend(f"sqlite:///{tmp_path}/cache.db", deadline=5)
+
+
+@pytest.mark.parametrize("policy", POLICIES.values(), ids=POLICIES)
+async def test_nobody_gets_what_is_older_than_an_invalidation(make_backend, policy):
+    origin = Origin(random.Random(7))
+    async with AsyncExitStack() as stack:
+        apps = [app_of(origin.handler(policy), backend=make_backend()) for _ in range(2)]
+        services = [await stack.enter_async_context(get_cache_service(app)) for app in apps]
+        over = time.monotonic() + SECONDS
+
+        async def readers(app):
+            while time.monotonic() < over:
+                await origin.read(app)
+                await asyncio.sleep(origin.dice.choice([0, 0.001]))
+
+        async def changers(service):
+            while time.monotonic() < over:
+                await origin.change(service)
+                await asyncio.sleep(origin.dice.uniform(0, 0.05))
+
+        async with asyncio.TaskGroup() as group:
+            for app, service in zip(apps, services, strict=True):
+                for _ in range(6):
+                    group.create_task(readers(app))
+                group.create_task(changers(service))
+    assert not origin.outdated, (len(origin.outdated), origin.outdated[:5])
+    assert origin.answers > 50
+    assert origin.version > 5
