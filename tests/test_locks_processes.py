@@ -45,7 +45,7 @@ def any_url(request, unique_prefix, tmp_path):
 
 
 def test_processes_have_it_one_after_the_other(any_url, tmp_path):
-    number, times = (8, 25) if any_url.startswith("redis") else (2, 10)
+    number, times = (8, 25) if any_url.startswith("redis") else (2, 5)
     command = [sys.executable, "-m", "tests.lockers", "contend", any_url, tmp_path, str(times)]
     flavours = [("sync", "async")[place % 2] for place in range(number)]
     processes = [subprocess.Popen([*command, flavour], stderr=subprocess.PIPE, text=True) for flavour in flavours]
@@ -94,7 +94,7 @@ def test_a_process_that_is_stopped_finds_itself_without_the_lock(url):
 
 def test_a_forked_child_does_not_have_the_lock_of_its_parent_and_does_not_free_it(url):
     with CacheService(default=url) as cache:
-        lock = cache.lock(KEY, SHORT)
+        lock = cache.lock(KEY, 2 * SHORT)
         with lock:
             child = os.fork()
             if child == 0:
@@ -105,7 +105,7 @@ def test_a_forked_child_does_not_have_the_lock_of_its_parent_and_does_not_free_i
                     os._exit(1 if told else 7)
                 os._exit(2)
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
-            time.sleep(1.2 * SHORT)
+            time.sleep(2.4 * SHORT)
             assert lock.is_held
             with ThreadPoolExecutor(1) as pool, pytest.raises(CacheTimeoutError):
                 pool.submit(_once_in_thread, cache).result()
@@ -170,6 +170,7 @@ async def test_where_the_store_is_away_nobody_gets_it_and_a_holder_has_it_until_
         fresh_redis.thaw()
 
 
+@pytest.mark.timed
 async def test_a_short_outage_costs_no_lock(fresh_redis):
     async with CacheService(default=fresh_redis.url) as cache, cache.lock_async(KEY, 1.5) as lock:
         fresh_redis.freeze()
