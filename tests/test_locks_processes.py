@@ -187,3 +187,16 @@ async def test_a_holder_whose_store_came_back_empty_is_told(fresh_redis):
             async with cache.lock_async(KEY, LONG):
                 fresh_redis.restart()
                 await asyncio.sleep(1.2)  # until it is asked again
+
+
+async def test_changes_of_entries_free_no_lock(any_url):
+    async with CacheService(default=any_url) as cache, CacheService(default=any_url) as other:
+        async with cache.lock_async(KEY, LONG) as lock:
+            await other.set_async(KEY, 1, tags=["tag"])
+            await other.invalidate_tags_async("tag")
+            await other.delete_async(KEY)
+            await other.clear_async()
+            with pytest.raises(CacheTimeoutError):
+                await asyncio.create_task(_once(other, timeout=0))
+            number = lock.number
+        assert await _once(other, timeout=0) > number

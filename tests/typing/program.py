@@ -58,6 +58,14 @@ async def by_id(number: int) -> Product:
     return Product()
 
 
+async def by_ids(numbers: list[str]) -> dict[str, Product]:
+    return {}
+
+
+def by_ids_sync(numbers: list[str]) -> dict[str, Product]:
+    return {}
+
+
 async def use(cache: ICacheService) -> None:
     assert_type(await cache.get_or_set_async("k", load), Product)
     assert_type(await cache.get_or_set_async("k", load_sync), Product)
@@ -69,6 +77,13 @@ async def use(cache: ICacheService) -> None:
     assert_type(await cache.get_or_set_async("k", load, 60, policy=CachePolicy(ttl=60)), Product)
     assert_type(cache.get_or_set("k", load_sync), Product)
     assert_type(cache.get_or_set("k", lambda: "x", FOREVER), str)
+    assert_type(await cache.get_or_set_many_async(["k"], by_ids), dict[str, Product])
+    assert_type(await cache.get_or_set_many_async(["k"], by_ids_sync), dict[str, Product])
+    assert_type(cache.get_or_set_many(["k"], by_ids_sync, tags=["t"]), dict[str, Product])
+    async with cache.lock_async("k", timeout=1) as lock:
+        assert_type(lock.number, int)
+    with cache.lock("k", 5) as held:
+        assert_type(held.is_held, bool)
     assert_type(cache.incr("k"), int)
     assert_type(await cache.set_many_async({"a": 1}), list[str])
     assert_type(cache.get_many(["a"]), dict[str, Any])
