@@ -93,14 +93,22 @@ class MemcachedBackend(RewritingBackend):
     async def _add(self, io: IO, key: str, raw: bytes, ttl: float) -> bool:
         if await self._ask(io, "insert", memcached_key(key), raw, exptime(ttl)):
             return True
-        if await self._living(io, key) is not None:  # what is there may be damaged, and is then removed
+        if await self._living(io, key) is not None:  # what is there may be damaged, or over
             return False
-        return await self._ask(io, "insert", memcached_key(key), raw, exptime(ttl))  # type: ignore[no-any-return]
+        wire = memcached_key(key)
+        found, token = await self._ask(io, "gets", wire)
+        if found is None:
+            return await self._ask(io, "insert", wire, raw, exptime(ttl))  # type: ignore[no-any-return]
+        return await self._ask(io, "cas", wire, raw, token, exptime(ttl))  # type: ignore[no-any-return]
 
     async def _swap(self, io: IO, key: str, seen: bytes, raw: bytes, ttl: float) -> bool:
         wire = memcached_key(key)
         found, token = await self._ask(io, "gets", wire)
         return found == seen and bool(await self._ask(io, "cas", wire, raw, token, exptime(ttl)))
+
+    async def _removed(self, io: IO, stored_key: str) -> bool:
+        lives = await self._living(io, stored_key) is not None  # what is there may have a tag that was invalidated
+        return await self._drop(io, stored_key) and lives
 
     # Changing an entry
 
@@ -112,7 +120,7 @@ class MemcachedBackend(RewritingBackend):
         changed = change(None if over else frame)
         if changed is None:
             return True, None
-        return await self._swapped(io, key, *changed, None if frame is None else token), changed[0]
+        return await self._swapped(io, key, *changed, None if raw is None else token), changed[0]
 
     async def _swapped(self, io: IO, key: str, frame: Frame, ttl: float, token: int | None) -> bool:
         wire, raw = memcached_key(key), self._stamped(frame, key, ttl)
