@@ -82,6 +82,7 @@ LARGE = {
     "two invalidations": _of(Load(0), Load(1), tag(0), delete(1)),
     "set and tag, two loads": _of(put(0), tag(0), Load(1), Load(1)),
     "notebook lost, later load": _of(tag(1), Load(0), tag(1), lose_notebook=1),
+    "notebook lost, set again": _of(put(0), tag(0), Load(0), put(0), nodes=1, lose_notebook=1),
     "notebook lost, tag": _of(Load(0), tag(1), Load(1), lose_notebook=1),
     "notebook lost, clear and load": _of(Load(0), clear(1), Load(1), lose_notebook=1),
     "table lost twice": _of(put(0), tag(1), Load(0), lose_table=2),

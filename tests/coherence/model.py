@@ -60,6 +60,11 @@ class Model(Nodes):
         self.check(world)
         return world
 
+    def grounded(self, world, load):
+        """Give a load that sends a question with what its node knows now, if that matters."""
+        del world
+        return load
+
     # Accidents
 
     def _accidents(self, world, accident):
@@ -156,11 +161,11 @@ class Model(Nodes):
             world.put_call(index, load.done())
         elif load.phase == ANSWERED:
             if load.found is not None and not load.unstored:
-                self.admit(world, load.node, load.found)
+                self.admit(world, load, load.found)
             value = load.made if load.found is None else load.found.value
             self._answer(world, index, load, value, load.found)
         else:
-            world.put_call(index, _AFTERWARDS[load.phase](world, load))
+            world.put_call(index, self.grounded(world, _AFTERWARDS[load.phase](world, load)))
 
     def _begin(self, world, index, load, node):
         """Begin, and look in the same moment, unless what the node holds will do."""
@@ -172,7 +177,8 @@ class Model(Nodes):
         elif self.serves(node):
             self._serve(world, index, load, node.held.value, load.needs_here)
         else:
-            world.put_call(index, load._replace(phase=LOOKED, found=self._look(world, load, node)))
+            found = self._look(world, load, node)
+            world.put_call(index, self.grounded(world, load._replace(phase=LOOKED, found=found)))
 
     def _look(self, world, load, node):
         kept = world.replica if load.from_replica else world.kept
@@ -187,7 +193,7 @@ class Model(Nodes):
     def _decide(self, world, index, load, node):
         """Take what was found, or join the flight of the node, or lead one."""
         if load.found is not None:
-            self.admit(world, load.node, load.found)
+            self.admit(world, load, load.found)
             self._serve(world, index, load, load.found.value, load.needs_here if load.from_replica else load.needs)
         elif node.flight:
             leader = world.calls[node.flight - 1]

@@ -1,8 +1,8 @@
 """What a node of the model does: it holds copies, follows the log, and has one flight."""
 
-from asynccache.core.fence import CLEAR, KEYS, TAGS
+from asynccache.core.fence import CLEAR, KEYS, TAGS, Birth
 from tests.coherence.scripts import LOGGED, Scripts
-from tests.coherence.world import Event, Violation
+from tests.coherence.world import CELL, Confirmed, Event, Violation
 
 
 class Nodes(Scripts):
@@ -15,8 +15,11 @@ class Nodes(Scripts):
             held.birth.born, node.floor, (node.cell,) if held.birth.cells else ()
         )
 
-    def admit(self, world, index, found):
+    def admit(self, world, load, found):
         """Hold what the store confirmed, if that is still news."""
+        self._admit(world, load.node, found)
+
+    def _admit(self, world, index, found):
         node = world.nodes[index]
         known_as_of = -1 if node.held is None else node.held.as_of
         if not self.rules.is_admitted(found.as_of, found.view, node.view, node.recent, known_as_of):
@@ -46,6 +49,9 @@ class Nodes(Scripts):
             if call.view == node.view:
                 change = self.rules.Change(call.stamp, 0, LOGGED[call.kind])
                 self.apply(world, call.node, Event(change, call.value))
+                if call.kind == "set":
+                    birth = Birth(call.view.gen, call.stamp, (CELL,))
+                    self._admit(world, call.node, Confirmed(call.value, birth, call.stamp, call.view))
             else:
                 world.put_node(call.node, held=None, view=None)
             world.put_node(call.node, flight=0)

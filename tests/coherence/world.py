@@ -71,6 +71,7 @@ class Load(NamedTuple):
     `needs` is what all that had returned when it began demands, `needs_here` likewise on its own node (for reads of
     replicas). `arrived` and `number` are flights of its node: the last one when it began, and its own. `asked` counts
     the questions that its flight had sent, when it joined or by now; `proof` is the one that was answered with "good".
+    `ground` is what its node knew when it asked (`AsBuilt`).
     """
 
     node: int
@@ -90,6 +91,7 @@ class Load(NamedTuple):
     view: View | None = None
     made: int = 0
     found: Confirmed | None = None
+    ground: tuple[int, View] | None = None
 
     def done(self) -> "Load":
         """Forget what does not matter any more: there are fewer states then."""
@@ -125,7 +127,8 @@ class World:
     """A state: the store, its replica, all nodes, all calls, and what is demanded.
 
     `demanded` is what the invalidations that were executed demand of the store, `returned` what those demand that have
-    returned. `budget` says which accidents may still happen, and how often.
+    returned. `clock` is that of the server, where it goes on. `budget` says which accidents may still happen, and how
+    often.
     """
 
     def __init__(self, nodes, calls, budget):
@@ -138,6 +141,7 @@ class World:
         self.process = 1
         self.generations = 1
         self.tokens = 0
+        self.clock = 0
         self.origin = 0
         self.demanded = 0
         self.returned = 0
