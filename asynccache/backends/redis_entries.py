@@ -41,6 +41,10 @@ _CELLS_AT = codec.HEAD_SIZE + 8
 """Where an entry has these (`core/codec.py`)."""
 
 
+_Stamps = dict[str, tuple[bytes, dict[int, int]]]
+"""By part: a generation, and the stamps of cells; cell -1 is the table itself."""
+
+
 class _Looked(NamedTuple):
     """What was found under a key, and by which notebook and process."""
 
@@ -105,8 +109,8 @@ class RedisEntries(Near, FollowedBackend, ABC):
         known = self._scripting.known.get(part.name)
         return not is_near(io) or known is None or (known.view == book.view and book.seq >= known.position)
 
-    async def _marks(self, io: IO, looked: Iterable[_Looked]) -> dict[str, dict[int, int]]:
-        """Give the stamps of all cells of these entries, by part; cell -1 is the table itself."""
+    async def _marks(self, io: IO, looked: Iterable[_Looked]) -> _Stamps:
+        """Give the stamps of all cells of these entries, by part, and of what generation they are."""
         wanted: dict[Part, set[int]] = {}
         for found in looked:
             birth = None if found.raw is None else birth_of(found.raw)
@@ -115,11 +119,13 @@ class RedisEntries(Near, FollowedBackend, ABC):
         if not wanted:
             return {}
         questions = [ask.marks(part.table, sorted(cells)) for part, cells in wanted.items()]
+        questions += [ask.look(part.notebook) for part in wanted]
         replies = self._there(await self._place.read(io.pick(BLOCKING, LOOP), "look at tags", questions, []))
+        told = zip(wanted.items(), replies, replies[len(wanted) :], strict=False)
         return {
-            part.name: dict(zip((-1, *sorted(cells)), stamps, strict=True))
-            for (part, cells), stamps in zip(wanted.items(), replies, strict=True)
-            if isinstance(stamps, list)
+            part.name: (gen, dict(zip((-1, *sorted(cells)), stamps, strict=True)))
+            for (part, cells), stamps, signed in told
+            if isinstance(stamps, list) and (gen := _gen(signed))
         }
 
     async def _store(self, io: IO, key: str, raw: bytes, ttl: float) -> bool:
@@ -268,13 +274,19 @@ def birth_of(raw: bytes) -> Birth | None:
     return Birth(gen, born, struct.unpack_from(f">{count}H", raw, codec.PAYLOAD_OFFSET))
 
 
-def _is_usable(found: _Looked, marks: Mapping[str, Mapping[int, int]]) -> bool:
+def _gen(signed: Any) -> bytes:
+    """Give the generation that a notebook has; nothing where there is none."""
+    book = None if signed is None else read_notebook(signed.reply[0])
+    return b"" if book is None else book.gen
+
+
+def _is_usable(found: _Looked, marks: _Stamps) -> bool:
     """Tell whether it is valid, or damaged, of which somebody should hear."""
     birth = None if found.raw is None else birth_of(found.raw)
     if birth is None:
         return found.raw is not None
-    known = marks.get(found.part.name)
-    stamps = Marks(known[-1], tuple(known[cell] for cell in birth.cells)) if known and birth.cells else None
+    gen, known = marks.get(found.part.name, (b"", {}))
+    stamps = Marks(known[-1], tuple(known[cell] for cell in birth.cells)) if birth.cells and gen == birth.gen else None
     return is_valid(birth, found.book, found.keeper, stamps)
 
 

@@ -131,6 +131,7 @@ class TestLost:
             raw.set(own.log, "x")
         assert backend.get_many(["plain", "tagged"]) == {"plain": 1, "tagged": 2}
         in_use(backend)
+        assert raw.xlen(own.log) > 0
 
     def test_all_at_once(self, launch, make):
         server = launch(Redis())
