@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from secrets import token_bytes
 from typing import TYPE_CHECKING
 
@@ -12,14 +12,16 @@ from asynccache.core.entry import Entry, Kind
 from asynccache.http.rights import PageRight
 from asynccache.http.settings import MAX_NAMES
 from asynccache.http.snapshot import Found, Pass, Record, Snapshot, Spec, restored
+from asynccache.http.terms import FOR_A_WHILE, NotTakenError, Terms
 from asynccache.http.variants import SHORT, as_variant, look_at, look_at_variant, may_be_base, variant_key
+from asynccache.loading.outcomes import GONE
 from asynccache.model import Capability
 
 if TYPE_CHECKING:
     from asynccache.core.claims import Claimed, Ticket
     from asynccache.http.ask import Ask
     from asynccache.http.variants import Look
-    from asynccache.loading.flights import Flight
+    from asynccache.loading.flights import Flight, Flights
     from asynccache.model import BaseCacheBackend, Version
     from asynccache.plan.io import IO
 
@@ -28,44 +30,22 @@ _HINTS = 4096
 _hints: dict[tuple[int, str], Spec] = {}
 
 
-class NotTakenError(Exception):
-    """The store did not take a page."""
-
-
-@dataclass(frozen=True, slots=True)
-class Terms:
-    """How a page is stored.
-
-    Args:
-        ttl: seconds.
-        tags: its tags.
-        stale: seconds for which it is kept beyond its end; None: its times do not matter.
-        base_seconds: how long the names of its variants are known at least.
-    """
-
-    ttl: float
-    tags: tuple[str, ...]
-    stale: float | None
-    base_seconds: float
-
-
-_FOR_A_WHILE = Terms(60.0, (), None, 60.0)
-
-
 class Pages:
     """Reads and writes the pages of one backend.
 
     Args:
         backend: the backend.
+        flights: those under way in this process.
         version: of the pages; None: the backend's own.
         io: how plans wait.
         timed: whether it matters when a page was stored and when it ends.
     """
 
-    __slots__ = ("_backend", "_io", "_timed", "_version")
+    __slots__ = ("_backend", "_flights", "_io", "_timed", "_version")
 
-    def __init__(self, backend: BaseCacheBackend, version: Version, io: IO, *, timed: bool) -> None:
+    def __init__(self, backend: BaseCacheBackend, flights: Flights, version: Version, io: IO, *, timed: bool) -> None:
         self._backend = backend
+        self._flights = flights
         self._version = version
         self._io = io
         self._timed = timed
@@ -135,10 +115,32 @@ class Pages:
         if not set(record.names) <= set(known.names):
             await self._learn(ask, known, record.names, terms, flight)
             return None
-        if not await self._backend.extend(self._io, ask.key, terms.base_seconds, self._version):
+        if not await self._prolong(ask.key, terms.base_seconds):
             return None
         snapshot = as_variant(ask, known, record)
         return snapshot if await self._land(look.key, snapshot, terms, flight, ticket) else None
+
+    async def _prolong(self, key: str, seconds: float) -> bool:
+        """Let the names of variants be known for longer, if they were not removed.
+
+        A store without fences may bring them back while they are removed: then a flight of their own is told.
+        """
+        if Capability.FENCES in self._backend.capabilities:
+            return await self._backend.extend(self._io, key, seconds, self._version)
+        flight_key = self._backend.flight_key(key, self._version, Kind.PAGE)
+        flight, leads = self._flights.join(flight_key)
+        while not leads:
+            if not flight.is_storing:
+                return False  # they are being made anew
+            await self._io.twin(flight.wait_in_thread, flight.wait)
+            flight, leads = self._flights.join(flight_key)
+        try:
+            there = flight.begin_storing() and await self._backend.extend(self._io, key, seconds, self._version)
+            if there and flight.doomed:
+                await self.remove(key)
+            return there and not flight.doomed
+        finally:
+            flight.settle(GONE)
 
     async def _learn(
         self, ask: Ask, known: Spec, names: tuple[bytes, ...], terms: Terms, flight: Flight | None
@@ -206,10 +208,10 @@ class Pages:
             return
         elif 0 < len(names) <= MAX_NAMES:
             spec = Spec(names, token_bytes(8))
-            if not await self._write(ask.key, spec, _FOR_A_WHILE, flight):
+            if not await self._write(ask.key, spec, FOR_A_WHILE, flight):
                 return
             key = variant_key(ask, spec)
-        await self._write(key, found, _FOR_A_WHILE, flight)
+        await self._write(key, found, FOR_A_WHILE, flight)
 
     async def _read(self, key: str) -> Entry | None:
         backend = self._backend

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from asynccache.http.call import Call
     from asynccache.http.settings import CacheSettings
     from asynccache.http.variants import Look
-    from asynccache.model import BaseCacheBackend
+    from asynccache.service import CacheService
 
 
 class Seeking:
@@ -25,18 +25,18 @@ class Seeking:
 
     Args:
         settings: of the handler.
-        backend: where the pages are.
+        service: has the backend where the pages are.
         ask: what is asked for.
         call: how the request can be sent again.
     """
 
     __slots__ = ("_ask", "_call", "_settings", "backend", "pages", "policy", "version")
 
-    def __init__(self, settings: CacheSettings, backend: BaseCacheBackend, ask: Ask, call: Call) -> None:
-        self.backend = backend
+    def __init__(self, settings: CacheSettings, service: CacheService, ask: Ask, call: Call) -> None:
+        self.backend = service.get_backend(settings.backend)
         self.version = settings.version
         self.policy = settings.policy
-        self.pages = Pages(backend, settings.version, call.io, timed=settings.policy.keeps_times)
+        self.pages = Pages(self.backend, service.flights, settings.version, call.io, timed=settings.policy.keeps_times)
         self._settings = settings
         self._ask = ask
         self._call = call

@@ -49,7 +49,7 @@ class Visit:
         self._call = call
         self._found = found
         self._flights = found.service.flights
-        self._store = Seeking(handler.settings, found.service.get_backend(handler.settings.backend), ask, call)
+        self._store = Seeking(handler.settings, found.service, ask, call)
         self._tags: tuple[str, ...] = ()
 
     async def answer(self) -> Any:
