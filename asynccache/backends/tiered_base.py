@@ -88,7 +88,10 @@ class Tiers(BaseCacheBackend):
 
     async def _settled(self, io: IO, version: str, keys: Iterable[str], *, wide: bool = False) -> None:
         """Have done what has to be before these keys are asked for; `BackendUnavailableError` where that fails."""
-        if len(self._journal) and (pending := self._journal.pending(version, keys, wide=wide)):
+        if not len(self._journal):
+            return
+        self._replay.begin()  # which may have been stopped, or left behind in the parent of this process
+        if pending := self._journal.pending(version, keys, wide=wide):
             await self._replay.do(io, pending)
 
     def _do_again(self) -> None:

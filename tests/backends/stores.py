@@ -17,6 +17,7 @@ from asynccache.backends.pymem_cache import PyMemcacheCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
 from asynccache.backends.replit_cache import ReplitCacheBackend
 from asynccache.backends.sql_cache import SQLCacheBackend
+from asynccache.backends.tiered_cache import TieredCacheBackend
 from asynccache.model import BaseCacheBackend
 from tests.backends.test_django_cache import LOCAL, alias
 
@@ -61,6 +62,15 @@ def _chain(request: pytest.FixtureRequest) -> Make:
     return make
 
 
+def _tiers(request: pytest.FixtureRequest) -> Make:
+    url = request.getfixturevalue("redis_server").url
+
+    def make(**options: Any) -> BaseCacheBackend:
+        return TieredCacheBackend(LocalMemCacheBackend(), RedisCacheBackend(url, deadline=PATIENT, **options))
+
+    return make
+
+
 def _sqlite(request: pytest.FixtureRequest) -> Make:
     return partial(SQLCacheBackend, f"sqlite:///{request.getfixturevalue('tmp_path')}/cache.db", deadline=PATIENT)
 
@@ -81,8 +91,9 @@ STORES: dict[str, Callable[[pytest.FixtureRequest], Make]] = {
     "django": _django,
     "cachelib": _cachelib,
     "chain": _chain,
+    "tiers": _tiers,
 }
-OF_BYTES = [name for name in STORES if name not in {"local", "chain"}]
+OF_BYTES = [name for name in STORES if name not in {"local", "chain", "tiers"}]
 """Those that store framed entries themselves."""
 
 

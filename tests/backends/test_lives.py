@@ -17,7 +17,16 @@ from asynccache.backends.redis import RedisCacheBackend
 from tests.backends.stores import STORES
 from tests.conftest import LONG
 
-LIVES = {"dummy": 1000, "local": 1000, "pair": 1000, "django": 500, "sqlite": 300, "postgresql": 60, "mariadb": 60}
+LIVES = {
+    "dummy": 1000,
+    "local": 1000,
+    "pair": 1000,
+    "django": 500,
+    "tiers": 60,
+    "sqlite": 300,
+    "postgresql": 60,
+    "mariadb": 60,
+}
 """How often in each push, where not a hundred times; a thousand times each on the long run."""
 WARM_UP = 0.3
 """The part of the lives after which memory is to be what it was."""

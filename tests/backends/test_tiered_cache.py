@@ -11,7 +11,7 @@ from asynccache.backends.redis import RedisCacheBackend
 from asynccache.backends.sql_cache import SQLCacheBackend
 from asynccache.backends.tiered_cache import TieredCacheBackend
 from asynccache.testing import BackendContract
-from asynccache.testing.contract import CounterContract, KindContract, ManyContract, TagContract
+from asynccache.testing.contract import CounterContract, KindContract, TagContract
 from tests.backends.test_tiered_cache_near import eventually
 
 PATIENT = 5.0
@@ -44,13 +44,13 @@ class TestBeforeRedis(BackendContract):
         await eventually(lambda: cache.get("k"), None, 1.0)
 
 
-class TestBeforeMemcached(CounterContract, KindContract, ManyContract, TagContract):
+class TestBeforeMemcached(CounterContract, KindContract, TagContract):
     @pytest.fixture
     def backend_factory(self, memcached_server):
         return partial(before, partial(AioMemCacheBackend, servers=memcached_server.url, deadline=PATIENT))
 
 
-class TestBeforeSQLite(CounterContract, KindContract, ManyContract, TagContract):
+class TestBeforeSQLite(CounterContract, KindContract, TagContract):
     @pytest.fixture
     def backend_factory(self, tmp_path):
         return partial(before, partial(SQLCacheBackend, f"sqlite:///{tmp_path}/cache.db", deadline=PATIENT))

@@ -307,6 +307,18 @@ async def test_closing_does_what_is_left(nodes):
     await eventually(lambda: other.get_async("k"), None)
 
 
+async def test_what_could_not_be_done_at_closing_is_done_when_it_is_used_again(nodes):
+    mine, other, _ = nodes
+    await mine.set_async("k", "old")
+    await cut(mine)
+    await fails(mine.delete_async("k"))
+    await mine.aclose()
+    assert await other.get_async("k") == "old"
+    mine.l2.link["is_cut"] = False
+    await mine.get_async("something else")
+    await eventually(lambda: other.get_async("k"), None)
+
+
 async def test_what_raises_where_it_is_to_raise(log):
     mine = tiers(log, on_error="raise")
     await in_step(mine)

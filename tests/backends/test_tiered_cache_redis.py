@@ -180,3 +180,32 @@ async def test_a_process_that_was_stopped_finds_itself_out_of_date_before_it_ser
         peeked, got = (await asyncio.to_thread(process.stdout.readline)).split()
     assert peeked in {"None", "new"}
     assert got == "new"
+
+
+@pytest.fixture
+async def nodes_of_a_cluster(redis_cluster, unique_prefix):
+    made = [tiers(redis_cluster.url, unique_prefix) for _ in range(2)]
+    yield made
+    for node in made:
+        await node.aclose()
+
+
+async def test_changes_in_all_parts_of_a_cluster_are_heard_of(nodes_of_a_cluster):
+    mine, other = nodes_of_a_cluster
+    keys = [f"k{number}" for number in range(60)]
+    changes = {
+        "delete": lambda node: node.delete_many_async(keys[:30]),
+        "tag": lambda node: node.invalidate_tags_async("t"),
+        "clear": lambda node: node.clear_async(),
+    }
+    left = {"delete": keys[30:], "tag": keys[1::2], "clear": []}
+    for change, do in changes.items():
+        for number, key in enumerate(keys):
+            await mine.set_async(key, "old", tags=["t"] if number % 2 == 0 else ["u"])
+            await held(mine, key, "old")
+        assert len(await other.get_many_async(keys)) == 60
+        await do(other)
+        await eventually(lambda change=change: mine.get_many_async(keys), dict.fromkeys(left[change], "old"), 1.0)
+        await do(mine)
+        assert await mine.get_many_async(keys) == dict.fromkeys(left[change], "old")
+    assert mine.stats()["flushes"] == other.stats()["flushes"] == 0
