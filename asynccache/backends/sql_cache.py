@@ -23,20 +23,20 @@ if TYPE_CHECKING:
 
 
 class SQLCacheBackend(ChangingBackend):
-    """Entries in a table of SQLite (3.35 or later), PostgreSQL, MySQL or MariaDB.
+    """Entries in tables of SQLite (3.35 or later), PostgreSQL, MySQL or MariaDB.
 
-    SQLite needs nothing else; the others need the extra `postgresql` or `mysql`. The table is made when it is first
-    needed, or by `create_table`.
+    SQLite needs nothing else; the others need the extra `postgresql` or `mysql`. The tables are made when they are
+    first needed, or by `create_table`.
 
     Args:
         url: `sqlite:///relative.db`, `sqlite:////absolute.db`, `postgresql://user:password@host:port/database`,
             `mysql://...` or `mariadb://...`.
-        table: the table's name; several backends can share one, kept apart by `key_prefix`.
-        max_entries: how many entries of all applications the table may have; beyond that, those that would end first
+        table: what the names of its tables begin with; several backends can share them, apart by `key_prefix`.
+        max_entries: how many entries of all applications there may be; beyond that, those that would end first
             are removed. Judged by a sample every 64 writes: it can be exceeded by a tenth.
-        unlogged: PostgreSQL only: a table that is written faster, and empty after a crash of the server.
-        deadline: seconds for one operation, waiting for a connection or for other writers included (for each batch of a
-            `*_many`).
+        unlogged: PostgreSQL only: tables that are written faster, and empty after a crash of the server.
+        deadline: seconds for one operation, waiting for a connection or for other writers included (for each hundred
+            keys of `get_many` and `set_many`).
         pool_size: connections that each loop may have to a server.
         options: for the driver (psycopg or asyncmy), such as `ssl`.
         base: those of `StoreBackend` and `BaseCacheBackend`.
@@ -76,11 +76,11 @@ class SQLCacheBackend(ChangingBackend):
         return f"<SQLCacheBackend {where} key_prefix={self.key_prefix!r} version={self.version!r}>"
 
     def create_table(self) -> None:
-        """Make the table where it is not there yet; `BackendUnavailableError` where that is not possible."""
+        """Make the tables where they are not there yet; `BackendUnavailableError` where that is not possible."""
         run(self._create(BLOCKING))
 
     async def create_table_async(self) -> None:
-        """Make the table where it is not there yet; `BackendUnavailableError` where that is not possible."""
+        """Make the tables where they are not there yet; `BackendUnavailableError` where that is not possible."""
         await self._create(LOOP)
 
     async def shut(self, io: IO) -> None:

@@ -69,7 +69,7 @@ class ClaimingBackend(FollowingBackend):
             rights.grant(order, wants, lease),
             rights.withdraw(order, wants),
             rights.held(order, wires),
-            entries.fetch(order, wires),
+            entries.fetch(order, wires, entered=True),
         )
         *_, (held, _), (rows, _) = await self._asked(io, "claim", *statements, atomic=True)
         raws = {wire: framed(entry, number) for *_, wire, entry, number, _ in rows if wire is not None}

@@ -37,15 +37,18 @@ SAME = "entry = :seen"
 _COLUMNS = ("cache_key", "place", "entry", "number", "cells", "gen", "born", "expires")
 
 
-def fetch(order: Order, keys: Sequence[bytes]) -> Statement:
-    """Ask for nonce, gen and seq of the namespace, and with them for key, entry, number and born of what is valid."""
+def fetch(order: Order, keys: Sequence[bytes], *, entered: bool = False) -> Statement:
+    """Ask for nonce, gen and seq of the namespace, and with them for key, entry, number and born of what is valid.
+
+    There are rows in any case if the namespace was `entered`.
+    """
     words, names = order.words, lettered("k", keys)
     text = (
         f"SELECT {words.number('nonce')}, n.gen, n.seq, e.cache_key, e.entry, e.number, e.born FROM {words.notes} n "
         f"LEFT JOIN {words.entries} e ON e.cache_key IN ({listed(names)}) AND e.expires > {words.now} "
         f"AND {order.valid('e')} WHERE n.namespace = :ns"
     )
-    return order.timed(text, are_entries(set(keys), order.nonce), nonce=order.nonce, whole=WHOLE, **names)
+    return order.timed(text, are_entries(set(keys), order.nonce, some=entered), nonce=order.nonce, whole=WHOLE, **names)
 
 
 def sweep(order: Order, keys: Sequence[bytes]) -> Statement:

@@ -43,11 +43,11 @@ class LateError(RefusedError):
     """The time until which this was to be done is over; nothing was done."""
 
 
-def are_entries(asked: set[bytes], nonce: int) -> Callable[[Rows], bool]:
+def are_entries(asked: set[bytes], nonce: int, *, some: bool) -> Callable[[Rows], bool]:
     """Make the test for rows that prove whose answer they are, of keys that were asked for, or of none."""
 
     def fits(rows: Rows) -> bool:
-        return all(
+        return bool(rows or not some) and all(
             len(row) == 7 and row[0] == nonce and (row[3] is None or (row[3] in asked and type(row[4]) is bytes))
             for row in rows
         )

@@ -1,11 +1,11 @@
 """What is asked of the table of rights to load: who loads a key just now, in whatever process.
 
-    token         which tells one right from others
-    born          the position at which it was granted
-    seen          when the copy was written that its holder knows; NULL: it wants to know none
-    awaited       whether somebody waits for its end
-    landed        the number of the change by which what was loaded was found good
-    lease_until   milliseconds since 1970, by the database server's own clock
+    token       which tells one right from others
+    born        the position at which it was granted
+    seen        when the copy was written that its holder knows; NULL: it wants to know none
+    awaited     whether somebody waits for its end
+    landed      the number of the change by which what was loaded was found good
+    lease_end   milliseconds since 1970, by the database server's own clock
 
 It ends when it has landed, when the key is changed, and with its lease.
 """
@@ -49,15 +49,15 @@ def grant(order: Order, wants: Sequence[Want], lease: float) -> Statement:
     rows = ", ".join(
         f"(:k{i}, :t{i}, {born}, {words.blob(f's{i}')}, 0, 0, {words.now} + :lease)" for i in range(len(wants))
     )
-    free = f"{words.rights}.lease_until <= {words.now}"
+    free = f"{words.rights}.lease_end <= {words.now}"
     assigned = {
         name: f"CASE WHEN {free} THEN {words.fresh(name)} ELSE {words.rights}.{name} END"
         for name in ("token", "born", "seen")
     }
     assigned["awaited"] = f"CASE WHEN {free} THEN 0 ELSE 1 END"
-    assigned["lease_until"] = f"CASE WHEN {free} THEN {words.fresh('lease_until')} ELSE {words.rights}.lease_until END"
+    assigned["lease_end"] = f"CASE WHEN {free} THEN {words.fresh('lease_end')} ELSE {words.rights}.lease_end END"
     text = (
-        f"INSERT INTO {words.rights} (cache_key, token, born, seen, awaited, landed, lease_until) "
+        f"INSERT INTO {words.rights} (cache_key, token, born, seen, awaited, landed, lease_end) "
         f"VALUES {rows}{words.as_fresh} {words.merging('cache_key', assigned)}"
     )
     return order.timed(text, **parameters)
@@ -79,7 +79,7 @@ def held(order: Order, keys: Sequence[bytes]) -> Statement:
     """Ask for nonce, key, token, born and the milliseconds that are left."""
     these, names = keyed(keys)
     text = (
-        f"SELECT {order.words.number('nonce')}, cache_key, token, born, lease_until - {order.words.now} "
+        f"SELECT {order.words.number('nonce')}, cache_key, token, born, lease_end - {order.words.now} "
         f"FROM {order.words.rights} WHERE {these}"
     )
     return order.timed(text, are_rights(set(keys), order.nonce), nonce=order.nonce, **names)
@@ -90,7 +90,7 @@ def approve(order: Order, ticket: Ticket, gen: bytes, cells: bytes | None) -> St
     words = order.words
     text = (
         f"UPDATE {words.rights} SET landed = {words.number('nonce')} WHERE cache_key = :k0 AND token = :t0 "
-        f"AND lease_until > {words.now} AND EXISTS (SELECT 1 FROM {words.notes} m "
+        f"AND lease_end > {words.now} AND EXISTS (SELECT 1 FROM {words.notes} m "
         f"WHERE m.namespace = :ns AND m.gen = :gen AND m.cleared <= {words.rights}.born)"
     )
     parameters: dict[str, Any] = {"k0": wire_key(ticket.key), "t0": ticket.token, "gen": gen}
@@ -133,8 +133,8 @@ def end(words: Words, tickets: Sequence[Ticket]) -> Statement:
 def renew(words: Words, ticket: Ticket, lease: float, now: float) -> Statement:
     """Have a right that stands end later; the reply counts it."""
     text = (
-        f"UPDATE {words.rights} SET lease_until = {words.now} + :lease "
-        f"WHERE cache_key = :k0 AND token = :t0 AND lease_until > {words.now}"
+        f"UPDATE {words.rights} SET lease_end = {words.now} + :lease "
+        f"WHERE cache_key = :k0 AND token = :t0 AND lease_end > {words.now}"
     )
     parameters = {"k0": wire_key(ticket.key), "t0": ticket.token, "lease": round(lease * 1000)}
     return words.timed(text, parameters, now)
@@ -149,7 +149,7 @@ def end_all(words: Words, first: bytes, end: bytes) -> Statement:
 
 def cull(words: Words, now: float) -> Statement:
     """Remove rights whose holders are gone."""
-    text = f"DELETE FROM {words.rights} WHERE lease_until < {words.now} - {_FORGOTTEN_MILLISECONDS}"
+    text = f"DELETE FROM {words.rights} WHERE lease_end < {words.now} - {_FORGOTTEN_MILLISECONDS}"
     return words.timed(text, {}, now)
 
 

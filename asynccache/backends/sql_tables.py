@@ -51,10 +51,10 @@ _COLUMNS = {
         "seen {gen}",
         "awaited INTEGER NOT NULL",
         "landed BIGINT NOT NULL",
-        "lease_until BIGINT NOT NULL",
+        "lease_end BIGINT NOT NULL",
     ),
 }
-_INDEXES = {"entries": ("expires", "place"), "log": ("stamp",), "rights": ("lease_until",)}
+_INDEXES = {"entries": ("expires", "place"), "log": ("stamp",), "rights": ("lease_end",)}
 _MYSQL_TYPES = {
     "key": f"VARBINARY({KEY_BYTES})",
     "gen": "VARBINARY(8)",

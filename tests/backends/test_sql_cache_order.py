@@ -17,6 +17,7 @@ from asynccache.core.keys import key_hash
 from asynccache.core.lifetime import FOREVER
 from asynccache.errors import BackendUnavailableError
 from asynccache.plan.io import BLOCKING, LOOP, run
+from asynccache.testing import FakeClock
 from tests.storms import in_threads
 
 PATIENT = 5.0
@@ -88,6 +89,15 @@ class TestLosses:
         after = await following(cache, namespace, begun.at)
         assert isinstance(after, Hole)
         assert after.at.view != begun.at.view
+
+    async def test_without_its_notebook_nothing_is_valid_though_the_clock_was_set_back(self, make):
+        clock = FakeClock()
+        cache = make(clock=clock)
+        await cache.set_async("k", 1, ttl=FOREVER)
+        await do(cache, f"DELETE FROM {cache._sql.notes}")
+        clock.advance(-3600)
+        await cache.set_async("other", 1)
+        assert await cache.get_async("k") is None
 
     async def test_without_cells_nothing_that_has_tags_is_valid(self, cache):
         await cache.set_async("plain", 1)
@@ -295,12 +305,17 @@ class TestClear:
         assert await cache.land(LOOP, "k", "new", 60.0, newer) is True
         assert await cache.get_async("k") == "new"
 
+    async def test_load_of_a_long_key_is_not_stored_either(self, cache):
+        ticket = await granted(cache, "long" * 100)
+        await cache.clear_async()
+        assert await cache.land(LOOP, "long" * 100, "old", 60.0, ticket) is False
+
 
 class TestKeepingSmall:
     async def test_old_news_and_forgotten_rights_go(self, cache):
         await cache.set_async("k", 1)
         await granted(cache, "forgotten")
-        await do(cache, f"UPDATE {cache._sql.rights} SET lease_until = 1")
+        await do(cache, f"UPDATE {cache._sql.rights} SET lease_end = 1")
         await do(cache, f"UPDATE {cache._sql.log} SET stamp = 1")
         for number in range(70):
             await cache.set_async(f"k{number}", number)

@@ -164,6 +164,11 @@ class TestTable:
         assert ddl.endswith(";\n")
         assert unique_prefix in ddl
 
+    def test_its_name_can_be_long(self, make, unique_prefix):
+        cache = make(table=f"{unique_prefix}{'x' * 50}"[:50])
+        assert cache.set("k", 1) is True
+        assert cache.get("k") == 1
+
     async def test_table_that_is_dropped_is_made_anew(self, make, unique_prefix):
         cache = make(table=unique_prefix)
         for _ in range(10):
