@@ -160,6 +160,8 @@ class Follower:
             await asyncio.sleep(_PAUSE)
             return
         except Exception:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise asyncio.CancelledError from None  # whatever a loop that ends makes of it
             logger.exception("%s: its log could not be read", self._backend.name)
             await asyncio.sleep(_PAUSE)
             return

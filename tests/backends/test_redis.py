@@ -11,6 +11,7 @@ import subprocess
 import sys
 from functools import partial
 from multiprocessing import get_context
+from pathlib import Path
 
 import pytest
 import redis
@@ -288,14 +289,38 @@ class TestFullServer:
                 operation()
 
 
+def documented():
+    """Give the commands that a user is to be given, as the documentation names them."""
+    page = Path("docs/deployment.md").read_text()
+    block = page.partition("'~~shop:*' nocommands ")[2].partition("```")[0]
+    return block.replace("\\", " ").replace("'", "").replace("\n", " ")
+
+
 class TestRights:
     @pytest.fixture
     def server(self, launch):
-        reader, writer = "user reader on >r ~* &* +@read", "user writer on >w ~shop:* %RW~~shop:* +@all"
+        reader, writer = (
+            "user reader on >r ~* &* +@read",
+            f"user writer on >w ~shop:* ~~shop:* nocommands {documented()}",
+        )
         return launch(Redis(acl=["user default on nopass ~* &* +@all", reader, writer]))
 
     async def test_a_user_needs_the_prefix_and_its_auxiliary_keys_only(self, server, make):
-        await works(make(f"redis://writer:w@{server.address}", key_prefix="shop"))
+        backend = make(f"redis://writer:w@{server.address}", key_prefix="shop", on_error="raise")
+        await works(backend)
+        backend.set("tagged", 1, tags=["x"])
+        assert backend.get("tagged") == 1
+        assert backend.touch("tagged", math.inf) is True
+        ticket = (await backend.claim(LOOP, "k")).ticket
+        assert await backend.hold(LOOP, ticket) is True
+        waiting = asyncio.create_task(backend.attend(LOOP, "k", PATIENT))
+        await asyncio.sleep(0.1)
+        assert await backend.land(LOOP, "k", 1, 60.0, ticket, tags=("x",)) is True
+        await waiting
+        backend.invalidate_tags("x")
+        assert backend.get_many(["tagged", "k"]) == {}
+        backend.clear()
+        await backend.aclose()
 
     def test_a_user_that_may_not_write_reads_misses_and_hears_why(self, server, make, caplog):
         backend = make(f"redis://reader:r@{server.address}")

@@ -401,10 +401,11 @@ class TestRoundTrips:
         assert [asked(step) for step in steps] == [1] * len(steps)
 
     def test_a_tagged_entry_is_two(self, asked, backend):
-        assert asked(lambda: backend.get("warm")) == 2
+        """In the second go its marks, and whose marks they are."""
+        assert asked(lambda: backend.get("warm")) == 1 + 2
         backend.set_many({"a": 1})
         backend.set("other", 1, tags=["z"])
-        assert asked(lambda: backend.get_many(["warm", "a", "other"])) == 2
+        assert asked(lambda: backend.get_many(["warm", "a", "other"])) == 1 + 2
 
     def test_a_load_is_three(self, asked, backend):
         assert asked(lambda: backend.get("a")) == 1
