@@ -20,7 +20,7 @@ from tests.conftest import LONG
 from tests.http.serving import app_of, ask
 
 KEY = page_key("GET", "http://h/")
-SECONDS = 20 if LONG else 0.6
+SECONDS = 20 if LONG else 0.4
 POLICIES = {
     "plain": CachePolicy(ttl=60),
     "renewing": CachePolicy(
