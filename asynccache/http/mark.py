@@ -124,8 +124,11 @@ class Mark:
         if self.behind is not None:
             self.behind.is_done = True
         await self.leave(Then.RUN)
+        if page is None:
+            return None
+        logger.warning("an older page of %s stands in for %s", self.handler.name, type(error).__name__, exc_info=error)
         now = self.now()
-        return None if page is None else replay(page, self.ask, now, stale_label(self.look.entry, now))
+        return replay(page, self.ask, now, stale_label(self.look.entry, now))
 
     async def replaced(self, status: int) -> Replay | None:
         """Give the older page that stands in where this is the status of the answer."""

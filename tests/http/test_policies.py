@@ -211,7 +211,7 @@ async def test_a_renewal_that_fails_is_told_and_not_tried_again_at_once(caplog):
 
 
 @pytest.mark.parametrize("failing", [KeyError("x"), 500, 503, HTTPException(502)], ids=["raises", "500", "503", "502"])
-async def test_an_older_page_stands_in_for_a_failure(failing):
+async def test_an_older_page_stands_in_for_a_failure(failing, caplog):
     site = Site(IF_ERROR)
     await site.ask()
     site.clock.advance(120)
@@ -219,6 +219,7 @@ async def test_an_older_page_stands_in_for_a_failure(failing):
     assert await site.ask() == ("call 1", "hit; ttl=-20")
     assert await site.ask() == ("call 1", "hit; ttl=-20")
     assert site.calls == 2
+    assert sum("stands in for" in line for line in caplog.messages) == 1
     site.clock.advance(2)
     site.failing = None
     assert await site.ask() == ("call 3", "fwd=stale; stored")
