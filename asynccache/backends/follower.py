@@ -21,17 +21,16 @@ from typing import TYPE_CHECKING, NamedTuple
 from asynccache.backends.followed import Batch, Hole
 from asynccache.core.fence import CLEAR, KEYS, WAKE
 from asynccache.errors import BackendUnavailableError
+from asynccache.plan.bell import Bell
 from asynccache.plan.clients import LoopClients
 from asynccache.plan.io import LOOP
 from asynccache.plan.portal import portal
-from asynccache.plan.waiters import waiter_here
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Coroutine, Iterator
 
     from asynccache.backends.followed import At, FollowedBackend
     from asynccache.plan.io import IO
-    from asynccache.plan.waiters import Waiter
 
 logger = logging.getLogger(__name__)
 _WAIT = 0.2
@@ -105,7 +104,7 @@ class Follower:
         afterwards will be heard of.
         """
         until = monotonic() + seconds
-        bell = _Bell(io)
+        bell = Bell(io)
         with self.waiting(key, bell.ring) as follows:
             if not follows:
                 await bell.wait(seconds)
@@ -179,33 +178,6 @@ class Follower:
                 return False
             reader.is_running = False
             return True
-
-
-class _Bell:
-    """What wakes one caller, in whatever way that one waits."""
-
-    def __init__(self, io: IO) -> None:
-        self._io = io
-        self.mend()
-
-    def mend(self) -> None:
-        """Make it ring again."""
-        self._told: threading.Event | Waiter = self._io.pick(threading.Event, _on_loop)()
-
-    def ring(self) -> None:
-        """Wake the caller."""
-        if isinstance(self._told, threading.Event):
-            self._told.set()
-        else:
-            self._told.tell()
-
-    async def wait(self, seconds: float) -> None:
-        """Wait for it."""
-        await self._io.call(self._told.wait, max(0.0, seconds))
-
-
-def _on_loop() -> threading.Event | Waiter:
-    return waiter_here()
 
 
 class _Reader:

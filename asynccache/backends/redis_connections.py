@@ -7,7 +7,6 @@ server answered being a `Refusal`; it raises the errors of `FOREIGN_ERRORS`, `OS
 from __future__ import annotations
 
 from contextlib import contextmanager
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from redis import Connection, RedisError, ResponseError, SSLConnection, UnixDomainSocketConnection
@@ -17,8 +16,8 @@ from redis.connection import URL_QUERY_ARGUMENT_PARSERS
 
 from asynccache.backends.due_socket import DueSocket
 from asynccache.backends.outage import OutOfStepError
-from asynccache.backends.redis_peer import GREETING, TIME, Peer, ServerClock
-from asynccache.backends.redis_questions import Refusal, Signed, checked
+from asynccache.backends.redis_line import Line
+from asynccache.backends.redis_questions import Refusal
 from asynccache.backends.servers import UNIX, Server
 from asynccache.errors import ConfigurationError
 
@@ -27,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from asynccache.backends.outage import Due
-    from asynccache.backends.redis_questions import Question, Word
+    from asynccache.backends.redis_peer import ServerClock
+    from asynccache.backends.redis_questions import Question
 
 FOREIGN_ERRORS: tuple[type[Exception], ...] = (RedisError,)
 _OURS = {
@@ -84,46 +84,7 @@ _ON_LOOP = {
 }
 
 
-class _Line:
-    """What both have: who is at the other end, once somebody needs to know."""
-
-    _peer: Peer | None = None
-    _clock: ServerClock
-
-    def signed(self, questions: Sequence[Question], replies: list[Any]) -> list[Any]:
-        """Sign the replies to those questions that ask for it."""
-        if self._peer is None:
-            return replies
-        self._peer.note_replies(replies)
-        keeper = self._peer.keeper
-        return [
-            Signed(reply, keeper) if question.is_signed and not isinstance(reply, Refusal) else reply
-            for question, reply in zip(questions, replies, strict=True)
-        ]
-
-    def _to_ask_first(self, questions: Sequence[Question]) -> Sequence[Question]:
-        """Give what has to be known before these can be asked."""
-        if not any(question.is_personal for question in questions):
-            return ()
-        if self._peer is None:
-            return GREETING
-        return (TIME,) if self._peer.is_old or self._peer.is_doubtful else ()
-
-    def _told(self, first: Sequence[Question], replies: list[Any]) -> None:
-        if self._peer is None:
-            self._peer = Peer(replies, self._clock)
-        else:
-            self._peer.note_time(*checked(first, replies))
-
-    def _words(self, questions: Sequence[Question], due: Due) -> list[tuple[Word, ...]]:
-        seconds = due.at - monotonic()
-        return [
-            self._peer.words_of(question, seconds) if question.is_personal and self._peer else question.words
-            for question in questions
-        ]
-
-
-class BlockingLine(_Line):
+class BlockingLine(Line):
     """A connection for callers off a loop; one at a time uses it."""
 
     def __init__(self, scheme: str, arguments: Mapping[str, Any], clock: ServerClock) -> None:
@@ -174,7 +135,7 @@ class BlockingLine(_Line):
             return _refusal(answered)
 
 
-class LoopLine(_Line):
+class LoopLine(Line):
     """A connection of one loop; one task at a time uses it."""
 
     def __init__(self, scheme: str, arguments: Mapping[str, Any], clock: ServerClock) -> None:

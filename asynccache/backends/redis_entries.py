@@ -2,131 +2,36 @@
 
 from __future__ import annotations
 
-import struct
 from abc import ABC
-from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
-from asynccache.backends import redis_questions as ask
 from asynccache.backends import redis_scripts as scripts
-from asynccache.backends.followed import At, FollowedBackend, Seen
-from asynccache.backends.near import Near, is_near
-from asynccache.backends.redis_questions import BY, KEEPER, NOBODY, Refusal
+from asynccache.backends.redis_questions import BY, KEEPER, Refusal
 from asynccache.backends.redis_scripts import PATCHED, lifetime
+from asynccache.backends.redis_sights import RedisSights, all_of, batches
 from asynccache.core import codec
 from asynccache.core.codec import Frame
-from asynccache.core.fence import KEYS, Birth, Change, Marks, Notebook, is_valid, read_notebook
+from asynccache.core.fence import KEYS, Change, Notebook, read_notebook
 from asynccache.core.keys import to_bytes
 from asynccache.errors import BackendUnavailableError, NotAnIntegerError
-from asynccache.plan.io import BLOCKING, LOOP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
-    from asynccache.backends.redis_parts import Part, Parts
-    from asynccache.backends.redis_place import Place
-    from asynccache.backends.redis_scripting import Scripting
+    from asynccache.backends.redis_parts import Part
     from asynccache.backends.redis_scripts import Call, Script
     from asynccache.plan.io import IO
 
 LARGEST = 512 * 1024 * 1024
 """Bytes that a string of Redis can have (`proto-max-bulk-len`)."""
-_BATCH_COUNT = 500
-_BATCH_BYTES = 256 * 1024
 _TOO_BIG = frozenset({"OOM"})
 _NO_BOOK = Notebook(b"", 0, 0, b"")
-_NOWHERE = At(_NO_BOOK.view, 0)
 _AT = 16
-_CELLS_AT = codec.HEAD_SIZE + 8
-"""Where an entry has these (`core/codec.py`)."""
+"""Where an entry says when it was written (`core/codec.py`)."""
 
 
-_Stamps = dict[str, tuple[bytes, dict[int, int]]]
-"""By part: a generation, and the stamps of cells; cell -1 is the table itself."""
-
-
-class _Looked(NamedTuple):
-    """What was found under a key, and by which notebook and process."""
-
-    part: Part
-    raw: bytes | None
-    book: Notebook | None
-    keeper: bytes
-
-
-class RedisEntries(Near, FollowedBackend, ABC):
-    """The drivers of values."""
-
-    _place: Place
-    _parts_of: Parts
-    _scripting: Scripting
-
-    async def _fetch(self, io: IO, key: str) -> bytes | None:
-        return (await self._fetch_many(io, [key])).get(key)
-
-    async def _fetch_many(self, io: IO, stored_keys: list[str]) -> dict[str, bytes]:
-        seen = await self._fetch_at(io, stored_keys)
-        return {key: found.raw for key, found in seen.items() if found.raw is not None}
-
-    async def _fetch_at(self, io: IO, stored_keys: list[str]) -> dict[str, Seen]:
-        seen: dict[str, Seen] = {}
-        for batch in batches(stored_keys):
-            looked = await self._look(io, batch)
-            marks = await self._marks(io, looked.values())
-            for key, found in looked.items():
-                at = _NOWHERE if found.book is None else At(found.book.view, found.book.seq)
-                seen[key] = Seen(found.raw if _is_usable(found, marks) else None, at)
-        return seen
-
-    async def _look(self, io: IO, stored_keys: Sequence[str]) -> dict[str, _Looked]:
-        by_part = self._by_part(stored_keys)
-        questions = [
-            ask.look(part.notebook, [self._parts_of.spot(key).entry for key in some]) for part, some in by_part.items()
-        ]
-        tried = "get" if len(stored_keys) == 1 else "get_many"
-        replies = self._there(await self._place.read(io, tried, questions, stored_keys))
-        looked: dict[str, _Looked] = {}
-        unsure: list[str] = []
-        for (part, some), reply in zip(by_part.items(), replies, strict=True):
-            if reply is None:
-                continue
-            (raw_book, *raws), keeper = reply
-            book = read_notebook(raw_book)
-            if book is not None and not await self._is_sure(io, part, book, keeper):
-                unsure += some
-                continue
-            if book is not None and (is_near(io) or keeper == NOBODY):
-                keeper = book.keeper
-            looked.update((key, _Looked(part, raw, book, keeper)) for key, raw in zip(some, raws, strict=True))
-        if unsure:
-            looked |= await self._look(io.pick(BLOCKING, LOOP), unsure)
-        return looked
-
-    async def _is_sure(self, io: IO, part: Part, book: Notebook, keeper: bytes) -> bool:
-        """Tell whether to believe what was found: a replica may be behind, and a new leader's was just cleaned."""
-        if keeper in {book.keeper, NOBODY}:
-            return not await self._scripting.note(io.pick(BLOCKING, LOOP), part, book)
-        known = self._scripting.known.get(part.name)
-        return not is_near(io) or known is None or (known.view == book.view and book.seq >= known.position)
-
-    async def _marks(self, io: IO, looked: Iterable[_Looked]) -> _Stamps:
-        """Give the stamps of all cells of these entries, by part, and of what generation they are."""
-        wanted: dict[Part, set[int]] = {}
-        for found in looked:
-            birth = None if found.raw is None else birth_of(found.raw)
-            if birth is not None and birth.cells:
-                wanted.setdefault(found.part, set()).update(birth.cells)
-        if not wanted:
-            return {}
-        questions = [ask.marks(part.table, sorted(cells)) for part, cells in wanted.items()]
-        questions += [ask.look(part.notebook) for part in wanted]
-        replies = self._there(await self._place.read(io.pick(BLOCKING, LOOP), "look at tags", questions, []))
-        told = zip(wanted.items(), replies, replies[len(wanted) :], strict=False)
-        return {
-            part.name: (gen, dict(zip((-1, *sorted(cells)), stamps, strict=True)))
-            for (part, cells), stamps, signed in told
-            if isinstance(stamps, list) and (gen := _gen(signed))
-        }
+class RedisEntries(RedisSights, ABC):
+    """The drivers that write values."""
 
     async def _store(self, io: IO, key: str, raw: bytes, ttl: float) -> bool:
         return not await self._store_many(io, {key: raw}, ttl)
@@ -241,64 +146,3 @@ class RedisEntries(Near, FollowedBackend, ABC):
             self._scripting.recall.note(part, book.gen, change)
         for changed in self.changed:
             changed(part.name, book.view, change)
-
-    def _by_part(self, stored_keys: Sequence[str]) -> dict[Part, list[str]]:
-        by_part: dict[Part, list[str]] = {}
-        for key in stored_keys:
-            by_part.setdefault(self._parts_of.spot(key).part, []).append(key)
-        return by_part
-
-    def _there(self, replies: list[Any]) -> list[Any]:
-        """Give the replies, `None` for those of a server that is away; or raise, as `on_error` says."""
-        if self.on_error == "raise":
-            all_of(replies)
-        return [None if isinstance(reply, BackendUnavailableError) else reply for reply in replies]
-
-
-def all_of(replies: list[Any]) -> list[Any]:
-    """Give the replies; raise where one is missing."""
-    for reply in replies:
-        if isinstance(reply, BackendUnavailableError):
-            raise reply
-    return replies
-
-
-def birth_of(raw: bytes) -> Birth | None:
-    """Read where an entry comes from; None where these bytes are no entry of the present format."""
-    if len(raw) < codec.PAYLOAD_OFFSET or raw[codec.HEAD_SIZE] != codec.FORMAT:
-        return None
-    gen, born = struct.unpack_from(">8sQ", raw)
-    (count,) = struct.unpack_from(">H", raw, _CELLS_AT)
-    if len(raw) < codec.PAYLOAD_OFFSET + 2 * count:
-        return None
-    return Birth(gen, born, struct.unpack_from(f">{count}H", raw, codec.PAYLOAD_OFFSET))
-
-
-def _gen(signed: Any) -> bytes:
-    """Give the generation that a notebook has; nothing where there is none."""
-    book = None if signed is None else read_notebook(signed.reply[0])
-    return b"" if book is None else book.gen
-
-
-def _is_usable(found: _Looked, marks: _Stamps) -> bool:
-    """Tell whether it is valid, or damaged, of which somebody should hear."""
-    birth = None if found.raw is None else birth_of(found.raw)
-    if birth is None:
-        return found.raw is not None
-    gen, known = marks.get(found.part.name, (b"", {}))
-    stamps = Marks(known[-1], tuple(known[cell] for cell in birth.cells)) if birth.cells and gen == birth.gen else None
-    return is_valid(birth, found.book, found.keeper, stamps)
-
-
-def batches(stored_keys: Sequence[str], raws: Mapping[str, bytes] = MappingProxyType({})) -> Iterator[list[str]]:
-    """Cut into what one round trip carries."""
-    batch: list[str] = []
-    size = 0
-    for key in stored_keys:
-        batch.append(key)
-        size += len(raws.get(key, b""))
-        if len(batch) >= _BATCH_COUNT or size >= _BATCH_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch

@@ -61,7 +61,7 @@ class Recall:
         if self._forgotten_at >= since:
             return [scripts.CLEAR(part, (), KEEPER)]
         with self._lock:
-            said = [one.change for one in self._said if one.at >= since and one.part is part and one.gen == gen]
+            said = [one.change for one in self._said if one.at >= since and (one.part, one.gen) == (part, gen)]
         if any(change.kind == CLEAR for change in said):
             return [scripts.CLEAR(part, (), KEEPER)]
         cells = {int(cell) for change in said if change.kind == TAGS for cell in change.what}

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, cast
 from asynccache.backends import redis_questions as ask
 from asynccache.backends import redis_scripts as scripts
 from asynccache.backends.fenced import Found, Granted, Taken
-from asynccache.backends.redis_entries import LARGEST, RedisEntries, all_of
+from asynccache.backends.redis_entries import LARGEST, RedisEntries
 from asynccache.backends.redis_log import step_of
 from asynccache.backends.redis_questions import KEEPER, NOBODY
 from asynccache.backends.redis_scripts import PATCHED, lifetime
+from asynccache.backends.redis_sights import all_of
 from asynccache.core import codec
 from asynccache.core.codec import Frame
 from asynccache.core.fence import CLEAR, TAGS, View, cells_of, read_notebook

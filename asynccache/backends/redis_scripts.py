@@ -7,7 +7,8 @@ from hashlib import sha1
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any
 
-from asynccache.backends import redis_lua as lua
+from asynccache.backends import redis_lua as values
+from asynccache.backends import redis_lua_rights as rights
 from asynccache.backends.redis_questions import NO_SCRIPT, Question, wire_milliseconds
 from asynccache.core.lifetime import FOREVER
 
@@ -72,10 +73,10 @@ class Call:
         return fits
 
 
-STORE, ADD, SWAP, TOUCH, BUMP = map(Script.of, (lua.STORE, lua.ADD, lua.SWAP, lua.TOUCH, lua.BUMP))
-DROP, VOID, CLEAR = map(Script.of, (lua.DROP, lua.VOID, lua.CLEAR))
-ADOPT, DROP_OLDER = map(Script.of, (lua.ADOPT, lua.DROP_OLDER))
-OPEN, LAND, QUIT, RENEW, MARK = map(Script.of, (lua.OPEN, lua.LAND, lua.QUIT, lua.RENEW, lua.MARK))
+STORE, ADD, SWAP, TOUCH, BUMP = map(Script.of, (values.STORE, values.ADD, values.SWAP, values.TOUCH, values.BUMP))
+DROP, VOID, CLEAR = map(Script.of, (values.DROP, rights.VOID, rights.CLEAR))
+ADOPT, DROP_OLDER = map(Script.of, (rights.ADOPT, values.DROP_OLDER))
+OPEN, LAND, QUIT, RENEW, MARK = map(Script.of, (rights.OPEN, rights.LAND, rights.QUIT, rights.RENEW, rights.MARK))
 ALL = (STORE, ADD, SWAP, TOUCH, BUMP, DROP, VOID, CLEAR, OPEN, LAND, QUIT, RENEW, MARK)
 """Those that each connection makes known; the others are for once in a while."""
 PATCHED = 24

@@ -1,0 +1,54 @@
+"""What a connection to Redis is told and tells, whichever flavour: who is at its other end."""
+
+from __future__ import annotations
+
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from asynccache.backends.redis_peer import GREETING, TIME, Peer, ServerClock
+from asynccache.backends.redis_questions import Refusal, Signed, checked
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from asynccache.backends.outage import Due
+    from asynccache.backends.redis_questions import Question, Word
+
+
+class Line:
+    """What both have: who is at the other end, once somebody needs to know."""
+
+    _peer: Peer | None = None
+    _clock: ServerClock
+
+    def signed(self, questions: Sequence[Question], replies: list[Any]) -> list[Any]:
+        """Sign the replies to those questions that ask for it."""
+        if self._peer is None:
+            return replies
+        self._peer.note_replies(replies)
+        keeper = self._peer.keeper
+        return [
+            Signed(reply, keeper) if question.is_signed and not isinstance(reply, Refusal) else reply
+            for question, reply in zip(questions, replies, strict=True)
+        ]
+
+    def _to_ask_first(self, questions: Sequence[Question]) -> Sequence[Question]:
+        """Give what has to be known before these can be asked."""
+        if not any(question.is_personal for question in questions):
+            return ()
+        if self._peer is None:
+            return GREETING
+        return (TIME,) if self._peer.is_old or self._peer.is_doubtful else ()
+
+    def _told(self, first: Sequence[Question], replies: list[Any]) -> None:
+        if self._peer is None:
+            self._peer = Peer(replies, self._clock)
+        else:
+            self._peer.note_time(*checked(first, replies))
+
+    def _words(self, questions: Sequence[Question], due: Due) -> list[tuple[Word, ...]]:
+        seconds = due.at - monotonic()
+        return [
+            self._peer.words_of(question, seconds) if question.is_personal and self._peer else question.words
+            for question in questions
+        ]
