@@ -48,6 +48,25 @@ def test_nothing_staler_than_allowed_for_ten_minutes(fresh_redis, tmp_path, uniq
     check(counts, 600)
 
 
+@pytest.mark.parametrize(
+    "server",
+    [
+        "memcached_server",
+        "postgresql_server",
+        pytest.param("mariadb_server", marks=pytest.mark.long),
+        pytest.param("redis_cluster", marks=pytest.mark.long),
+    ],
+)
+def test_nothing_staler_than_allowed_on_other_stores(request, server, tmp_path, unique_prefix):
+    url = request.getfixturevalue(server).url
+    with Fleet(tmp_path, f"{url}?key_prefix={unique_prefix}&deadline=5", 1.5, (SLACK, 0, 0)) as fleet:
+        counted, wrong = fleet.told()
+    assert not wrong
+    counts = sum(counted, Counter())
+    for kind in ("reads", "loads", "hits", "near", "delete", "set", "tag"):
+        assert counts[kind] > 0, kind
+
+
 def test_nothing_stale_where_clocks_are_an_hour_apart(redis_server, tmp_path, unique_prefix, faketime):
     clocks = [{}, faketime("+1h"), faketime("-1h")]
     url = f"{redis_server.url}?key_prefix={unique_prefix}&deadline=5"
