@@ -3,6 +3,7 @@
 import asyncio
 import time
 from contextvars import ContextVar
+from itertools import pairwise
 
 import pytest
 from starlette.exceptions import HTTPException
@@ -94,25 +95,31 @@ async def test_a_hundred_readers_of_a_due_page_have_it_rendered_once():
     assert site.calls == 2
 
 
-async def test_a_page_read_often_makes_nobody_wait_and_is_rendered_once_per_expiry():
-    waits = []
+async def test_a_page_that_is_read_often_makes_nobody_wait_and_is_rendered_once_per_expiry():
+    let_go = asyncio.Event()
+    made = []
 
-    async def slow(request):
-        waits.append(1)
-        await asyncio.sleep(0.05)
+    @Cache(policy=AHEAD)
+    async def handler(request):
+        if made:
+            await let_go.wait()
+        made.append(clock())
         return PlainTextResponse("x")
 
-    handler = Cache(policy=CachePolicy(ttl=0.5, refresh_ahead=0.5))(slow)
-    app = app_of(handler)
+    clock = FakeClock()
+    app = app_of(handler, backend=LocalMemCacheBackend(clock=clock))
+    runner = get_cache_service(app).loader.runner
     await ask(app)
-    began, took = time.monotonic(), []
-    while time.monotonic() < began + 1.9:
-        before = time.monotonic()
-        assert (await ask(app)).cache == "hit"
-        took.append(time.monotonic() - before)
-        await asyncio.sleep(0.02)
-    assert 5 <= len(waits) <= 8  # each ends a quarter of a second after it was made
-    assert sorted(took)[len(took) // 2] < 0.02
+    for step in range(100):
+        clock.advance(10)
+        let_go.clear()
+        async with asyncio.timeout(5):  # nobody waits for the handler
+            answers = await asyncio.gather(*(ask(app) for _ in range(10)))
+        assert {answer.cache for answer in answers} == {"hit"}, step
+        let_go.set()
+        while runner.running:
+            await asyncio.sleep(0)
+    assert [later - sooner for sooner, later in pairwise(made)] == [80] * 12
 
 
 async def test_the_copy_is_a_plain_get_with_the_headers_that_matter():

@@ -165,6 +165,7 @@ async def test_nobody_waits_for_ever_for_another_process(nodes, monkeypatch):
     assert (await first)[1] == "fwd=uri-miss; stored"
 
 
+@pytest.mark.timed  # a loop that is held up loses its right
 async def test_the_right_is_renewed_as_long_as_the_handler_runs(nodes, monkeypatch):
     monkeypatch.setattr(rights, "LEASE_SECONDS", 0.3)
     one, two = await nodes()
@@ -286,7 +287,6 @@ async def test_apps_renew_a_page_once_for_all(nodes):
         node.go.set()
         await node.settled()
     assert one.calls + two.calls == 2
-    assert (await one.ask())[0] == (await two.ask())[0]
 
 
 @pytest.mark.parametrize("invalidate", INVALIDATIONS.values(), ids=INVALIDATIONS)
