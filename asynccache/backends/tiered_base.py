@@ -50,7 +50,7 @@ class Tiers(BaseCacheBackend):
         self._journal = Journal(can_clear=Capability.CLEARS in store.capabilities)
         self._near = NearTier(Copies(l1, store.serializer), self._journal, max_staleness, self.clock)
         self._replay = Replay(self._journal, self._far)
-        self._watch = Watch(self._far, self._near, self._do_again)
+        self._watch = Watch(self._far, self._near)
         for tier in (l1, store):
             tier.listeners.append(self.tell)
 
@@ -93,11 +93,6 @@ class Tiers(BaseCacheBackend):
         self._replay.begin()  # which may have been stopped, or left behind in the parent of this process
         if pending := self._journal.pending(version, keys, wide=wide):
             await self._replay.do(io, pending)
-
-    def _do_again(self) -> None:
-        """Have the new leader do what the old one did in its last seconds, and may not have passed on."""
-        self._journal.bring_back()
-        self._replay.begin()
 
     # Changing it
 

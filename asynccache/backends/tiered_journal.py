@@ -2,16 +2,15 @@
 
 While one is here, what the store has under that key, with that tag, or at all, is a miss on this node. They are done
 again, as drops, before this node uses the store for these again; nobody has to decide who was newer, since all end at a
-miss. What was acknowledged a moment ago is remembered too: a leader that fails over may have lost it.
+miss.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections import Counter, deque
+from collections import Counter
 from itertools import count
-from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 from weakref import WeakSet
 
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
 
 MOST = 10_000
 """How many are remembered; beyond that, everything of their versions counts as invalidated."""
-RING_SECONDS = 10.0
 _journals: WeakSet[Journal] = WeakSet()
 
 
@@ -50,7 +48,6 @@ class Journal:
         self._can_clear = can_clear
         self._pending: dict[Item, int] = {}
         self._cells: Counter[tuple[str, int]] = Counter()
-        self._done: deque[tuple[float, Item]] = deque()
         self._number = count(1)
         self.wide = 0
         """How many of them concern more than one key."""
@@ -77,27 +74,14 @@ class Journal:
         return True
 
     def acknowledged(self, items: Iterable[Item], before: int) -> None:
-        """Note that the store did these just now; what was pending of them, and is older than `before`, is done too."""
-        now = monotonic()
-        with self._lock:
-            for item in items:
-                if self._pending.get(item, before) < before:
-                    self._remove([item])
-                self._done.append((now, item))
-            while self._done and (len(self._done) > MOST or now - self._done[0][0] > RING_SECONDS):
-                self._done.popleft()
+        """Note that the store did these just now: what was pending of them, and is older than `before`, is done too."""
+        if self._pending:
+            with self._lock:
+                self._remove([item for item in items if self._pending.get(item, before) < before])
 
     def mark(self) -> int:
         """Give a number that is later than those of all that is pending."""
         return next(self._number)
-
-    def bring_back(self) -> None:
-        """Have all that was acknowledged in the last seconds done again."""
-        since = monotonic() - RING_SECONDS
-        with self._lock:
-            items = {item for at, item in self._done if at >= since}
-            is_cut = len(self._done) == MOST
-        self.add({Item(item.version) for item in items} if is_cut and self._can_clear else items)
 
     def bars(self, item: Item, cells: Iterable[int]) -> bool:
         """Tell whether what the store has under this key, with these cells, is to be invalidated."""

@@ -35,7 +35,6 @@ class _Part:
     """What is known of a part; between two views that is nothing. `own` is the last change that this process made."""
 
     known: Known | None = None
-    view: View | None = None
     own_view: View | None = None
     own_stamp: int = 0
 
@@ -176,16 +175,15 @@ class NearTier:
         if (stamps := _own_changes.get()) is not None:
             stamps.append((known, change))
 
-    def hear(self, part: str, news: Batch | Hole, asked: float) -> bool:
-        """Apply what the log of a part said when it was `asked`; tell whether its view is another now."""
+    def hear(self, part: str, news: Batch | Hole, asked: float) -> None:
+        """Apply what the log of a part said when it was `asked`."""
         with self._lock:
             found = self._parts.setdefault(part, _Part())
             known = found.known
             if isinstance(news, Hole) or known is None or not self._follow(known, news):
-                return self._begin(found, news.at, asked)
-            if news.is_all:
+                self._begin(found, news.at, asked)
+            elif news.is_all:
                 known.trusted_until = max(known.trusted_until, asked + self._max_staleness)
-            return False
 
     def note(self, kind: str, what: tuple[str, ...] | tuple[int, ...] = ()) -> None:
         """Give a number to a change that this process made or tried, for what is held without a log."""
@@ -212,15 +210,12 @@ class NearTier:
             self._drop(known, change)
         return follows
 
-    def _begin(self, found: _Part, at: At, asked: float) -> bool:
+    def _begin(self, found: _Part, at: At, asked: float) -> None:
         if found.known is not None:
             self.flushes += 1
             found.known.end()
-        is_other = found.view is not None and found.view.gen == at.view.gen and found.view != at.view
         reached = found.own_stamp if found.own_view == at.view else 0
         found.known = Known(at, asked + self._max_staleness, reached)
-        found.view = at.view
-        return is_other
 
     def _apply(self, known: Known, change: Change) -> None:
         known.apply(change)

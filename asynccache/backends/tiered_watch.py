@@ -27,13 +27,11 @@ class Watch:
     Args:
         store: the far tier; there is nothing to hear of one that keeps no log.
         near: the near tier.
-        on_other_view: called, on the portal's thread, when another server has taken over what is known.
     """
 
-    def __init__(self, store: BaseCacheBackend, near: NearTier, on_other_view: Callable[[], object]) -> None:
+    def __init__(self, store: BaseCacheBackend, near: NearTier) -> None:
         self._store = store if isinstance(store, FollowedBackend) else None
         self._near = near
-        self._on_other_view = on_other_view
         self._stops: dict[str, Callable[[], object]] = {}
         self.begin_anew()
         if self._store is not None:
@@ -72,8 +70,7 @@ class Watch:
             store.follower.go_on()
 
     def _heard(self, step: Step) -> None:
-        if self._near.hear(step.part, step.outcome, step.asked):
-            self._on_other_view()
+        self._near.hear(step.part, step.outcome, step.asked)
 
 
 def _begin_anew_in_child() -> None:
