@@ -91,7 +91,7 @@ call('SETRANGE', KEYS[4], 16, struct.pack('>I8I8I8', us, ARGV[3], ARGV[3]))
 )
 # KEYS 4 entry, 5 lease, in whose place the server adds. ARGV 3 delta; 4 milliseconds or 0; 5 a new counter's entry from
 # its 25th byte on, without its payload; 6 its stored key. An entry that is not this key's, or whose two copies of the
-# number differ, is as good as missing.
+# number differ, is as good as missing. That a counter goes on counting is not told: nobody holds copies of numbers.
 BUMP = (
     PRELUDE
     + f"""
@@ -104,6 +104,7 @@ if ok and form == {codec.FORMAT} and sub(v, 53, 68) == sub(ARGV[5], 29, 44) then
   local first, second = string.match(v, '^(-?%d+) (-?%d+)$', {codec.PAYLOAD_OFFSET + 1} + 2 * n + tags)
   if first and first == second then start, number = {codec.PAYLOAD_OFFSET + 1} + 2 * n + tags, first end
 end
+local quiet = start and call('EXISTS', KEYS[5]) == 0
 call('SET', KEYS[5], number)
 local sum = redis.pcall('INCRBY', KEYS[5], ARGV[3])
 if type(sum) == 'table' then
@@ -113,7 +114,10 @@ end
 number = call('GET', KEYS[5])
 call('DEL', KEYS[5])
 local payload = number .. ' ' .. number
-{TIME}{STAMP}{event("'k'", "ARGV[6]")}
+{TIME}{STAMP}
+if not quiet then
+{event("'k'", "ARGV[6]")}{SAVE}
+end
 if start then
   v = sub(v, 1, 16) .. struct.pack('>I8', us) .. sub(v, 25, start - 1) .. payload
   call('SET', KEYS[4], v, 'KEEPTTL')
@@ -121,6 +125,6 @@ else
   v = sub(N, 1, 8) .. struct.pack('>I8I8', seq, us) .. ARGV[5] .. payload
   if ARGV[4] == '0' then call('SET', KEYS[4], v) else call('SET', KEYS[4], v, 'PX', ARGV[4]) end
 end
-{SAVE}return {{ARGV[1], 'OK', N, number}}
+return {{ARGV[1], 'OK', N, number}}
 """
 )

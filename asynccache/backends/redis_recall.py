@@ -6,8 +6,8 @@ with what was confirmed: an entry that is later than its invalidation stays, wha
 
 from __future__ import annotations
 
-import threading
 from collections import deque
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -40,28 +40,23 @@ class Recall:
     """What this process invalidated in the last seconds."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._said: deque[_Said] = deque()
-        self._forgotten_at = -SECONDS
+        self._said: deque[_Said] = deque(maxlen=_MOST)
 
     def note(self, part: Part, gen: bytes, change: Change) -> None:
         """Remember an invalidation that was confirmed now."""
         now = monotonic()
-        with self._lock:
-            self._said.append(_Said(now, part, gen, change))
+        self._said.append(_Said(now, part, gen, change))
+        with suppress(IndexError):  # another thread was faster
             while self._said[0].at < now - SECONDS:
                 self._said.popleft()
-            if len(self._said) > _MOST:
-                self._said.popleft()
-                self._forgotten_at = now
 
     def calls(self, part: Part, gen: bytes, parts: Parts) -> list[Call]:
         """Give what says again what was invalidated in this part; all of it, where there was too much to remember."""
         since = monotonic() - SECONDS
-        if self._forgotten_at >= since:
+        known = list(self._said)
+        if len(known) == _MOST and known[0].at >= since:
             return [scripts.CLEAR(part, (), KEEPER)]
-        with self._lock:
-            said = [one.change for one in self._said if one.at >= since and (one.part, one.gen) == (part, gen)]
+        said = [one.change for one in known if one.at >= since and (one.part, one.gen) == (part, gen)]
         if any(change.kind == CLEAR for change in said):
             return [scripts.CLEAR(part, (), KEEPER)]
         cells = {int(cell) for change in said if change.kind == TAGS for cell in change.what}

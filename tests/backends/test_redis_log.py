@@ -116,6 +116,17 @@ class TestFollowing:
         steps = (first, second, third)
         assert [(len(step.changes), step.is_all) for step in steps] == [(500, False), (200, True), (0, True)]
 
+    def test_a_counter_fills_no_log(self, make, raw):
+        backend = make()
+        own = Parts().of(backend.stored_key(""))[0]
+        backend.incr("n")
+        assert raw.xlen(own.log) == 1
+        assert [backend.incr("n") for _ in range(5)] == [2, 3, 4, 5, 6]
+        assert raw.xlen(own.log) == 1
+        run(backend.claim(BLOCKING, "n", LONG, anew=True))
+        backend.incr("n")
+        assert raw.xlen(own.log) == 2
+
     @pytest.mark.parametrize("lost", ["log", "part of the log", "notebook", "table", "all"])
     def test_a_loss_is_a_hole(self, make, raw, lost):
         mine, other = make(), make()
@@ -196,6 +207,7 @@ ENDS = {
     "release": lambda cache, ticket: cache.release(BLOCKING, ticket),
     "remove": lambda cache, _: cache.remove(BLOCKING, "k"),
     "write": lambda cache, _: cache.write(BLOCKING, "k", "v", 60.0),
+    "bump": lambda cache, _: cache.bump(BLOCKING, "k", 1),
 }
 
 
