@@ -20,6 +20,7 @@ from asynccache.loading.leases import held_together
 from asynccache.loading.load import awaited, plain
 from asynccache.loading.outcomes import GONE, Failed, Landed
 from asynccache.loading.parts import give_up, land
+from asynccache.loading.rights import Attendance
 from asynccache.model import Capability
 from asynccache.plan.io import BLOCKING
 
@@ -75,10 +76,11 @@ class Batch:
         if not self._renews and Capability.FENCES not in self._backend.capabilities:
             await self._look(io)
         elsewhere: dict[Part, float] = {}
+        attendance = Attendance(self._policy)
         while missing := self.formation.missing:
             if elsewhere:
-                await self._backend.attend(io, missing[0].load.key, min(elsewhere.values()), self._version)
-            to_load, elsewhere = await self._claimed(io, missing)
+                await attendance.wait(io, missing[0].load, min(elsewhere.values()))
+            to_load, elsewhere = await self._claimed(io, missing, attendance)
             if to_load:
                 await self._loaded(io, to_load)
 
@@ -104,7 +106,7 @@ class Batch:
         self._backend.tell(events.Hit(self._backend.name, part.load.key))
         return True
 
-    async def _claimed(self, io: IO, parts: list[Part]) -> tuple[list[Part], dict[Part, float]]:
+    async def _claimed(self, io: IO, parts: list[Part], attendance: Attendance) -> tuple[list[Part], dict[Part, float]]:
         """Ask for the rights to load; give the parts that are to be loaded here, and those that others load."""
         to_load: list[Part] = []
         elsewhere: dict[Part, float] = {}
@@ -115,7 +117,7 @@ class Batch:
                     case Hit(entry):
                         if not self._serves(part, entry):
                             again.append(part)
-                    case Held(seconds, stale) if self._policy.lock is not False:
+                    case Held(seconds, stale) if not attendance.is_over:
                         elsewhere[part] = seconds
                         part.know(stale, self._policy)
                     case claimed:

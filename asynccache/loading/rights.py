@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
 from threading import get_ident
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from asynccache.core.claims import Held, Hit, Lead
@@ -29,6 +31,10 @@ if TYPE_CHECKING:
 
 _TELLS = frozenset({Capability.FENCES, Capability.SHARED})
 """What a store has that says, when it is asked for the right to load, that somebody else has stored a value."""
+
+
+CIRCLE_SECONDS = 10.0
+"""How long a load that is part of another one waits for other processes: they may wait for that other one in turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,45 @@ class Right:
             await backend.release(io, self.ticket)
 
 
+class Attendance:
+    """How a load waits for those of other processes: as long as they take, unless that may never end.
+
+    Begun before it has a right of its own.
+
+    Args:
+        policy: may say that it does not wait.
+    """
+
+    __slots__ = ("_until",)
+
+    def __init__(self, policy: CachePolicy) -> None:
+        holds_up_others = any(flight.ticket is not None and flight.ticket.token for flight in within.get())
+        self._until = monotonic() + CIRCLE_SECONDS if holds_up_others else inf
+        if policy.lock is False:
+            self.end()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it is to load for itself now."""
+        return monotonic() >= self._until
+
+    def end(self) -> None:
+        """Wait no more."""
+        self._until = -inf
+
+    async def wait(self, io: IO, load: Load, seconds: float) -> bool:
+        """Wait until the load of somebody else may be over; False where there is no more waiting."""
+        if self.is_over:
+            return False
+        try:
+            await load.backend.attend(io, load.key, min(seconds, self._until - monotonic()), load.version)
+        except Exception as error:  # noqa: BLE001  # a store never fails a read-through
+            load.note(error)
+            self.end()
+            return False
+        return True
+
+
 class Rights:
     """Gets rights to load.
 
@@ -97,13 +142,14 @@ class Rights:
                 return Landed(entry.value, load.replicas(entry.value), proof)
         if flight.displaced is not None:
             await _settled(io, load.backend, flight.displaced)
+        attendance = Attendance(policy)
         while (claimed := await self._claimed(io, flight, load, entry)) is not None:
             entry = _entry(claimed) or entry
             if isinstance(claimed, Lead):
                 flight.ticket = claimed.ticket
                 return Right(claimed.ticket, entry)
             if isinstance(claimed, Held):
-                if policy.lock is False or not await _attended(io, load, claimed.seconds):
+                if not await attendance.wait(io, load, claimed.seconds):
                     break
             elif wanted.is_content_with(claimed.entry, policy):
                 return Landed(claimed.entry.value, load.replicas(claimed.entry.value), flight.asked)
@@ -117,16 +163,6 @@ class Rights:
         except Exception as error:  # noqa: BLE001  # a store never fails a read-through
             load.note(error)
             return None
-
-
-async def _attended(io: IO, load: Load, seconds: float) -> bool:
-    """Wait until the load of somebody else may be over; False where the store does not tell."""
-    try:
-        await load.backend.attend(io, load.key, seconds, load.version)
-    except Exception as error:  # noqa: BLE001  # likewise
-        load.note(error)
-        return False
-    return True
 
 
 def _entry(claimed: Claimed) -> Entry | None:

@@ -1,0 +1,99 @@
+"""Loads of several processes that need each other, or one that cannot be heard of: nobody waits for ever."""
+
+import asyncio
+
+import pytest
+
+from asynccache import CacheService
+from asynccache.errors import BackendUnavailableError
+from asynccache.loading import rights
+
+
+@pytest.fixture
+def url(redis_server, unique_prefix):
+    return f"{redis_server.url}?key_prefix={unique_prefix}&deadline=5"
+
+
+async def ask_one(cache, key, factory):
+    return await cache.get_or_set_async(key, factory)
+
+
+async def ask_many(cache, key, factory):
+    async def made(keys):
+        return {key: await factory() for key in keys}
+
+    return (await cache.get_or_set_many_async([key], made))[key]
+
+
+both_ways = pytest.mark.parametrize("ask", [ask_one, ask_many], ids=["one", "many"])
+
+
+@both_ways
+async def test_loads_of_two_processes_that_need_each_other_both_end(url, ask, monkeypatch):
+    monkeypatch.setattr(rights, "CIRCLE_SECONDS", 0.2)
+    async with CacheService(default=url) as here, CacheService(default=url) as there:
+        both_load = asyncio.Barrier(2)
+
+        def needing(cache, key):
+            async def own():
+                return f"a {key} of its own"
+
+            async def load():
+                await both_load.wait()
+                return f"with {await ask(cache, key, own)}"
+
+            return load
+
+        async with asyncio.timeout(5):
+            found = await asyncio.gather(
+                ask(here, "left", needing(here, "right")), ask(there, "right", needing(there, "left"))
+            )
+        assert "with a right of its own" in found or "with a left of its own" in found
+        assert await here.get_async("left") == found[0]
+        assert await there.get_async("right") == found[1]
+
+
+@both_ways
+async def test_a_load_that_holds_up_nobody_waits_as_long_as_another_process_loads(url, ask, monkeypatch):
+    monkeypatch.setattr(rights, "CIRCLE_SECONDS", 0.05)
+    async with CacheService(default=url) as here, CacheService(default=url) as there:
+        begun = asyncio.Event()
+
+        async def slow():
+            begun.set()
+            await asyncio.sleep(0.3)
+            return "theirs"
+
+        async def own():
+            return "mine"
+
+        slowly = asyncio.create_task(ask(there, "key", slow))
+        await begun.wait()
+        assert await ask(here, "key", own) == "theirs"
+        await slowly
+
+
+@both_ways
+async def test_where_the_end_of_another_load_cannot_be_heard_of_the_value_is_loaded(url, ask, monkeypatch):
+    async with CacheService(default=url) as here, CacheService(default=url) as there:
+        begun, go = asyncio.Event(), asyncio.Event()
+
+        async def slow():
+            begun.set()
+            await go.wait()
+            return "theirs"
+
+        async def own():
+            return "mine"
+
+        async def away(*_):
+            raise BackendUnavailableError("away")
+
+        monkeypatch.setattr(here.get_backend(), "attend", away)
+        slowly = asyncio.create_task(ask(there, "key", slow))
+        await begun.wait()
+        async with asyncio.timeout(5):
+            assert await ask(here, "key", own) == "mine"
+        go.set()
+        await slowly
+        assert await here.get_async("key") == "theirs"
