@@ -124,7 +124,7 @@ class MemcachedOrder(RewritingBackend, FencedBackend):
         seen = await self._ask(io, place, "gets_many", wires)
         number = await self._number(io, place, namespace)
         for wire, (raw, token) in seen.items():
-            if not is_of(number_of(raw), number):
+            if raw is not None and not is_of(number_of(raw), number):
                 await self._ask(io, place, "land", wire, b"%d" % number, token, FOR_EVER)
         return number
 

@@ -164,6 +164,9 @@ class PylibmcLine:
         return self._proved(bool(self._call("add", key, raw, exptime)))
 
     def _cas(self, key: bytes, raw: bytes, token: int, exptime: int) -> bool:
+        if not token:  # what pylibmc cannot read has no id for us, and is nothing of ours
+            self._delete(key)
+            return False
         try:
             return self._proved(bool(self._call("cas", key, raw, token, exptime)))
         except _NotThereError:

@@ -13,7 +13,16 @@ import pytest
 from asynccache import CacheService, ConfigurationError
 from asynccache.backends.aio_cache import AioMemCacheBackend
 from asynccache.testing import BackendContract
-from asynccache.testing.contract import CounterContract, KindContract, ManyContract, ValueContract
+from asynccache.testing.contract import (
+    ClearContract,
+    CounterContract,
+    KindContract,
+    LockContract,
+    ManyContract,
+    RightsContract,
+    TagContract,
+    ValueContract,
+)
 from tests.backends.wire import stat
 
 # The machine that runs the tests is busy; what a deadline does is shown in test_aio_cache_faults.py.
@@ -32,7 +41,9 @@ class TestOverUnixSocket(ValueContract, CounterContract):
         return partial(AioMemCacheBackend, servers=memcached_unix.path, deadline=PATIENT)
 
 
-class TestOnThreeServers(ManyContract, CounterContract, KindContract):
+class TestOnThreeServers(
+    ManyContract, CounterContract, KindContract, RightsContract, TagContract, ClearContract, LockContract
+):
     @pytest.fixture
     def backend_factory(self, memcached_servers):
         servers = [server.address for server in memcached_servers]

@@ -6,7 +6,16 @@ import pytest
 
 from asynccache.backends.pymem_cache import PyMemcacheCacheBackend
 from asynccache.testing import BackendContract
-from asynccache.testing.contract import CounterContract, KindContract, ManyContract, ValueContract
+from asynccache.testing.contract import (
+    ClearContract,
+    CounterContract,
+    KindContract,
+    LockContract,
+    ManyContract,
+    RightsContract,
+    TagContract,
+    ValueContract,
+)
 
 # The machine that runs the tests is busy; what a deadline does is shown in test_threaded_memcached_faults.py.
 PATIENT = 5.0
@@ -24,7 +33,9 @@ class TestOverUnixSocket(ValueContract, CounterContract):
         return partial(PyMemcacheCacheBackend, servers=memcached_unix.path, deadline=PATIENT)
 
 
-class TestOnThreeServers(ManyContract, CounterContract, KindContract):
+class TestOnThreeServers(
+    ManyContract, CounterContract, KindContract, RightsContract, TagContract, ClearContract, LockContract
+):
     @pytest.fixture
     def backend_factory(self, memcached_servers):
         servers = [server.address for server in memcached_servers]
