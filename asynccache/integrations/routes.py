@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from functools import partial
-from inspect import getmembers_static, isclass
-from typing import TYPE_CHECKING, Any
+from inspect import getmembers_static, isclass, signature
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starlette.routing import BaseRoute, Host, Mount, Route, WebSocketRoute
 
@@ -20,33 +20,41 @@ if TYPE_CHECKING:
     from asynccache.service import CacheService
 
 
+class _Found(NamedTuple):
+    """A route, the service that serves it, and the parameters in the paths above it; None: nobody knows them here."""
+
+    route: Route | WebSocketRoute
+    service: CacheService
+    above: frozenset[str] | None
+
+
 def check_routes(routes: Iterable[BaseRoute], service: CacheService) -> None:
     """Find what would fail at the first request, or never be cached."""
-    found = list(_with_service(routes, service))
-    endpoints = {id(route.endpoint) for route, _ in found}
-    for route, its_service in found:
-        wrapper = wrapper_of(route.endpoint)
+    found = list(_found(routes, service, frozenset()))
+    endpoints = {id(one.route.endpoint) for one in found}
+    for one in found:
+        wrapper = wrapper_of(one.route.endpoint)
         if wrapper is not None and id(wrapper) not in endpoints:
             raise ConfigurationError(
-                f"@Cache above the route decorator of {route.path!r} caches nothing: move @Cache below it, so that the "
-                "route gets what @Cache returns"
+                f"@Cache above the route decorator of {one.route.path!r} caches nothing: move @Cache below it, so that "
+                "the route gets what @Cache returns"
             )
-        for settings in _settings(route.endpoint):
-            _check(route, settings, its_service)
+        for cached, settings in _cached(one.route.endpoint):
+            _check(one.route, settings, one.service)
+            _check_tags(one, cached, settings)
 
 
-def _with_service(
-    routes: Iterable[BaseRoute], service: CacheService
-) -> Iterator[tuple[Route | WebSocketRoute, CacheService]]:
-    """Give the routes of an app and of those mounted in it, each with the service that serves it."""
+def _found(routes: Iterable[BaseRoute], service: CacheService, above: frozenset[str] | None) -> Iterator[_Found]:
+    """Give the routes of an app and of those mounted in it."""
     for route in routes:
         if isinstance(route, Route | WebSocketRoute):
-            yield route, service
+            yield _Found(route, service, above)
         elif isinstance(route, Mount | Host):
             own = getattr(getattr(route.app, "state", None), SCOPE_KEY, None)
-            yield from _with_service(route.routes or (), own.service if isinstance(own, Installed) else service)
+            names = None if above is None else above | frozenset(route.param_convertors)
+            yield from _found(route.routes or (), own.service if isinstance(own, Installed) else service, names)
         elif (included := getattr(route, "effective_route_contexts", None)) is not None:  # FastAPI's include_router
-            yield from _with_service([context.original_route for context in included()], service)
+            yield from _found([context.original_route for context in included()], service, None)
 
 
 def _check(route: Route | WebSocketRoute, settings: CacheSettings, service: CacheService) -> None:
@@ -58,12 +66,23 @@ def _check(route: Route | WebSocketRoute, settings: CacheSettings, service: Cach
         raise UnknownBackendError(f"@Cache on the route {route.path!r}: {unknown}") from None
 
 
-def _settings(endpoint: Any) -> Iterator[CacheSettings]:
-    """Give what `@Cache` was told on an endpoint, and on the methods of a class."""
+def _check_tags(found: _Found, cached: Any, settings: CacheSettings) -> None:
+    """Find tags that name what is neither in the path nor an argument."""
+    if found.above is None or isclass(cached):
+        return
+    known = {*found.above, *found.route.param_convertors, *signature(cached).parameters}
+    if unknown := sorted(settings.tags.names - known):
+        raise ConfigurationError(
+            f"@Cache on the route {found.route.path!r}: tags name {unknown[0]!r}, and there are only {sorted(known)}"
+        )
+
+
+def _cached(endpoint: Any) -> Iterator[tuple[Any, CacheSettings]]:
+    """Give an endpoint, or the methods of a class, and what `@Cache` was told on them."""
     while isinstance(endpoint, partial):
         endpoint = endpoint.func
     members = [member for _, member in getmembers_static(endpoint)] if isclass(endpoint) else []
     for cached in (endpoint, *members):
         settings = cached_settings(cached)
         if settings is not None:
-            yield settings
+            yield cached, settings

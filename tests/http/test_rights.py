@@ -1,6 +1,7 @@
 """Several apps on one store: one of them renders a page, and none stores what was begun before an invalidation."""
 
 import asyncio
+import time
 from contextlib import AsyncExitStack
 
 import pytest
@@ -10,8 +11,10 @@ from asynccache import Cache, CachePolicy, get_cache_service
 from asynccache.backends.aio_cache import AioMemCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
 from asynccache.backends.sql_cache import SQLCacheBackend
+from asynccache.core.entry import Kind
 from asynccache.core.page_keys import page_key
 from asynccache.http import following, rights
+from asynccache.plan.io import LOOP
 from tests.http.serving import app_of, ask
 
 KEY = page_key("GET", "http://h/")
@@ -110,6 +113,17 @@ async def test_whoever_waits_takes_over_when_the_first_goes_away(nodes):
     first.cancel()
     async with asyncio.timeout(2.5):  # less than a lease
         assert await other == ("call 1", "fwd=uri-miss; stored")
+
+
+@pytest.mark.timed
+async def test_whoever_waits_takes_over_from_a_process_that_died(nodes):
+    one, two = await nodes()
+    two.go.set()
+    await one.service.get_backend().claim(LOOP, KEY, 1.0, kind=Kind.PAGE)  # and is never renewed
+    began = time.monotonic()
+    assert await two.ask() == ("call 1", "fwd=uri-miss; stored")
+    counts_whole_seconds = isinstance(one.service.get_backend(), AioMemCacheBackend)
+    assert 0.5 < time.monotonic() - began < (2.5 if counts_whole_seconds else 1.3)
 
 
 @pytest.mark.parametrize("failing", ["raises", "private", "503"])

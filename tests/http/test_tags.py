@@ -153,6 +153,24 @@ async def test_a_name_that_is_nowhere_is_told_at_the_request():
         await ask(app, "/products/7")
 
 
+async def test_a_name_that_is_nowhere_is_told_at_the_start():
+    @Cache(tags=["product:{id}"])
+    class Products(HTTPEndpoint):
+        async def get(self, request): ...
+
+    for handler in (counting(tags=["product:{id}"]), Products):
+        app = site(handler)
+        with pytest.raises(ConfigurationError, match=r"route '/products/{product_id}'.*'id'"):
+            async with app.router.lifespan_context(app):
+                pass
+
+
+async def test_names_above_a_mount_are_known_at_the_start():
+    app = app_of(Mount("/{shop}", routes=[Route("/{product_id}", counting(tags=["{shop}:{product_id}"]))]))
+    async with app.router.lifespan_context(app):
+        pass
+
+
 @pytest.mark.parametrize("parameters", ["request", "self_request", "typed", "keywords", "untyped"])
 def test_where_a_request_is_taken_any_name_may_be_in_the_path(parameters):
     async def request(request): ...
