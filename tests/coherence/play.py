@@ -6,9 +6,11 @@ that began after that has returned must be no older.
 
 import asyncio
 from contextlib import suppress
+from functools import partial
 
 from asynccache import CachePolicy, CacheService, current_load
 from asynccache.errors import BackendUnavailableError
+from asynccache.loading.load import Load
 from tests.coherence.world import Violation
 
 KEYS = ("a", "b")
@@ -18,7 +20,12 @@ SPREADS = (10, 25, 50, 100)
 """Turns of the loop within which all begins."""
 PACES = (4, 12, 24, 40)
 """Turns that each half of a factory takes."""
-POLICIES = (None, CachePolicy(lock=False), CachePolicy(condition=lambda version: version % 2 == 0))
+POLICIES = (
+    None,
+    CachePolicy(lock=False),
+    CachePolicy(condition=lambda version: version % 2 == 0),
+    CachePolicy(ttl=1.0, refresh_ahead=0.5, stale_while_revalidate=1.0, stale_if_error=2.0),
+)
 
 
 class OriginError(Exception):
@@ -63,35 +70,48 @@ class Play:
     async def _read(self):
         await self._turns(self.spread)
         node, key = self.luck.choice(self.nodes), self.luck.choice(self.keys)
-        needed = self.demanded[key]
-        if self.luck.random() < 0.15:
-            version = await node.get_async(key)
-        else:
-            policy = None if self.alone else self.luck.choice(POLICIES)
-            is_told = self.luck.random() < 0.5
-            tags = (_tag(key),) if is_told else ()
-            version = await node.get_or_set_async(key, self._factory(key, is_told=is_told), policy=policy, tags=tags)
-        if version is not None and version < needed:
-            raise Violation(f"{key} is at version {version}, and {needed} was demanded before the call")
+        needed = dict(self.demanded)
+        for found, version in (await self._found(node, key)).items():
+            if version is not None and version < needed[found]:
+                raise Violation(f"{found} is at version {version}, and {needed[found]} was demanded before the call")
 
-    def _factory(self, key, *, is_told):
-        async def load():
-            if self.alone and key in self.loading:
-                raise Violation(f"{key} is loaded twice at a time")
-            self.loading.append(key)
-            try:
-                await self._turns(self.pace)
-                if self.luck.random() < 0.1:
-                    raise OriginError
-                found = self.origin[key]
-                await self._turns(self.pace)
-                if not is_told:
-                    current_load().tags = (_tag(key),)
-                return found
-            finally:
+    async def _found(self, node, key):
+        """Read in one way or another; give versions by key."""
+        policy = None if self.alone else self.luck.choice(POLICIES)
+        is_told = self.luck.random() < 0.5
+        tags = _tags(key) if is_told else ()
+        way = self.luck.random()
+        if way < 0.1:
+            return {key: await node.get_async(key)}
+        if way < 0.25:
+            keys = self.luck.sample(self.keys, len(self.keys))
+            return await node.get_or_set_many_async(keys, self._load_many, policy=policy, tags=_tags(*keys))
+        factory = partial(self._load, key, is_told=is_told)
+        if way < 0.35 and not self.alone:
+            load = Load(node.get_backend(), key, factory, None, policy, None, tuple(tags))
+            return {key: await node.loader.renew_async(load)}
+        return {key: await node.get_or_set_async(key, factory, policy=policy, tags=tags)}
+
+    async def _load(self, key, *, is_told):
+        found = await self._load_many([key])
+        if not is_told:
+            current_load().tags = _tags(key)
+        return found[key]
+
+    async def _load_many(self, keys):
+        if self.alone and set(keys) & set(self.loading):
+            raise Violation(f"one of {keys} is loaded twice at a time")
+        self.loading += keys
+        try:
+            await self._turns(self.pace)
+            if self.luck.random() < 0.1:
+                raise OriginError
+            found = {key: self.origin[key] for key in keys}
+            await self._turns(self.pace)
+            return found
+        finally:
+            for key in keys:
                 self.loading.remove(key)
-
-        return load
 
     async def _change(self):
         await self._turns(self.spread)
@@ -115,10 +135,10 @@ class Play:
         for _ in range(TRIES):
             with suppress(BackendUnavailableError):
                 if kind == "tag":
-                    return await node.invalidate_tags_async(_tag(key))
+                    return await node.invalidate_tags_async(*_tags(key))
                 if kind == "clear":
                     return await node.clear_async()
-                if kind == "delete" or not await node.set_async(key, self.origin[key], tags=[_tag(key)]):
+                if kind == "delete" or not await node.set_async(key, self.origin[key], tags=_tags(key)):
                     return await node.delete_async(key)
                 return None
         raise Violation("the store never answers")
@@ -147,5 +167,5 @@ class Play:
             await asyncio.sleep(0)
 
 
-def _tag(key):
-    return f"tag of {key}"
+def _tags(*keys):
+    return [f"tag of {key}" for key in keys]

@@ -24,8 +24,6 @@ class Asking:
         faults: how often a question is not answered, from 0 to 1.
     """
 
-    expires_entries = True
-
     def __init__(self, luck, faults=0.0):
         super().__init__(clock=now)
         self._luck = luck
@@ -75,6 +73,7 @@ class TinyBackend(Asking, FencedBackend):
     """A node's way to the tiny store."""
 
     capabilities = frozenset(Capability)
+    expires_entries = True
 
     def __init__(self, store, luck, faults=0.0):
         super().__init__(luck, faults)

@@ -28,7 +28,10 @@ class TinyStore:
     def look(self, key):
         """Give the entry if it is valid."""
         raw = self.entries.get(key)
-        return raw if raw is not None and self._is_valid(codec.decode(raw, raw[codec.OWNER])) else None
+        if raw is None:
+            return None
+        frame = codec.decode(raw, raw[codec.OWNER])
+        return raw if frame.remaining(now()) > 0 and self._is_valid(frame) else None
 
     def claim(self, want, seconds):
         raw = self.look(want.key)
