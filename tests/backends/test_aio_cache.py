@@ -19,7 +19,6 @@ from asynccache.testing.contract import (
     KindContract,
     LockContract,
     ManyContract,
-    RightsContract,
     TagContract,
     ValueContract,
 )
@@ -41,9 +40,7 @@ class TestOverUnixSocket(ValueContract, CounterContract):
         return partial(AioMemCacheBackend, servers=memcached_unix.path, deadline=PATIENT)
 
 
-class TestOnThreeServers(
-    ManyContract, CounterContract, KindContract, RightsContract, TagContract, ClearContract, LockContract
-):
+class TestOnThreeServers(ManyContract, CounterContract, KindContract, TagContract, ClearContract, LockContract):
     @pytest.fixture
     def backend_factory(self, memcached_servers):
         servers = [server.address for server in memcached_servers]

@@ -12,7 +12,7 @@ from asynccache.backends.aio_cache import AioMemCacheBackend
 from asynccache.backends.memcached_notebook import lease_wire, mark_wire, notebook_wire, order_wire
 from asynccache.backends.pylib_cache import PyLibMCCacheBackend
 from asynccache.backends.pymem_cache import PyMemcacheCacheBackend
-from asynccache.core.claims import Held, Hit, Lead
+from asynccache.core.claims import Held, Hit, Lead, Made
 from asynccache.core.fence import cells_of
 from asynccache.core.keys import memcached_key
 from asynccache.errors import BackendUnavailableError
@@ -340,6 +340,24 @@ async def test_nothing_stale_is_found_after_an_invalidation(make, fresh_memcache
     assert chaos.landed > 10
     for cache in caches:
         await cache.backend.aclose()
+
+
+async def test_rights_of_many_keys_lie_on_all_servers(make, memcached_servers, unique_prefix):
+    servers = [server.address for server in memcached_servers]
+    backend = make(servers=servers, key_prefix=unique_prefix, deadline=PATIENT)
+    cache = Flavoured(backend, Flavour.ASYNC)
+    keys = [f"k{number}" for number in range(30)]
+    claims = await cache.plan("claim_many", keys)
+    assert all(isinstance(claim, Lead) for claim in claims.values())
+    assert all(isinstance(claim, Held) for claim in (await cache.plan("claim_many", keys)).values())
+    await cache.delete_many(keys[::2])
+    made = [Made(key, key, 60.0, claim.ticket) for key, claim in claims.items()]
+    landed = await cache.plan("land_many", made, tags=(TAG,))
+    assert landed == {key: key in keys[1::2] for key in keys}
+    assert await cache.get_many(keys) == {key: key for key in keys[1::2]}
+    await cache.invalidate_tags(TAG)
+    assert await cache.get_many(keys) == {}
+    await backend.aclose()
 
 
 async def test_server_that_is_away_keeps_no_other_from_being_invalidated(launch, make):

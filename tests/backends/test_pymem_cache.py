@@ -12,7 +12,6 @@ from asynccache.testing.contract import (
     KindContract,
     LockContract,
     ManyContract,
-    RightsContract,
     TagContract,
     ValueContract,
 )
@@ -33,9 +32,7 @@ class TestOverUnixSocket(ValueContract, CounterContract):
         return partial(PyMemcacheCacheBackend, servers=memcached_unix.path, deadline=PATIENT)
 
 
-class TestOnThreeServers(
-    ManyContract, CounterContract, KindContract, RightsContract, TagContract, ClearContract, LockContract
-):
+class TestOnThreeServers(ManyContract, CounterContract, KindContract, TagContract, ClearContract, LockContract):
     @pytest.fixture
     def backend_factory(self, memcached_servers):
         servers = [server.address for server in memcached_servers]
