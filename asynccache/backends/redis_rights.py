@@ -19,14 +19,17 @@ from asynccache.core import codec
 from asynccache.core.codec import Frame
 from asynccache.core.fence import CLEAR, TAGS, View, cells_of, read_notebook
 from asynccache.core.keys import to_bytes
+from asynccache.errors import BackendUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from asynccache.backends.fenced import Landing, Want
     from asynccache.backends.followed import At, Batch, Hole
-    from asynccache.backends.redis_questions import Word
+    from asynccache.backends.redis_parts import Part
+    from asynccache.backends.redis_questions import Signed, Word
     from asynccache.core.claims import Ticket
+    from asynccache.core.fence import Notebook
     from asynccache.plan.io import IO
 
 _CLAIMS_AT_ONCE = 100
@@ -141,16 +144,28 @@ class RedisRights(RedisEntries, ABC):
         questions = [ask.look(part.notebook) for part in parts]
         known = [(part, at) for part, at in zip(parts, places.values(), strict=True) if at is not None]
         questions += [ask.changes(part.log, at.position, _EVENTS_AT_ONCE, block) for part, at in known]
-        replies = all_of(await self._place.read(io, "follow", questions, [], block))
+        replies = await self._place.read(io, "follow", questions, [], block)
         logs = {part.name: reply for (part, _), reply in zip(known, replies[len(parts) :], strict=True)}
         steps: dict[str, Batch | Hole] = {}
-        for part, ((raw,), keeper) in zip(parts, replies, strict=False):
-            book = read_notebook(raw)
-            if book is None or keeper not in {book.keeper, NOBODY}:
-                book = await self._scripting.adopted(io, "follow", part)
-            await self._scripting.note(io, part, book)
-            steps[part.name] = step_of(book, places[part.name], logs.get(part.name))
+        failures = []
+        for part, signed in zip(parts, replies, strict=False):
+            try:
+                book = await self._accepted(io, part, *all_of([signed]))
+            except BackendUnavailableError as failure:  # other parts are on other servers
+                failures.append(failure)
+            else:
+                steps[part.name] = step_of(book, places[part.name], logs.get(part.name))
+        if failures and not steps:
+            raise failures[0]
         return steps
+
+    async def _accepted(self, io: IO, part: Part, signed: Signed) -> Notebook:
+        """Give the notebook of a part that was read, once its data is accepted for the process that answered."""
+        book = read_notebook(signed.reply[0])
+        if book is None or signed.keeper not in {book.keeper, NOBODY}:
+            book = await self._scripting.adopted(io, "follow", part)
+        await self._scripting.note(io, part, book)
+        return book
 
 
 def _view(raw: bytes) -> View:

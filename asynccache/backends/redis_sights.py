@@ -110,7 +110,12 @@ class RedisSights(Near, FollowedBackend, ABC):
             return {}
         questions = [ask.marks(part.table, sorted(cells)) for part, cells in wanted.items()]
         questions += [ask.look(part.notebook) for part in wanted]
-        replies = self._there(await self._place.read(io.pick(BLOCKING, LOOP), "look at tags", questions, []))
+        try:
+            replies = self._there(await self._place.read(io.pick(BLOCKING, LOOP), "look at tags", questions, []))
+        except BackendUnavailableError:
+            if not is_near(io) or self.on_error == "raise":
+                raise
+            return {}  # the leader is away, and a replica has answered for what has no tags
         told = zip(wanted.items(), replies, replies[len(wanted) :], strict=False)
         return {
             part.name: (gen, dict(zip((-1, *sorted(cells)), stamps, strict=True)))

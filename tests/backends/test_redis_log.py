@@ -17,7 +17,7 @@ from asynccache.core.claims import Held, Lead
 from asynccache.core.fence import CLEAR, KEYS, TAGS, cells_of
 from asynccache.errors import BackendUnavailableError
 from asynccache.plan.io import BLOCKING, LOOP, run
-from tests.servers import RedisReplicaSet
+from tests.servers import Redis, RedisReplicaSet
 from tests.servers.process import wait_until
 from tests.servers.redis_cluster import tell
 
@@ -349,3 +349,27 @@ class TestReplicas:
         assert backend.get("b") == 1
         backend.set("a", 1)
         assert backend.get_many(["b", "t"]) == {"b": 2, "t": 1}
+
+
+class TestPartsAway:
+    async def test_the_parts_of_other_masters_are_followed_while_one_is_away(self, fresh_redis_cluster, make):
+        backend = make(fresh_redis_cluster.url, deadline=0.3)
+        places = dict.fromkeys(backend._parts(backend.stored_key("")))
+        assert len(await backend._follow(LOOP, places, 0.0)) == 16
+        for node in (fresh_redis_cluster.nodes[0], fresh_redis_cluster.replica_of(fresh_redis_cluster.nodes[0])):
+            await asyncio.to_thread(node.kill)
+        assert 4 <= len(await backend._follow(LOOP, places, 0.0)) < 16
+        for node in fresh_redis_cluster.nodes:
+            node.kill()
+        with pytest.raises(BackendUnavailableError):
+            await backend._follow(LOOP, places, 0.0)
+        await backend.aclose()
+
+    def test_who_may_not_write_hears_that_nothing_can_be_followed(self, launch, make):
+        server = launch(
+            Redis(acl=["user default on nopass ~* &* +@all", "user app on nopass ~* &* +@read +info +time"])
+        )
+        backend = make(f"redis://app@{server.address}")
+        (part,) = backend._parts(backend.stored_key(""))
+        with pytest.raises(BackendUnavailableError, match="NOPERM"):
+            run(backend._follow(BLOCKING, {part: None}, 0.0))
