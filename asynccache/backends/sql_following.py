@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
 from asynccache.backends.followed import At, Batch, Hole, Seen
@@ -55,7 +55,7 @@ class FollowingBackend(AskingBackend):
         """Look, but not more often than every `POLL_SECONDS` while there is time to wait and nothing more to read."""
         pause = min(wait, self._looked_at + POLL_SECONDS - monotonic())
         if pause > 0 and None not in places.values():
-            await asyncio.sleep(pause)
+            await io.twin(sleep, asyncio.sleep, pause)
         self._looked_at = monotonic()
         orders = {part: self._order(part) for part in places}
         asked = [orders[part].news(*((at.view.gen, at.position) if at else (b"", 0))) for part, at in places.items()]

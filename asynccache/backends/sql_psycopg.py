@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from sqlalchemy import URL
 
 
+_BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
+"""Each statement sees what was done before it got its lock, whatever the database's default is."""
+
 _OURS = {"client_encoding", "dbname", "host", "hostaddr", "password", "port", "replication", "user"}
 """What is decided here, or stands in the URL."""
 
@@ -79,7 +82,7 @@ class PostgreSQL(PGDialectAsync_psycopg):
         try:
             async with driver_connection.pipeline():
                 try:
-                    for text, parameters in (("BEGIN", None), *asked, ("COMMIT", None)):
+                    for text, parameters in ((_BEGIN, None), *asked, ("COMMIT", None)):
                         cursors.append(await driver_connection.execute(text, parameters))
                 except Error as error:  # if it left the block, what follows from it would be logged
                     failures.append(error)
