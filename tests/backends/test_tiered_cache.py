@@ -30,18 +30,21 @@ def in_step(make_store, **options):
     return tiers
 
 
-class TestBeforeRedis(BackendContract):
-    @pytest.fixture
-    def backend_factory(self, redis_server):
-        return partial(in_step, partial(RedisCacheBackend, redis_server.url, deadline=PATIENT))
+class HeardOf:
+    """What of the contract is so a moment later."""
 
     async def test_tags_are_known_to_all_who_share_a_store_with_fences(self, make_cache):
-        """To other nodes a moment later."""
         cache, other = make_cache(), make_cache()
         await cache.set("k", "v", tags=["x"])
         assert await other.get("k") == "v"
         await other.invalidate_tags("x")
         await eventually(lambda: cache.get("k"), None, 1.0)
+
+
+class TestBeforeRedis(HeardOf, BackendContract):
+    @pytest.fixture
+    def backend_factory(self, redis_server):
+        return partial(in_step, partial(RedisCacheBackend, redis_server.url, deadline=PATIENT))
 
 
 class TestBeforeMemcached(CounterContract, KindContract, TagContract):
@@ -50,7 +53,7 @@ class TestBeforeMemcached(CounterContract, KindContract, TagContract):
         return partial(before, partial(AioMemCacheBackend, servers=memcached_server.url, deadline=PATIENT))
 
 
-class TestBeforeSQLite(CounterContract, KindContract, TagContract):
+class TestBeforeSQLite(HeardOf, CounterContract, KindContract, TagContract):
     @pytest.fixture
     def backend_factory(self, tmp_path):
-        return partial(before, partial(SQLCacheBackend, f"sqlite:///{tmp_path}/cache.db", deadline=PATIENT))
+        return partial(in_step, partial(SQLCacheBackend, f"sqlite:///{tmp_path}/cache.db", deadline=PATIENT))
