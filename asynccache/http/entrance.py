@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 from asynccache.core.page_keys import SAFE_METHODS
+from asynccache.http.reads import is_watched
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -41,14 +42,15 @@ class Entrance(NamedTuple):
 
     def copied(self) -> Scope:
         """Give the scope of a request like this: GET, without a body, and without conditions."""
-        headers = [pair for pair in self.scope["headers"] if pair[0].lower() not in _NOT_COPIED]
+        plain = [(bytes(name), bytes(value)) for name, value in self.scope["headers"]]  # who watched these is gone
+        headers = [pair for pair in plain if pair[0].lower() not in _NOT_COPIED]
         state = dict(self.scope.get("state") or {})
         return {**self.scope, "method": "GET", "headers": headers, "state": state, ENTRANCE_KEY: self}
 
 
 def note_entrance(app: App, scope: Scope) -> None:
-    """Note that a request came in here, before anybody has written into its scope."""
-    if renewing and scope["type"] == "http" and scope["method"] in SAFE_METHODS:
+    """Note that a request came in here, before anybody has written into its scope; not below where it is watched."""
+    if renewing and scope["type"] == "http" and scope["method"] in SAFE_METHODS and not is_watched(scope):
         copied = {**scope, "state": dict(scope.get("state") or {})}
         scope[ENTRANCE_KEY] = Entrance(app, copied, copy_context())
 

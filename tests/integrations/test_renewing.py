@@ -133,6 +133,30 @@ async def test_tags_are_made_of_what_the_handler_is_given(shop):
     assert (await shop.ask("/shop/007"))[1] != "hit"
 
 
+async def test_pages_of_an_app_below_another_with_a_cache_of_its_own_are_renewed():
+    clock, calls = FakeClock(), []
+    outer, inner = FastAPI(), FastAPI()
+
+    @inner.get("/page")
+    @Cache(policy=POLICY)
+    async def page():
+        calls.append(1)
+        return len(calls)
+
+    outer.mount("/inner", inner)
+    modules = [CacheModule.setup(default=LocalMemCacheBackend(clock=clock)) for _ in range(2)]
+    for app, module in zip((outer, inner), modules, strict=True):
+        install(app, module)
+    assert (await ask(outer, "/inner/page")).cache == "fwd=uri-miss; stored"
+    clock.advance(81)
+    assert (await ask(outer, "/inner/page")).body == b"1"
+    async with asyncio.timeout(5):
+        while modules[1].service.loader.runner.running:
+            await asyncio.sleep(0.001)
+    answer = await ask(outer, "/inner/page")
+    assert (answer.body, answer.cache) == (b"2", "hit")
+
+
 async def test_dependencies_may_make_tags():
     app = FastAPI()
 
