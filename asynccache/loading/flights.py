@@ -19,6 +19,7 @@ from weakref import WeakSet
 from asynccache.core.fence import is_shared
 from asynccache.loading.loops import required_loop, running_loop
 from asynccache.loading.outcomes import GONE, Landed
+from asynccache.loading.threads import blocked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -168,13 +169,14 @@ class Flight:
             return self._outcome
         give_up_at = monotonic() + seconds
         try:
-            while not future.done():
-                with suppress(TimeoutError):
-                    future.result(min(LOOK_SECONDS, max(0.0, give_up_at - monotonic())))
-                self._rescue()
-                if monotonic() >= give_up_at:
-                    self.see_through()
-                    break
+            with blocked():
+                while not future.done():
+                    with suppress(TimeoutError):
+                        future.result(min(LOOK_SECONDS, max(0.0, give_up_at - monotonic())))
+                    self._rescue()
+                    if monotonic() >= give_up_at:
+                        self.see_through()
+                        break
             return future.result(0)
         finally:
             self._leave(future.set_result)

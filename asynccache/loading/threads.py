@@ -5,15 +5,31 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
+from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from asynccache.loading.flights import Flight
 
 MOST = 8
+_here = threading.local()
+
+
+@contextmanager
+def blocked() -> Iterator[None]:
+    """Let another load have the place of the one that waits in this thread, which may well be for that other one."""
+    threads: LoadThreads | None = getattr(_here, "threads", None)
+    if threads is None:
+        yield
+        return
+    threads.lend()
+    try:
+        yield
+    finally:
+        threads.take_back()
 
 
 class _Job(NamedTuple):
@@ -23,7 +39,10 @@ class _Job(NamedTuple):
 
 
 class LoadThreads:
-    """Runs functions in at most eight threads at a time, the others in turn. A forked child starts with none."""
+    """Runs functions in at most eight threads at a time, the others in turn. A forked child starts with none.
+
+    Threads in which a function waits for a load (`blocked`) do not count.
+    """
 
     def __init__(self) -> None:
         self._begin_anew()
@@ -44,17 +63,24 @@ class LoadThreads:
         with self._lock:
             self._owners.add(owner)
             self._waiting.append(_Job(owner, work, drop))
-            if len(self._running) >= MOST:
-                return
-            thread = threading.Thread(target=self._run, name="asynccache-load", daemon=True)
-            self._running.add(thread)
         try:
-            thread.start()
+            self._go_on()
         except RuntimeError:
-            with self._lock:
-                self._running.discard(thread)
             self.drop()
             raise
+
+    def lend(self) -> None:
+        """Have somebody else run in the place of this thread, which waits."""
+        self._leave_the_parents()
+        with self._lock:
+            self._lent += 1
+        with suppress(RuntimeError):  # no more threads: one of those that there are comes to it
+            self._go_on()
+
+    def take_back(self) -> None:
+        """Have this thread run again."""
+        with self._lock:
+            self._lent -= 1
 
     def drop(self) -> None:
         """Drop what has not begun."""
@@ -85,11 +111,27 @@ class LoadThreads:
         self._owners: set[Flight] = set()
         self._waiting: deque[_Job] = deque()
         self._running: set[threading.Thread] = set()
+        self._lent = 0
+
+    def _go_on(self) -> None:
+        """Begin another thread, if there is work for it; `RuntimeError` where none can be started."""
+        with self._lock:
+            if not self._waiting or len(self._running) - self._lent >= MOST:
+                return
+            thread = threading.Thread(target=self._run, name="asynccache-load", daemon=True)
+            self._running.add(thread)
+        try:
+            thread.start()
+        except RuntimeError:
+            with self._lock:
+                self._running.discard(thread)
+            raise
 
     def _run(self) -> None:
+        _here.threads = self
         while True:
             with self._lock:
-                if not self._waiting:
+                if not self._waiting or len(self._running) - self._lent > MOST:
                     self._running.discard(threading.current_thread())
                     return
                 job = self._waiting.popleft()

@@ -7,7 +7,7 @@ import pytest
 
 from asynccache import CachePolicy, CacheService
 from asynccache.backends.local_cache import LocalMemCacheBackend
-from asynccache.loading.threads import MOST, LoadThreads
+from asynccache.loading.threads import MOST, LoadThreads, blocked
 from asynccache.testing import FakeClock
 
 
@@ -44,6 +44,57 @@ def test_what_has_not_begun_is_dropped():
     gate.set()
     threads.join(5)
     assert (len(done), len(dropped)) == (MOST, 3)
+
+
+def test_loads_that_wait_for_other_loads_leave_them_their_threads():
+    policy = CachePolicy(ttl=60, stale_if_error=10, soft_timeout=1)
+    with CacheService(default="local") as cache:
+        all_load = threading.Barrier(MOST)
+
+        def load(number):
+            all_load.wait(5)
+            return f"with {cache.get_or_set(f'inner {number % 2}', lambda: 'inner', policy=policy)}"
+
+        found = []
+        callers = [
+            threading.Thread(
+                target=lambda number=number: found.append(
+                    cache.get_or_set(f"outer {number}", lambda: load(number), policy=policy)
+                ),
+                daemon=True,
+            )
+            for number in range(MOST)
+        ]
+        for caller in callers:
+            caller.start()
+        for caller in callers:
+            caller.join(5)
+        assert found == ["with inner"] * MOST
+
+
+def test_threads_that_waited_are_no_more_than_eight_afterwards():
+    threads, gate, waiting, done = LoadThreads(), threading.Event(), threading.Event(), []
+
+    def wait():
+        with blocked():
+            waiting.wait(5)
+        gate.wait(5)
+        done.append(1)
+
+    for _ in range(MOST):
+        threads.start(object(), wait, lambda: None)
+    for _ in range(MOST):
+        threads.start(object(), lambda: done.append(1), lambda: None)
+    while len(done) < MOST:
+        threading.Event().wait(0.001)
+    waiting.set()
+    for _ in range(MOST):
+        threads.start(object(), lambda: done.append(1), lambda: None)
+    assert len(ours()) == MOST
+    gate.set()
+    threads.join(5)
+    assert len(done) == 3 * MOST
+    assert ours() == []
 
 
 def test_where_no_thread_can_be_started_readers_get_what_is_stored(monkeypatch):
