@@ -16,6 +16,8 @@ from asynccache.core.entry import Kind
 from tests.backends.test_fallback_cache_faults import Flapping, Ledger
 from tests.backends.test_tiered_cache_near import eventually
 from tests.conftest import LONG
+from tests.load import healthy, under_load
+from tests.storms import expect_bounds
 
 DEADLINE = 0.15
 STALENESS = 0.5
@@ -157,6 +159,29 @@ async def test_after_a_restart_with_older_data_nothing_of_that_is_used(apart):
                 assert await node.get_async(key) is None
         await asyncio.sleep(0.01)
     assert await other.get_many_async(["deleted", "changed", "tagged"]) == {}
+
+
+@pytest.mark.parametrize("way", ["killed", "frozen"])
+async def test_nobody_who_reads_through_notices(fresh_redis, way):
+    node = tiers(fresh_redis.address)
+    async with CacheService(default=node) as cache:
+
+        async def request(key, began, report):
+            start = time.monotonic()
+            try:
+                value = await cache.get_or_set_async(key, lambda: f"value of {key}", 0.2)
+                report.wrong += [value] if value != f"value of {key}" else []
+            except Exception as error:
+                report.errors.append(error)
+            report.seconds.append(time.monotonic() - start)
+
+        await healthy(node, request)
+        await asyncio.to_thread(fresh_redis.kill if way == "killed" else fresh_redis.freeze)
+        expect_bounds(await under_load(node, 1.0, request), 2 * DEADLINE + 0.05)
+        await asyncio.to_thread(fresh_redis.restart if way == "killed" else fresh_redis.thaw)
+        expect_bounds(await under_load(node, 0.5, request), 2 * DEADLINE + 0.05)
+        await eventually(lambda: node.set_async("back", "v"), True, 1.0)
+        await held(node, "back", "v")
 
 
 async def test_nodes_that_wrote_in_an_outage_agree_when_it_is_over(fresh_redis, fault_proxy):
