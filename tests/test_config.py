@@ -92,7 +92,7 @@ def test_a_mapping_sets_options():
         ("redis://host?key_prefx=a", r"key_prefx.*RedisCacheBackend itself has .*'key_prefix'"),
         (
             "redis://host?host=other",
-            r"no option \['host'\]; it has \['deadline', 'key_prefix', 'on_error', 'pool_size'",
+            r"no option \['host'\]; it has \['deadline', 'key_prefix', 'on_error', 'on_failover', 'partitions'",
         ),
         ("memcached://host?weight=1", "AioMemCacheBackend itself has .*'key_prefix'"),
         ("local://?ttl=nan", "NaN"),
