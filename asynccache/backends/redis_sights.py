@@ -31,7 +31,7 @@ _CELLS_AT = codec.HEAD_SIZE + 8
 """Where an entry has the number of its cells (`core/codec.py`)."""
 
 
-_Stamps = dict[str, tuple[bytes, dict[int, int]]]
+_Stamps = dict[str, tuple[View, dict[int, int]]]
 """By part: a generation, and the stamps of cells; cell -1 is the table itself."""
 
 
@@ -100,7 +100,7 @@ class RedisSights(Near, FollowedBackend, ABC):
         return not is_near(io) or known is None or (known.view == book.view and book.seq >= known.position)
 
     async def _marks(self, io: IO, looked: Iterable[_Looked]) -> _Stamps:
-        """Give the stamps of all cells of these entries, by part, and of what generation they are."""
+        """Give the stamps of all cells of these entries, by part, and of what generation and process they are."""
         wanted: dict[Part, set[int]] = {}
         for found in looked:
             birth = None if found.raw is None else birth_of(found.raw)
@@ -118,9 +118,9 @@ class RedisSights(Near, FollowedBackend, ABC):
             return {}  # the leader is away, and a replica has answered for what has no tags
         told = zip(wanted.items(), replies, replies[len(wanted) :], strict=False)
         return {
-            part.name: (gen, dict(zip((-1, *sorted(cells)), stamps, strict=True)))
+            part.name: (view, dict(zip((-1, *sorted(cells)), stamps, strict=True)))
             for (part, cells), stamps, signed in told
-            if isinstance(stamps, list) and (gen := _gen(signed))
+            if isinstance(stamps, list) and (view := _view(signed)) is not None
         }
 
     # What reads and writes share
@@ -157,19 +157,26 @@ def birth_of(raw: bytes) -> Birth | None:
     return Birth(gen, born, struct.unpack_from(f">{count}H", raw, codec.PAYLOAD_OFFSET))
 
 
-def _gen(signed: Any) -> bytes:
-    """Give the generation that a notebook has; nothing where there is none."""
+def _view(signed: Any) -> View | None:
+    """Give the generation of a notebook, and the process that told it; nothing where there is none."""
     book = None if signed is None else read_notebook(signed.reply[0])
-    return b"" if book is None else book.gen
+    return None if book is None else View(book.gen, book.keeper if signed.keeper == NOBODY else signed.keeper)
 
 
 def _is_usable(found: _Looked, marks: _Stamps) -> bool:
-    """Tell whether it is valid, or damaged, of which somebody should hear."""
+    """Tell whether it is valid, or damaged, of which somebody should hear.
+
+    Its tags are compared with marks of its own generation that were told by the process that it was accepted for: one
+    that has just taken over may have older ones.
+    """
     birth = None if found.raw is None else birth_of(found.raw)
     if birth is None:
         return found.raw is not None
-    gen, known = marks.get(found.part.name, (b"", {}))
-    stamps = Marks(known[-1], tuple(known[cell] for cell in birth.cells)) if birth.cells and gen == birth.gen else None
+    stamps = None
+    if birth.cells and found.book is not None and found.part.name in marks:
+        view, known = marks[found.part.name]
+        if view == found.book.view:
+            stamps = Marks(known[-1], tuple(known[cell] for cell in birth.cells))
     return is_valid(birth, found.book, found.keeper, stamps)
 
 
