@@ -11,9 +11,13 @@ from asynccache.core.codec import Frame
 from asynccache.core.counters import counted
 from asynccache.core.entry import Kind
 from asynccache.core.fence import Birth, cells_of
-from asynccache.core.keys import key_hash
+from asynccache.core.keys import key_hash, to_bytes
 from asynccache.core.lifetime import FOREVER, milliseconds
+from asynccache.errors import SerializationError
 from asynccache.model import BaseCacheBackend
+
+_MOST_CELLS = 2_000
+_MOST_BYTES = 65_535
 
 
 class FramedBackend(BaseCacheBackend):
@@ -36,7 +40,7 @@ class FramedBackend(BaseCacheBackend):
         else:
             frame = Frame(serializer.dumps(value), kind)
         if tags:
-            birth = self.fence.birth(cells_of(tags))
+            birth = self.fence.birth(_cells(tags))
             frame = replace(frame, tags=tags, gen=birth.gen, born=birth.born, cells=birth.cells)
         return self._stamped(frame, stored_key, ttl, stale)
 
@@ -61,6 +65,16 @@ class FramedBackend(BaseCacheBackend):
             return codec.integer_of(frame.payload)
         serializer = self.serializer.bound(frame.owner)
         return (serializer.loads if frame.kind is Kind.VALUE else serializer.unwrap)(frame.payload)
+
+
+def _cells(tags: tuple[str, ...]) -> tuple[int, ...]:
+    cells = cells_of(tags)
+    if len(cells) > _MOST_CELLS or len(to_bytes("\0".join(tags))) > _MOST_BYTES:
+        raise SerializationError(
+            f"an entry has {_MOST_CELLS} tags and {_MOST_BYTES} bytes of them at most, and this one has {len(tags)}: "
+            "tag it by what they have in common"
+        )
+    return cells
 
 
 def added(frame: Frame | None, delta: int) -> int:

@@ -61,7 +61,7 @@ class Recall:
             return [scripts.CLEAR(part, (), KEEPER)]
         cells = {int(cell) for change in said if change.kind == TAGS for cell in change.what}
         stamps = {str(key): change.stamp for change in said if change.kind == KEYS for key in change.what}
-        calls = [scripts.VOID(part, (), KEEPER, *sorted(cells))] if cells else []
+        calls = scripts.voids(part, sorted(cells))
         keys = list(stamps)
         chunks = [keys[first : first + _AT_ONCE] for first in range(0, len(keys), _AT_ONCE)]
         return calls + [_again(part, chunk, stamps, parts) for chunk in chunks]

@@ -103,12 +103,11 @@ class RedisRights(RedisEntries, ABC):
 
     async def _void(self, io: IO, namespace: str, tags: tuple[str, ...]) -> None:
         cells = cells_of(tags)
-        parts = self._parts_of.of(namespace)
-        calls = [scripts.VOID(part, (), KEEPER, *cells) for part in parts]
+        calls = [call for part in self._parts_of.of(namespace) for call in scripts.voids(part, cells)]
         replies = await self._scripting.run(io, "invalidate tags", calls, [])
-        for part, reply in zip(parts, replies, strict=True):
-            if isinstance(reply, list):
-                self._tell(part, reply[1], TAGS, cells, recalled=True)
+        for call, reply in zip(calls, replies, strict=True):
+            if call.part is not None and isinstance(reply, list):
+                self._tell(call.part, reply[1], TAGS, cells, recalled=True)
         all_of(replies)
 
     async def _empty(self, io: IO, namespace: str) -> None:

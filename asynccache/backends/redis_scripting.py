@@ -85,7 +85,11 @@ class Scripting:
             return False
         again = [call.by_text() for call in self.recall.calls(part, book.gen, self._parts)]
         if again:
-            await self.place.write(io, "invalidate again", again, [])
+            try:
+                _check(await self.place.write(io, "invalidate again", again, []))
+            except BaseException:  # whoever asks next says it
+                self.known[part.name] = known
+                raise
         return bool(again)
 
     def _once_more(self, call: Call, reply: Any, answers: frozenset[str]) -> tuple[Question, ...]:
@@ -114,6 +118,12 @@ def _is_unheard(reply: Any) -> bool:
     if isinstance(reply, Refusal):
         return reply.code in NO_SCRIPT
     return isinstance(reply, list) and reply[1] in {LATE, VIEW}
+
+
+def _check(replies: list[Any]) -> None:
+    for reply in replies:
+        if isinstance(reply, BackendUnavailableError):
+            raise reply
 
 
 def _book(raw: bytes) -> Notebook:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from asynccache.backends import redis_lua as values
 from asynccache.backends import redis_lua_rights as rights
-from asynccache.backends.redis_questions import NO_SCRIPT, Question, wire_milliseconds
+from asynccache.backends.redis_questions import KEEPER, NO_SCRIPT, Question, wire_milliseconds
 from asynccache.core.lifetime import FOREVER
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from asynccache.backends.redis_parts import Part, Spot
     from asynccache.backends.redis_questions import Word
@@ -81,6 +81,15 @@ ALL = (STORE, ADD, SWAP, TOUCH, BUMP, DROP, VOID, CLEAR, OPEN, LAND, QUIT, RENEW
 """Those that each connection makes known; the others are for once in a while."""
 PATCHED = 24
 """Bytes of an entry that scripts write: generation, born, at."""
+
+
+_CELLS_AT_ONCE = 1_000
+
+
+def voids(part: Part, cells: Sequence[int]) -> list[Call]:
+    """Give the calls that invalidate what has one of these cells: a script has room for so many."""
+    chunks = [cells[first : first + _CELLS_AT_ONCE] for first in range(0, len(cells), _CELLS_AT_ONCE)]
+    return [VOID(part, (), KEEPER, *chunk) for chunk in chunks]
 
 
 def lifetime(ttl: float) -> int:

@@ -12,7 +12,7 @@ from asynccache.backends.redis import RedisCacheBackend
 from asynccache.backends.redis_parts import Parts
 from asynccache.core.claims import Hit, Lead
 from asynccache.core.fence import CLEAR, KEYS, TAGS, cells_of, read_notebook
-from asynccache.errors import BackendUnavailableError, ConfigurationError
+from asynccache.errors import BackendUnavailableError, ConfigurationError, SerializationError
 from asynccache.plan.io import BLOCKING, run
 from tests.servers import Redis
 from tests.servers.process import wait_until
@@ -165,6 +165,31 @@ class TestRestarted:
         in_use(backend)
 
 
+class TestManyTags:
+    def test_however_many_tags_are_invalidated_at_once(self, backend):
+        fill(backend)
+        backend.invalidate_tags(*[f"tag {number}" for number in range(10_000)], "x")
+        assert backend.get_many(["plain", "tagged"]) == {"plain": 1}
+
+    def test_an_entry_with_as_many_tags_as_may_be_is_like_others(self, backend):
+        tags = [f"tag {number}" for number in range(2_000)]
+        assert backend.set("many", 1, tags=tags) is True
+        assert land(backend, ticket_of(backend), *tags) is True
+        assert backend.touch("many", 30) is True
+        assert backend.incr("many") == 2
+        assert backend.get_many(["many", "loaded"]) == {"many": 2, "loaded": "loaded"}
+        assert backend.delete("loaded") is True
+        backend.invalidate_tags("tag 1999")
+        assert backend.get("many") is None
+
+    @pytest.mark.parametrize("tags", [[f"tag {n}" for n in range(3_000)], ["x" * 65_536]], ids=["number", "bytes"])
+    def test_too_many_tags_are_the_callers_mistake_and_take_the_old_value_with_them(self, backend, tags):
+        backend.set("key", "old")
+        with pytest.raises(SerializationError, match="2000 tags"):
+            backend.set("key", "new", tags=tags)
+        assert backend.get("key") is None
+
+
 class TestAnotherProcess:
     """The notebook says that its data was accepted for another process than the one that answers."""
 
@@ -229,6 +254,42 @@ class TestAnotherProcess:
         backend.delete("something")
         assert backend.get_many(["plain", "tagged"]) == ({} if what == "clear" else {"plain": 1})
         in_use(backend)
+
+    def test_however_many_tags_were_invalidated_are_invalidated_again(self, backend, raw, own, taken_over):
+        fill(backend)
+        entry, table, notebook = raw.get(backend.stored_key("tagged")), raw.get(own.table), raw.get(own.notebook)
+        backend.invalidate_tags(*[f"tag {number}" for number in range(5_000)], "x")
+        raw.mset({backend.stored_key("tagged"): entry, own.table: table, own.notebook: notebook})
+        taken_over()
+        backend.delete("something")
+        assert backend.get_many(["plain", "tagged"]) == {"plain": 1}
+        in_use(backend)
+
+    @pytest.mark.parametrize("how", ["raises", "answers"])
+    def test_what_could_not_be_invalidated_again_is_by_the_next_one(self, make, raw, taken_over, monkeypatch, how):
+        backend = make(on_error="raise")
+        fill(backend)
+        entry = raw.get(backend.stored_key("tagged"))
+        backend.delete("tagged")
+        raw.set(backend.stored_key("tagged"), entry)
+        taken_over()
+        make().delete("something")
+        known = backend._scripting.known
+        known |= {part: at._replace(view=at.view._replace(keeper=b"the old.")) for part, at in known.items()}
+        write, away = backend._place.write, [BackendUnavailableError("away")]
+
+        async def fail_once(io, tried, questions, keys):
+            if tried == "invalidate again" and away:
+                if how == "raises":
+                    raise away.pop()
+                return [away.pop()]
+            return await write(io, tried, questions, keys)
+
+        monkeypatch.setattr(backend._place, "write", fail_once)
+        with pytest.raises(BackendUnavailableError):
+            backend.get("tagged")
+        assert not away
+        assert backend.get_many(["plain", "tagged"]) == {"plain": 1}
 
     def test_what_was_written_and_replicated_stays(self, backend, taken_over):
         backend.set_many({"a": 1, "b": 2})
