@@ -118,7 +118,7 @@ class ClaimingBackend(FollowingBackend):
     def _land_one(self, order: Order, landing: Landing, rows: Mapping[str, Row]) -> list[Statement]:
         ticket, row = landing.ticket, rows.get(landing.ticket.key)
         gen = getattr(ticket.view, "gen", b"")
-        statements = [rights.approve(order, ticket, gen, None if row is None else row.cells)]
+        statements = [rights.approve(order, landing, gen)]
         if row is not None:
             source = rights.landed_source(order)
             more = {"gen": gen, "born": ticket.born, "t0": ticket.token, "nonce": order.nonce}

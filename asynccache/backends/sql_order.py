@@ -144,9 +144,9 @@ class Order:
             f"WHERE c.gen = {entry}.gen AND c.stamp > {entry}.born)))"
         )
 
-    def clean_right(self, right: str, cells: bytes) -> tuple[str, dict[str, Any]]:
+    def clean_right(self, right: str, cells: Iterable[int]) -> tuple[str, dict[str, Any]]:
         """Tell that nothing of these cells was invalidated since a right was granted, under the generation `:gen`."""
-        names = lettered("c", [cells[at : at + 2] for at in range(0, len(cells), 2)])
+        names = lettered("c", [cell.to_bytes(2) for cell in cells])
         table = self.words.cells
         text = (
             f"EXISTS (SELECT 1 FROM {table} w WHERE w.namespace = :ns AND w.cell = :whole AND w.gen = :gen "

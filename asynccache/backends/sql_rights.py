@@ -24,7 +24,7 @@ from asynccache.core.keys import bounded_key
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from asynccache.backends.fenced import Want
+    from asynccache.backends.fenced import Landing, Want
     from asynccache.backends.sql_order import Order
     from asynccache.backends.sql_words import Words
     from asynccache.core.claims import Ticket
@@ -85,7 +85,7 @@ def held(order: Order, keys: Sequence[bytes]) -> Statement:
     return order.timed(text, are_rights(set(keys), order.nonce), nonce=order.nonce, **names)
 
 
-def approve(order: Order, ticket: Ticket, gen: bytes, cells: bytes | None) -> Statement:
+def approve(order: Order, landing: Landing, gen: bytes) -> Statement:
     """Mark a right as landed, if it stands and nothing was invalidated since it was granted."""
     words = order.words
     text = (
@@ -93,10 +93,10 @@ def approve(order: Order, ticket: Ticket, gen: bytes, cells: bytes | None) -> St
         f"AND lease_end > {words.now} AND EXISTS (SELECT 1 FROM {words.notes} m "
         f"WHERE m.namespace = :ns AND m.gen = :gen AND m.cleared <= {words.rights}.born)"
     )
-    parameters: dict[str, Any] = {"k0": wire_key(ticket.key), "t0": ticket.token, "gen": gen}
+    parameters: dict[str, Any] = {"k0": wire_key(landing.ticket.key), "t0": landing.ticket.token, "gen": gen}
     parameters |= {"nonce": order.nonce}
-    if cells is not None:
-        clean, more = order.clean_right(words.rights, cells)
+    if landing.cells:
+        clean, more = order.clean_right(words.rights, landing.cells)
         text, parameters = f"{text} AND {clean}", parameters | more
     return order.timed(text, **parameters)
 
