@@ -6,6 +6,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from asynccache.backends.tiered_copies import Ground, is_counter
 from asynccache.backends.tiered_reads import TierReads
 from asynccache.backends.tiered_rights import TierRights, entry_of
 from asynccache.core.entry import Entry, Kind
@@ -14,6 +15,7 @@ from asynccache.errors import BackendUnavailableError, SerializationError
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
+    from asynccache.backends.tiered_copies import Content
     from asynccache.model import Version
     from asynccache.plan.io import IO
 
@@ -142,6 +144,7 @@ class TieredCacheBackend(TierReads, TierRights):
     ) -> bool:
         stored_key, item = self.stored_key(key, version), self._item(key, version)
         try:
+            content = self._content(stored_key, kind, entry)  # of now: its owner may change it meanwhile
             with self._near.stamps() as stamps, self._changing([key], version):
                 written = await write()
         except BackendUnavailableError as error:
@@ -151,6 +154,15 @@ class TieredCacheBackend(TierReads, TierRights):
             with suppress(BackendUnavailableError):
                 await self.remove(io, key, version)
             raise
-        if written:
-            self._near.admit_own(stamps, stored_key, item, kind, entry)
+        for known, change in stamps if written else ():
+            if content is not None and stored_key in change.what:
+                self._near.hold(Ground(known, change.stamp, 0.0), stored_key, item, kind, entry, content)
         return written
+
+    def _content(self, stored_key: str, kind: Kind, entry: Entry) -> Content | None:
+        """Say what is to be held of what is written; None: nothing."""
+        ground = self._watch.ground(stored_key)
+        holds = ground is not None and ground.known is not self._near.own
+        if not holds or is_counter(kind, entry.value) or entry.times.fresh_until <= self.clock():
+            return None
+        return self._near.copies.content(kind, entry.value)

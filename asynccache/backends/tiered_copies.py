@@ -30,18 +30,24 @@ class Ground(NamedTuple):
     asked: float
 
 
+class Content(NamedTuple):
+    """What is held of a value: itself to share, or its encoded form; and its size in bytes."""
+
+    value: Any
+    payload: bytes | None
+    size: int
+
+
 class Copy:
     """An entry that is held nearby; its bytes are as many as it takes, for local memory to count."""
 
     __slots__ = (*("as_of", "at", "cells", "good_until", "is_kept", "kind", "known", "load_seconds", "payload", "size"),
                  *("tags", "times", "value", "version"))  # fmt: skip
 
-    def __init__(self, kind: Kind, entry: Entry, ground: Ground, version: str) -> None:
+    def __init__(self, kind: Kind, entry: Entry, content: Content, ground: Ground, version: str) -> None:
         self.kind = kind
         self.version = version
-        self.value = entry.value
-        self.payload: bytes | None = None
-        self.size = 0
+        self.value, self.payload, self.size = content
         self.load_seconds, self.tags, self.times, self.at = entry.load_seconds, entry.tags, entry.times, entry.at
         self.is_kept = entry.times.fresh_until < entry.times.dead_at
         self.cells = cells_of(entry.tags) if entry.tags else ()
@@ -71,15 +77,17 @@ class Copies:
         found: Copy | None = self._peek(stored_key, None, Kind.MARKER)
         return found
 
+    def content(self, kind: Kind, value: Any) -> Content:
+        """Say what is to be held of a value."""
+        if kind is not Kind.VALUE:
+            return Content(value, None, len(bytes(value)))
+        if self.memory.copy and not is_immutable(value):
+            payload = self._serializer.dumps(value)
+            return Content(None, payload, len(payload))
+        return Content(value, None, size_of(value))
+
     def put(self, stored_key: str, copy: Copy, ttl: float) -> None:
         """Hold a copy for `ttl` seconds, which are more than 0, or until there is no more room."""
-        if copy.kind is not Kind.VALUE:
-            copy.size = len(bytes(copy.value))
-        elif self.memory.copy and not is_immutable(copy.value):
-            copy.payload = self._serializer.dumps(copy.value)
-            copy.value, copy.size = None, len(copy.payload)
-        else:
-            copy.size = size_of(copy.value)
         run(self.memory.write(BLOCKING, stored_key, copy, ttl, None, Kind.MARKER))
 
     def drop(self, stored_key: str) -> None:

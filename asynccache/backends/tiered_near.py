@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from weakref import WeakSet
 
 from asynccache.backends.followed import At, Batch, Hole
-from asynccache.backends.tiered_copies import Copies, Copy, Ground, is_counter, with_object
+from asynccache.backends.tiered_copies import Content, Copies, Copy, Ground, is_counter, with_object
 from asynccache.backends.tiered_state import Known, OwnOrder
 from asynccache.core import fence
 from asynccache.core.entry import Entry, Kind
@@ -111,24 +111,20 @@ class NearTier:
     def admit(self, ground: Ground | None, stored_key: str, item: Item, kind: Kind, entry: Entry) -> Entry:
         """Hold what the store gave, if it may be held; give it as readers of its kind want it."""
         entry = with_object(entry, kind)
-        if ground is None or is_counter(kind, entry.value):
-            return entry
-        copy = Copy(kind, entry, ground, item.version)
+        if ground is not None and not is_counter(kind, entry.value):
+            content = self.copies.content(kind, entry.value)
+            self.hold(ground, stored_key, item, kind, entry, content)
+        return entry
+
+    def hold(self, ground: Ground, stored_key: str, item: Item, kind: Kind, entry: Entry, content: Content) -> None:
+        """Hold this of an entry, if it may be held."""
+        copy = Copy(kind, entry, content, ground, item.version)
         if ground.known is self.own:
             copy.good_until = ground.asked + self._max_staleness
         now = self._clock()
         with self._lock:
             if now < entry.times.fresh_until and self._admits(stored_key, item, copy):
                 self.copies.put(stored_key, copy, entry.times.dead_at - now)
-        return entry
-
-    def admit_own(
-        self, stamps: list[tuple[Known, Change]], stored_key: str, item: Item, kind: Kind, entry: Entry
-    ) -> None:
-        """Hold what was written, as of the stamps that this got."""
-        for known, change in stamps:
-            if stored_key in change.what and entry.times.dead_at > self._clock():
-                self.admit(Ground(known, change.stamp, 0.0), stored_key, item, kind, entry)
 
     def holds(self, ground: Ground, stored_key: str, cells: tuple[int, ...]) -> bool:
         """Tell whether nothing that is known has changed this key, these cells or everything since."""
@@ -160,9 +156,10 @@ class NearTier:
     def changed(self, part: str, view: View, change: Change) -> None:
         """Apply a change that this process made, before its caller hears of it."""
         with self._lock:
-            found = self._parts.setdefault(part, _Part())
-            is_later = found.own_view != view or found.own_stamp < change.stamp
-            if is_later:
+            found = self._parts.get(part)
+            if found is None:
+                return
+            if found.own_view != view or found.own_stamp < change.stamp:
                 found.own_view, found.own_stamp = view, change.stamp
             known = found.known
             if known is None:
@@ -178,7 +175,9 @@ class NearTier:
     def hear(self, part: str, news: Batch | Hole, asked: float) -> None:
         """Apply what the log of a part said when it was `asked`."""
         with self._lock:
-            found = self._parts.setdefault(part, _Part())
+            found = self._parts.get(part)
+            if found is None:
+                return
             known = found.known
             if isinstance(news, Hole) or known is None or not self._follow(known, news):
                 self._begin(found, news.at, asked)
@@ -196,13 +195,19 @@ class NearTier:
             for stored_key in stored_keys:
                 self.copies.drop(stored_key)
 
-    def end(self) -> None:
-        """Hold nothing any more: nobody will hear of changes."""
+    def expect(self, parts: Iterable[str]) -> None:
+        """Take note of changes in these parts from now on."""
         with self._lock:
-            for found in self._parts.values():
-                if found.known is not None:
+            for part in parts:
+                self._parts.setdefault(part, _Part())
+
+    def end(self, parts: Iterable[str]) -> None:
+        """Hold nothing of these any more: nobody will hear of changes."""
+        with self._lock:
+            for part in parts:
+                found = self._parts.pop(part, None)
+                if found is not None and found.known is not None:
                     found.known.end()
-                    found.known = None
 
     def _follow(self, known: Known, batch: Batch) -> bool:
         follows = known.hear(batch)

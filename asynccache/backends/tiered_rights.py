@@ -6,27 +6,36 @@ once in that time for each key.
 
 from __future__ import annotations
 
+from functools import partial
 from math import inf
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asynccache.backends.tiered_base import Tiers
-from asynccache.backends.tiered_copies import Ground
+from asynccache.backends.tiered_copies import Ground, is_counter
 from asynccache.core.claims import LEASE_SECONDS, Claimed, Held, Hit, Lead, Made, Ticket
 from asynccache.core.entry import Entry, Kind, Times
 from asynccache.core.fence import cells_of
 from asynccache.core.lifetime import FOREVER
-from asynccache.errors import BackendUnavailableError
+from asynccache.errors import BackendUnavailableError, SerializationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-    from asynccache.errors import SerializationError
     from asynccache.model import Version
     from asynccache.plan.io import IO
 
 ISLAND = "a node alone"
 """The view of a ticket that no store has granted."""
+
+
+class _Terms(NamedTuple):
+    """How what was loaded is stored."""
+
+    version: Version
+    kind: Kind
+    stale: float
+    tags: tuple[str, ...]
 
 
 class TierRights(Tiers):
@@ -85,16 +94,16 @@ class TierRights(Tiers):
         version: Version = None,
         kind: Kind = Kind.VALUE,
     ) -> bool:
-        made = Made(key, value, ttl, ticket)
+        made, terms = Made(key, value, ttl, ticket), _Terms(version, kind, stale or 0.0, tags)
         if ticket.view is ISLAND:
-            return self._land_alone(made, version, kind, stale or 0.0, tags)
-        if self._journal.bars(self._item(key, version), cells_of(tags)):
+            return self._land_alone(made, terms)
+        if self._is_barred(made, terms):
             await self._far.release(io, ticket)
             return False
-        ground = self._watch.ground(ticket.key)
+        hold = self._holding(made, terms)
         landed = await self._far.land(io, key, value, ttl, ticket, stale=stale, tags=tags, version=version, kind=kind)
         if landed:
-            self._hold(ground, made, version, kind, stale or 0.0, tags)
+            hold()
         return landed
 
     async def land_many(
@@ -106,20 +115,26 @@ class TierRights(Tiers):
         tags: tuple[str, ...] = (),
         version: Version = None,
     ) -> dict[str, bool | SerializationError]:
-        alone = [one for one in made if one.ticket.view is ISLAND]
-        landed: dict[str, bool | SerializationError] = {
-            one.key: self._land_alone(one, version, Kind.VALUE, stale or 0.0, tags) for one in alone
-        }
-        barred = [one for one in made if self._journal.bars(self._item(one.key, version), cells_of(tags))]
-        for one in barred:
-            await self.release(io, one.ticket)
-        rest = [one for one in made if one not in alone and one not in barred]
-        grounds = {one.key: self._watch.ground(one.ticket.key) for one in rest}
+        terms = _Terms(version, Kind.VALUE, stale or 0.0, tags)
+        landed: dict[str, bool | SerializationError] = {}
+        rest: list[Made] = []
+        for one in made:
+            if one.ticket.view is ISLAND:
+                try:
+                    landed[one.key] = self._land_alone(one, terms)
+                except SerializationError as error:
+                    landed[one.key] = error
+            elif self._is_barred(one, terms):
+                await self._far.release(io, one.ticket)
+                landed[one.key] = False
+            else:
+                rest.append(one)
+        holds = {one.key: self._holding(one, terms) for one in rest}
         stood = await self._far.land_many(io, rest, stale=stale, tags=tags, version=version) if rest else {}
-        for one in rest:
-            if stood.get(one.key) is True:
-                self._hold(grounds[one.key], one, version, Kind.VALUE, stale or 0.0, tags)
-        return dict.fromkeys([one.key for one in barred], False) | landed | stood
+        for key, answer in stood.items():
+            if answer is True:
+                holds[key]()
+        return landed | stood
 
     async def hold(self, io: IO, ticket: Ticket, lease: float = LEASE_SECONDS) -> bool:
         return ticket.view is ISLAND or await self._far.hold(io, ticket, lease)
@@ -146,20 +161,34 @@ class TierRights(Tiers):
             return Hit(self._near.admit(ground, stored_key, self._item(key, version), kind, claimed.entry))
         return claimed
 
-    def _land_alone(self, made: Made, version: Version, kind: Kind, stale: float, tags: tuple[str, ...]) -> bool:
+    def _is_barred(self, made: Made, terms: _Terms) -> bool:
+        """Tell whether the store is still to invalidate what this load is older than."""
+        return self._journal.bars(self._item(made.key, terms.version), cells_of(terms.tags))
+
+    def _land_alone(self, made: Made, terms: _Terms) -> bool:
         ground = Ground(self._near.own, made.ticket.born, monotonic())
-        holds = self._near.holds(ground, made.ticket.key, cells_of(tags))
-        if holds:
-            self._hold(ground, made, version, kind, stale, tags)
+        holds = self._near.holds(ground, made.ticket.key, cells_of(terms.tags))
+        if holds and made.ttl is not None and made.ttl > 0:
+            entry = entry_of(made.value, made.ttl, terms.stale, terms.tags, self.clock())
+            self._near.admit(ground, made.ticket.key, self._item(made.key, terms.version), terms.kind, entry)
         return holds
 
-    def _hold(
-        self, ground: Ground | None, made: Made, version: Version, kind: Kind, stale: float, tags: tuple[str, ...]
-    ) -> None:
-        """Hold what was loaded."""
-        if made.ttl is not None and made.ttl > 0:
-            entry = entry_of(made.value, made.ttl, stale, tags, self.clock())
-            self._near.admit(ground, made.ticket.key, self._item(made.key, version), kind, entry)
+    def _holding(self, made: Made, terms: _Terms) -> Callable[[], object]:
+        """Give what holds, once that is stored, what was loaded, as it is now: its owner may change it meanwhile."""
+        ground = self._watch.ground(made.ticket.key)
+        if ground is None or made.ttl is None or made.ttl <= 0 or is_counter(terms.kind, made.value):
+            return _nothing
+        try:
+            content = self._near.copies.content(terms.kind, made.value)
+        except SerializationError:
+            return _nothing  # the store will say so
+        entry = entry_of(made.value, made.ttl, terms.stale, terms.tags, self.clock())
+        item = self._item(made.key, terms.version)
+        return partial(self._near.hold, ground, made.ticket.key, item, terms.kind, entry, content)
+
+
+def _nothing() -> None:
+    pass
 
 
 def entry_of(value: Any, ttl: float, stale: float, tags: tuple[str, ...], now: float) -> Entry:

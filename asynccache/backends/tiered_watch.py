@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from asynccache.backends.tiered_near import NearTier
     from asynccache.model import BaseCacheBackend
 
+MOST = 32
+"""Versions whose changes are heard of; of those used in turn beyond that, nothing is held for long."""
 _watches: WeakSet[Watch] = WeakSet()
 
 
@@ -56,18 +58,24 @@ class Watch:
     def end(self) -> None:
         """Hear no more, until something is asked for again."""
         with self._lock:
-            stops, self._stops = list(self._stops.values()), {}
-        for stop in stops:
-            stop()
-        self._near.end()
+            for namespace in list(self._stops):
+                self._leave(namespace)
 
     def _listen(self, store: FollowedBackend, namespace: str) -> None:
         with self._lock:
             is_new = namespace not in self._stops
             if is_new:
+                if len(self._stops) >= MOST:
+                    self._leave(next(iter(self._stops)))
+                self._near.expect(store._parts(namespace))  # noqa: SLF001  # its driver
                 self._stops[namespace] = store.follower.watch(namespace, self._heard)
         if not is_new:
             store.follower.go_on()
+
+    def _leave(self, namespace: str) -> None:
+        if self._store is not None:
+            self._stops.pop(namespace)()
+            self._near.end(self._store._parts(namespace))  # noqa: SLF001  # its driver
 
     def _heard(self, step: Step) -> None:
         self._near.hear(step.part, step.outcome, step.asked)

@@ -85,6 +85,29 @@ async def test_what_was_set_here_is_read_here_without_io(nodes):
     check()
 
 
+@pytest.mark.parametrize("store", ["set", "land"])
+async def test_what_its_owner_changes_while_it_is_stored_is_not_what_is_held(nodes, monkeypatch, store):
+    mine, other = nodes
+    value = [1]
+    for name in ("_store", "_land_many"):
+        driver = getattr(Node, name)
+
+        async def slow(self, *args, driver=driver):
+            value.append("too late")
+            return await driver(self, *args)
+
+        monkeypatch.setattr(Node, name, slow)
+    if store == "set":
+        await mine.set_async("k", value)
+    else:
+        ticket = (await mine.claim(LOOP, "k")).ticket
+        assert await mine.land(LOOP, "k", value, 60, ticket)
+    check = asks_nothing(mine)
+    assert await mine.get_async("k") == [1]
+    check()
+    assert await other.get_async("k") == [1]
+
+
 async def test_many_that_were_read_are_read_again_without_io(nodes):
     mine, other = nodes
     await other.set_many_async({"a": "1", "b": "2"})

@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from asynccache import Cache, CacheModule, CacheService, install
+from asynccache.backends import tiered_watch
 from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
 from asynccache.backends.tiered_cache import TieredCacheBackend
@@ -110,6 +111,22 @@ async def test_a_log_that_was_lost_empties_the_near_tier(nodes, redis_server, un
         await raw.delete(f"{unique_prefix}:1:k", f"~{unique_prefix}:1:g", f"~{unique_prefix}:1:n")
     await eventually(lambda: mine.get_async("k"), None, 1.0)
     assert mine.stats()["flushes"] >= 1
+
+
+async def test_of_more_versions_than_are_listened_to_nothing_outdated_is_served(nodes, monkeypatch):
+    mine, other = nodes
+    monkeypatch.setattr(tiered_watch, "MOST", 2)
+    for version in (1, 2, 3, 1, 3, 4):
+        await other.set_async("k", f"of {version}", version=version)
+        async with asyncio.timeout(5):
+            while mine.peek("k", version, Kind.VALUE) != f"of {version}":
+                await mine.get_async("k", version=version)
+                await asyncio.sleep(0.002)
+        assert len(mine._watch._stops) <= 2
+        assert len(mine._near._parts) <= 2
+    for version in (1, 2, 3, 4):
+        await other.delete_async("k", version=version)
+        await eventually(lambda version=version: mine.get_async("k", version=version), None, 1.0)
 
 
 async def test_pages_are_replayed_from_the_near_tier(redis_server, unique_prefix):
