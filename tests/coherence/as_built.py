@@ -1,8 +1,8 @@
 """The model with what Redis and the tiers do otherwise: it costs less, and is as safe.
 
-Marks are asked for in a second question, after the entry; then stamps must not begin anew where a notebook is lost, for
-which the server's clock sees. What is held nearby rests on what the node knew when it asked, in place of where the
-store was when it answered and of where the entry was born.
+Marks are asked for in a second question, after the entry, and must be of the same generation and told by the same
+process. What is held nearby rests on what the node knew when it asked, in place of where the store was when it answered
+and of where the entry was born.
 """
 
 from asynccache.core.fence import Marks
@@ -13,12 +13,6 @@ CLEAN = Marks(1, (0,))
 
 class AsBuilt(Model):
     """As `Model` otherwise."""
-
-    def after(self, world, step):
-        world = super().after(world, step)
-        if self.has("clock goes on") and world.notebook is not None and world.notebook.seq > world.clock:
-            world.clock = world.notebook.seq
-        return world
 
     # Two questions
 
@@ -32,9 +26,16 @@ class AsBuilt(Model):
 
     def _decide(self, world, index, load, node):
         if load.found is not None and not load.from_replica:
-            clean = self.rules.is_clean(load.found.birth.born, world.marks)
+            clean = self._are_theirs(world, load.found.view) and self.rules.is_clean(load.found.birth.born, world.marks)
             load = load._replace(found=load.found if clean else None)
         super()._decide(world, index, load, node)
+
+    def _are_theirs(self, world, view):
+        """Tell whether marks that are told now belong to what was found in this view."""
+        gen = None if world.notebook is None else world.notebook.gen
+        return (gen == view.gen or not self.has("marks of its generation")) and (
+            world.process == view.keeper or not self.has("marks of its process")
+        )
 
     # What copies rest on
 

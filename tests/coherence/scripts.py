@@ -31,8 +31,7 @@ class Scripts:
         """Begin a script: what was lost is of a new generation, what another process wrote is accepted as cleared."""
         if world.notebook is None:
             world.generations += 1
-            first = world.clock + 1
-            world.notebook = Notebook(world.generations, first, first, world.process)
+            world.notebook = Notebook(world.generations, 1, 1, world.process)
             world.marks, world.log = UNMARKED, ()
         if world.notebook.keeper != world.process and self.has("adopt"):
             world.notebook = world.notebook._replace(keeper=world.process)

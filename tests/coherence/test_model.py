@@ -70,9 +70,10 @@ FENCES = {  # what is switched off, and where that shows
         rule(is_shared=lambda number, arrived, proof, asked: number > arrived or proof >= asked > 0),
         "followers",
     ),
-    "stamps that go on where marks are asked for apart": (AsBuilt(["clock goes on"]), "notebook lost, set again"),
+    "marks of its generation": (AsBuilt(["marks of its generation"]), "notebook lost, set again"),
+    "marks of its process": (AsBuilt(["marks of its process"]), "fail-over on one node"),
 }
-LENGTHY = {"stamps that go on where marks are asked for apart"}
+LENGTHY = {"marks of its generation"}
 
 
 @pytest.mark.parametrize("name", SMALL)

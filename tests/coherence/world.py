@@ -127,8 +127,7 @@ class World:
     """A state: the store, its replica, all nodes, all calls, and what is demanded.
 
     `demanded` is what the invalidations that were executed demand of the store, `returned` what those demand that have
-    returned. `clock` is that of the server, where it goes on. `budget` says which accidents may still happen, and how
-    often.
+    returned. `budget` says which accidents may still happen, and how often.
     """
 
     def __init__(self, nodes, calls, budget):
@@ -141,7 +140,6 @@ class World:
         self.process = 1
         self.generations = 1
         self.tokens = 0
-        self.clock = 0
         self.origin = 0
         self.demanded = 0
         self.returned = 0
