@@ -100,7 +100,7 @@ LARGE = {
     "gap while reading": _of(Load(1), Load(1), delete(0), other(0), trim_log=2),
     "fail-over and load": _of(Load(0), delete(1), Load(1), copy=2, fail_over=1),
     "fail-over, tag": _of(put(0), tag(1), Load(0), copy=1, fail_over=1),
-    "fail-over on one node": _of(put(0), tag(0), Load(0), nodes=1, copy=1, fail_over=1),
+    "fail-over on one node": _of(put(0), tag(0), Load(0), nodes=1, fail_over=1),
     "replica": _of(put(0), replica(1), delete(1), replica(1), copy=2),
 }
 """Tried in the long run."""
