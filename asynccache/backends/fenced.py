@@ -127,8 +127,14 @@ class FencedBackend(StoreBackend, ABC):
         mark = ANEW if anew else 0 if seen is None else seen.at
         for _ in range(_ROUNDS):
             want = Want(stored_key, token_bytes(8), mark)
-            (answer,) = await self._claim_many(io, [want], lease)
-            claimed = await self._claimed(io, want, answer, kind)
+            try:
+                (answer,) = await self._claim_many(io, [want], lease)
+                claimed = await self._claimed(io, want, answer, kind)
+            except Exception:
+                raise
+            except BaseException:  # who asked is cancelled, and it may have been granted all the same
+                await self.release(io, Ticket(want.key, want.token))
+                raise
             if claimed is not None:
                 return claimed
             mark = ANEW

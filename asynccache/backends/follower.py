@@ -144,10 +144,11 @@ class Follower:
 
     async def _read(self, reader: _Reader) -> None:
         try:
-            while not self._has_ended(reader):
+            while not self._has_ended(reader):  # which notes it, before somebody begins anew
                 await self._step(reader)
-        finally:
+        except BaseException:
             reader.is_running = False
+            raise
 
     async def _step(self, reader: _Reader) -> None:
         asked = monotonic()

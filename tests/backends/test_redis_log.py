@@ -181,6 +181,26 @@ class TestFollowing:
         watcher.wait_for(lambda: watcher.changes)
 
     @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+    def test_who_comes_just_as_it_ends_is_read_for(self, make, monkeypatch):
+        mine = make()
+        follower, namespace, ends = mine.follower, mine.stored_key(""), []
+        monkeypatch.setattr("asynccache.backends.follower._LINGER", 0.0)
+        has_ended = follower._has_ended
+
+        def watched_at_the_end(reader):
+            ended = has_ended(reader)
+            if ended and not ends:
+                ends.append(follower.watch(namespace, lambda step: None))
+            return ended
+
+        monkeypatch.setattr(follower, "_has_ended", watched_at_the_end)
+        with follower.waiting(mine.stored_key("k"), lambda: None):
+            pass
+        reader = follower._readers[namespace]
+        wait_until(lambda: ends and reader.places, "it reads again")
+        assert reader.is_running
+        ends[0]()
+
     def test_a_forked_child_reads_for_itself(self, make):
         mine = make()
         watcher = Watcher(mine)

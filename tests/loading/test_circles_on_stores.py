@@ -1,10 +1,11 @@
-"""Loads of several processes that need each other, or one that cannot be heard of: nobody waits for ever."""
+"""Loads of several processes that need each other, cannot hear of each other, or are left: nobody waits for nothing."""
 
 import asyncio
 
 import pytest
 
 from asynccache import CacheService
+from asynccache.core.claims import LEASE_SECONDS
 from asynccache.errors import BackendUnavailableError
 from asynccache.loading import rights
 
@@ -97,3 +98,21 @@ async def test_where_the_end_of_another_load_cannot_be_heard_of_the_value_is_loa
         go.set()
         await slowly
         assert await here.get_async("key") == "theirs"
+
+
+async def test_who_is_cancelled_while_the_right_is_granted_keeps_nobody_waiting(url, monkeypatch):
+    async with CacheService(default=url) as here, CacheService(default=url) as there:
+        backend, granted = here.get_backend(), asyncio.Event()
+        claim_many = backend._claim_many
+
+        async def answered_late(*asked):
+            await claim_many(*asked)
+            granted.set()
+            await asyncio.sleep(60)
+
+        monkeypatch.setattr(backend, "_claim_many", answered_late)
+        leaving = asyncio.create_task(here.get_or_set_async("key", lambda: "mine"))
+        await granted.wait()
+        leaving.cancel()
+        async with asyncio.timeout(LEASE_SECONDS * 0.7):
+            assert await there.get_or_set_async("key", lambda: "theirs") == "theirs"
