@@ -7,6 +7,7 @@ from multiprocessing import get_context
 
 import pytest
 
+from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.loading.changes import Change
 from asynccache.loading.flights import Flight
 from tests.coherence.deterministic import play
@@ -38,6 +39,10 @@ async def without_an_order(luck):
     await _crowd(luck, Play(luck, [DictBackend(luck)], changes=WITHOUT_CLEAR))
 
 
+async def in_local_memory(luck):
+    await _crowd(luck, Play(luck, [LocalMemCacheBackend(clock=lambda: 1.0)]))
+
+
 async def _crowd(luck, scene):
     await scene.run(readers=luck.randint(2, 8), changers=luck.randint(0, 3))
 
@@ -49,6 +54,7 @@ SCENES = {  # what happens, and how many seconds may pass meanwhile each time th
     "in a crowd": (in_a_crowd, 0.0),
     "on nodes, questions not answered": (partial(on_nodes, faults=0.1), 0.2),
     "in a process without an order": (without_an_order, 0.2),
+    "in local memory": (in_local_memory, 0.0),
 }
 
 
