@@ -23,7 +23,7 @@ DEADLINE = 0.15
 STALENESS = 0.5
 MARGIN = 0.1
 OUTAGE = 5.0 if LONG else 1.0
-FLAPS = 60 if LONG else 2
+FLAPS = 60 if LONG else 1
 pytestmark = pytest.mark.timed
 
 
@@ -150,7 +150,7 @@ async def test_after_a_restart_with_older_data_nothing_of_that_is_used(apart):
     await mine.set_async("changed", "new")
     await mine.invalidate_tags_async("t")
     await asyncio.to_thread(server.restart)
-    until = time.monotonic() + 1.0
+    until = time.monotonic() + 0.5
     while time.monotonic() < until:
         for node in (mine, other):
             found = await node.get_many_async(["deleted", "changed", "tagged"])
@@ -177,7 +177,7 @@ async def test_nobody_who_reads_through_notices(fresh_redis, way):
 
         await healthy(node, request)
         await asyncio.to_thread(fresh_redis.kill if way == "killed" else fresh_redis.freeze)
-        expect_bounds(await under_load(node, 1.0, request), 2 * DEADLINE + 0.05)
+        expect_bounds(await under_load(node, 0.7, request), 2 * DEADLINE + 0.05)
         await asyncio.to_thread(fresh_redis.restart if way == "killed" else fresh_redis.thaw)
         expect_bounds(await under_load(node, 0.5, request), 2 * DEADLINE + 0.05)
         await eventually(lambda: node.set_async("back", "v"), True, 1.0)
@@ -262,7 +262,7 @@ async def test_flapping_once_a_second_misleads_nobody(fresh_redis, fault_proxy, 
     await queue_is_empty(mine)
     assert ledger.errors == []
     assert ledger.wrong == []
-    assert ledger.seen > 50 * FLAPS
+    assert ledger.seen > 30 * FLAPS
     await asyncio.sleep(STALENESS)
     for node in (mine, other):
         for key, number in (await node.get_many_async(ledger.done)).items():

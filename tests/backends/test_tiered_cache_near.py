@@ -20,8 +20,9 @@ from tests.backends.followed_store import Log, Node
 
 
 def tiers(log, **options):
-    chosen = {name: options.pop(name) for name in ("max_staleness",) if name in options}
-    return TieredCacheBackend(LocalMemCacheBackend(), Node(log, **options), **chosen)
+    """Make tiers that, unless said otherwise, owe what they serve to the log and not to the clock."""
+    max_staleness = options.pop("max_staleness", 5.0)
+    return TieredCacheBackend(LocalMemCacheBackend(), Node(log, **options), max_staleness=max_staleness)
 
 
 async def in_step(*nodes, key="k"):

@@ -28,9 +28,9 @@ PATIENT = 5.0
 
 
 def tiers(url, prefix, **options):
-    chosen = {"max_staleness": options.pop("max_staleness", 1.0)}
+    """Make tiers that owe what they serve to the log and not to the clock."""
     store = RedisCacheBackend(url, key_prefix=prefix, **{"deadline": PATIENT, **options})
-    return TieredCacheBackend(LocalMemCacheBackend(), store, **chosen)
+    return TieredCacheBackend(LocalMemCacheBackend(), store, max_staleness=PATIENT)
 
 
 async def held(node, key, value):

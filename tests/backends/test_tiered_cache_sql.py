@@ -17,7 +17,10 @@ PATIENT = 5.0
 @pytest.fixture
 async def nodes(tmp_path):
     url = f"sqlite:///{tmp_path}/cache.db"
-    made = [TieredCacheBackend(LocalMemCacheBackend(), SQLCacheBackend(url, deadline=PATIENT)) for _ in range(2)]
+    made = [
+        TieredCacheBackend(LocalMemCacheBackend(), SQLCacheBackend(url, deadline=PATIENT), max_staleness=PATIENT)
+        for _ in range(2)
+    ]
     yield made
     for node in made:
         await node.aclose()
