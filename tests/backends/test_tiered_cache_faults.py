@@ -256,6 +256,7 @@ async def test_flapping_once_a_second_misleads_nobody(fresh_redis, fault_proxy, 
     tasks = [asyncio.create_task(ledger.write(f"k{number}")) for number in range(20)]
     tasks += [asyncio.create_task(ledger.read(seed)) for seed in range(5)]
     for _ in range(FLAPS):
+        await asyncio.sleep(0.4)
         await asyncio.to_thread(flapping.flap, way)
     ledger.over = True
     await asyncio.gather(*tasks)
@@ -263,6 +264,7 @@ async def test_flapping_once_a_second_misleads_nobody(fresh_redis, fault_proxy, 
     assert ledger.errors == []
     assert ledger.wrong == []
     assert ledger.seen > 30 * FLAPS
+    assert mine.stats()["near"] > 30 * FLAPS
     await asyncio.sleep(STALENESS)
     for node in (mine, other):
         for key, number in (await node.get_many_async(ledger.done)).items():
