@@ -1,12 +1,14 @@
 """Several processes on a real Redis that loses things and stops now and then: nothing is older than it may be."""
 
 import os
+import random
 import subprocess
 import sys
 import time
 from collections import Counter
 
 import pytest
+import redis
 
 from tests.coherence.accidents import Accidents
 from tests.coherence.fleet import SLACK, Fleet
@@ -46,6 +48,22 @@ def test_nothing_staler_than_allowed_for_ten_minutes(fresh_redis, tmp_path, uniq
     counts, wrong = soaked(fresh_redis, tmp_path, unique_prefix, 600)
     assert not wrong
     check(counts, 600)
+
+
+@pytest.mark.long
+def test_nothing_staler_than_allowed_where_redis_restarts_with_old_data(fresh_redis, tmp_path, unique_prefix):
+    seconds = 30
+    with Fleet(tmp_path, f"{fresh_redis.url}?key_prefix={unique_prefix}", seconds, SLACKS) as fleet:
+        until = time.monotonic() + seconds
+        while time.monotonic() < until:
+            time.sleep(0.5)
+            with redis.Redis(port=fresh_redis.port) as client:
+                client.save()
+            time.sleep(random.random() * 0.4)
+            fresh_redis.restart()
+        counted, wrong = fleet.told()
+    assert not wrong
+    assert sum(counted, Counter())["hits"] > 10 * seconds
 
 
 @pytest.mark.parametrize(
