@@ -76,7 +76,7 @@ class Batch:
         if not self._renews and Capability.FENCES not in self._backend.capabilities:
             await self._look(io)
         elsewhere: dict[Part, float] = {}
-        attendance = Attendance(self._policy)
+        attendance = Attendance(self._policy, *[part.flight for part in self.formation.parts])
         while missing := self.formation.missing:
             if elsewhere:
                 await attendance.wait(io, missing[0].load, min(elsewhere.values()))

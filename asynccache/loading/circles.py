@@ -41,6 +41,7 @@ def _waiting(flights: Flights, stuck: tuple[Flight, ...], flight: Flight) -> Ite
         if ends:
             for one in stuck:
                 one.waits_for.append(flight)
+                flight.awaited_by.append(one)
     try:
         yield ends
     finally:
@@ -48,6 +49,20 @@ def _waiting(flights: Flights, stuck: tuple[Flight, ...], flight: Flight) -> Ite
             with flights.lock:
                 for one in stuck:
                     one.waits_for.remove(flight)
+                    flight.awaited_by.remove(one)
+
+
+def hold_up_a_right(flights: tuple[Flight, ...]) -> bool:
+    """Tell whether these are part of a load that keeps other processes from loading, or such a one waits for them."""
+    seen = set(flights)
+    behind = [*within.get(), *flights]
+    while behind:
+        one = behind.pop()
+        if one not in flights and one.ticket is not None and one.ticket.token:
+            return True
+        behind += [other for other in one.awaited_by if other not in seen]
+        seen.update(one.awaited_by)
+    return False
 
 
 def _reaches(flight: Flight, stuck: tuple[Flight, ...]) -> bool:

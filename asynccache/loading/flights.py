@@ -47,6 +47,7 @@ class Flight:
         "_outcome",
         "_waiters",
         "asked",
+        "awaited_by",
         "displaced",
         "doomed",
         "is_storing",
@@ -69,6 +70,7 @@ class Flight:
         self.renews = False
         self.thread = threading.get_ident()
         self.waits_for: list[Flight] = []
+        self.awaited_by: list[Flight] = []
         self._loop = running_loop()
         self._flights = flights
         self._waiters: list[Callable[[Any], None]] = []

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from asynccache.core.claims import Held, Hit, Lead
 from asynccache.core.policy import Verdict, judge
-from asynccache.loading.circles import within
+from asynccache.loading.circles import hold_up_a_right, within
 from asynccache.loading.leases import holding
 from asynccache.loading.outcomes import Landed
 from asynccache.model import Capability
@@ -34,7 +34,7 @@ _TELLS = frozenset({Capability.FENCES, Capability.SHARED})
 
 
 CIRCLE_SECONDS = 10.0
-"""How long a load that is part of another one waits for other processes: they may wait for that other one in turn."""
+"""How long a load that one with a right waits for waits for other processes, which may wait for that right in turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,42 +83,39 @@ class Right:
 
 
 class Attendance:
-    """How a load waits for those of other processes: as long as they take, unless that may never end.
-
-    Begun before it has a right of its own.
+    """How a load waits for those of other processes: as long as they take, unless they may wait for it in turn.
 
     Args:
         policy: may say that it does not wait.
+        flights: what waits.
     """
 
-    __slots__ = ("_until",)
+    __slots__ = ("_flights", "_has_ended", "_until")
 
-    def __init__(self, policy: CachePolicy) -> None:
-        holds_up_others = any(flight.ticket is not None and flight.ticket.token for flight in within.get())
-        self._until = monotonic() + CIRCLE_SECONDS if holds_up_others else inf
-        if policy.lock is False:
-            self.end()
+    def __init__(self, policy: CachePolicy, *flights: Flight) -> None:
+        self._flights = flights
+        self._has_ended = policy.lock is False
+        self._until = inf
 
     @property
     def is_over(self) -> bool:
         """Whether it is to load for itself now."""
-        return monotonic() >= self._until
-
-    def end(self) -> None:
-        """Wait no more."""
-        self._until = -inf
+        return self._has_ended or monotonic() >= self._until
 
     async def wait(self, io: IO, load: Load, seconds: float) -> bool:
         """Wait until the load of somebody else may be over; False where there is no more waiting."""
+        if not hold_up_a_right(self._flights):
+            self._until = inf
+        elif self._until == inf:
+            self._until = monotonic() + CIRCLE_SECONDS
         if self.is_over:
             return False
         try:
             await load.backend.attend(io, load.key, min(seconds, self._until - monotonic()), load.version)
         except Exception as error:  # noqa: BLE001  # a store never fails a read-through
             load.note(error)
-            self.end()
-            return False
-        return True
+            self._has_ended = True
+        return not self._has_ended
 
 
 class Rights:
@@ -142,7 +139,7 @@ class Rights:
                 return Landed(entry.value, load.replicas(entry.value), proof)
         if flight.displaced is not None:
             await _settled(io, load.backend, flight.displaced)
-        attendance = Attendance(policy)
+        attendance = Attendance(policy, flight)
         while (claimed := await self._claimed(io, flight, load, entry)) is not None:
             entry = _entry(claimed) or entry
             if isinstance(claimed, Lead):

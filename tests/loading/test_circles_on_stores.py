@@ -55,6 +55,36 @@ async def test_loads_of_two_processes_that_need_each_other_both_end(url, ask, mo
 
 
 @both_ways
+async def test_loads_of_two_processes_end_that_wait_for_loads_which_wait_for_them(url, ask, monkeypatch):
+    monkeypatch.setattr(rights, "CIRCLE_SECONDS", 0.2)
+    async with CacheService(default=url) as here, CacheService(default=url) as there:
+        both_load, both_are_waited_for = asyncio.Barrier(3), asyncio.Event()
+
+        async def own():
+            return "own"
+
+        def needing(cache, key):
+            async def load():
+                await both_load.wait()
+                await both_are_waited_for.wait()
+                return f"with {await ask(cache, key, own)}"
+
+            return load
+
+        loads = [asyncio.create_task(ask(*of)) for of in [
+            (here, "left", needing(here, "right")),
+            (there, "right", needing(there, "left")),
+        ]]  # fmt: skip
+        await both_load.wait()
+        waits = [asyncio.create_task(ask(here, "right", own)), asyncio.create_task(ask(there, "left", own))]
+        await asyncio.sleep(0.1)
+        both_are_waited_for.set()
+        async with asyncio.timeout(8):
+            assert set(await asyncio.gather(*loads)) <= {"with own", "with with own"}
+            await asyncio.gather(*waits)
+
+
+@both_ways
 async def test_a_load_that_holds_up_nobody_waits_as_long_as_another_process_loads(url, ask, monkeypatch):
     monkeypatch.setattr(rights, "CIRCLE_SECONDS", 0.05)
     async with CacheService(default=url) as here, CacheService(default=url) as there:
