@@ -141,7 +141,7 @@ class Rights:
             await _settled(io, load.backend, flight.displaced)
         attendance = Attendance(policy, flight)
         while (claimed := await self._claimed(io, flight, load, entry)) is not None:
-            entry = _entry(claimed) or entry
+            entry = _entry(claimed)  # what the store gives no more was invalidated: it is no stale value
             if isinstance(claimed, Lead):
                 flight.ticket = claimed.ticket
                 return Right(claimed.ticket, entry)

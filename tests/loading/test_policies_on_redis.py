@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from asynccache import CachePolicy, CacheService, CacheTimeoutError
+from asynccache import CachePolicy, CacheService, CacheTimeoutError, current_load
 from asynccache.core.events import Loaded
 from asynccache.testing import recorded_events
 
@@ -127,3 +127,25 @@ def test_threads_wait_no_longer_either(redis_server, unique_prefix, origin):
             thread.join()
         assert (answers, origin.calls) == ([1] * 20, 2)
         origin.gate.set()
+
+
+async def test_what_was_invalidated_while_the_right_was_asked_for_is_no_older_value(
+    cache, redis_server, unique_prefix, monkeypatch
+):
+    async with CacheService(default=f"{redis_server.url}?deadline=10&key_prefix={unique_prefix}") as other:
+        await cache.get_or_set_async("key", lambda: "old", policy=POLICY)
+        await asyncio.sleep(1.5 * BRIEF)
+        backend, seen = cache.get_backend(), []
+        claim = backend.claim
+
+        async def claim_late(*args, **options):
+            await other.delete_async("key")
+            return await claim(*args, **options)
+
+        def load():
+            seen.append(current_load().has_stale)
+            return "new"
+
+        monkeypatch.setattr(backend, "claim", claim_late)
+        assert await cache.get_or_set_async("key", load, policy=POLICY) == "new"
+        assert seen == [False]
