@@ -22,7 +22,7 @@ from asynccache.core.keys import to_bytes
 from asynccache.errors import BackendUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from asynccache.backends.fenced import Landing, Want
     from asynccache.backends.followed import At, Batch, Hole
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from asynccache.plan.io import IO
 
 _CLAIMS_AT_ONCE = 100
+_LANDED_BYTES = 4 * 1024 * 1024
 _EVENTS_AT_ONCE = 500
 _PAUSE = 0.1
 """Seconds between two looks at logs that cannot be waited for."""
@@ -67,6 +68,9 @@ class RedisRights(RedisEntries, ABC):
         return [answers[want.key] for want in wants]
 
     async def _land_many(self, io: IO, landings: Sequence[Landing]) -> list[bool]:
+        return [stood for some in _at_once(landings) for stood in await self._landed(io, some)]
+
+    async def _landed(self, io: IO, landings: Sequence[Landing]) -> list[bool]:
         calls = []
         for ticket, raw, ttl, cells in landings:
             spot = self._parts_of.spot(ticket.key)
@@ -165,6 +169,20 @@ class RedisRights(RedisEntries, ABC):
             book = await self._scripting.adopted(io, "follow", part)
         await self._scripting.note(io, part, book)
         return book
+
+
+def _at_once(landings: Sequence[Landing]) -> Iterator[list[Landing]]:
+    """Cut into what one round trip carries in time: as many as there are, unless they are large."""
+    some: list[Landing] = []
+    size = 0
+    for landing in landings:
+        some.append(landing)
+        size += len(landing.raw or b"")
+        if size >= _LANDED_BYTES:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
 
 
 def _view(raw: bytes) -> View:

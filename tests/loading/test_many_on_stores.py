@@ -59,6 +59,25 @@ async def test_a_thousand_keys_are_two_questions_and_hits_are_one(url, flavour, 
         assert (stats["hits"], stats["misses"]) == (1005, 1001)
 
 
+@pytest.mark.parametrize(("keys", "size", "trips"), [(1_000, 100, 1), (20, 1_000_000, 4)], ids=["small", "large"])
+async def test_what_is_large_is_stored_in_several_trips_which_have_a_deadline_each(
+    redis_server, unique_prefix, monkeypatch, keys, size, trips
+):
+    async with CacheService(default=f"{redis_server.url}?key_prefix={unique_prefix}&deadline=5") as cache:
+        place, tried = cache.get_backend()._place, []
+        write = place.write
+
+        async def noted(io, what, *asked):
+            tried.append(what)
+            return await write(io, what, *asked)
+
+        monkeypatch.setattr(place, "write", noted)
+        values = dict.fromkeys(KEYS[:keys], b"x" * size)
+        assert await cache.get_or_set_many_async(list(values), lambda _: values) == values
+        assert tried == ["claim", *["land"] * trips]
+        assert await cache.get_or_set_many_async(list(values), dict.fromkeys) == values
+
+
 async def test_what_another_process_loads_is_waited_for_and_not_loaded(url):
     async with CacheService(default=url) as cache, CacheService(default=url) as other:
         begun, go, asked = asyncio.Event(), asyncio.Event(), []
