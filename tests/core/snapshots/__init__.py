@@ -13,8 +13,10 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from uuid import UUID
 
+from msgspec import structs
+
 from asynccache.core.entry import Kind
-from asynccache.http.snapshot import Pass, Record, Snapshot, Spec
+from asynccache.http.snapshot import Pass, Record, Snapshot, Spec, restored
 from asynccache.serializers import Compressed, JSONSerializer, MsgpackSerializer, PickleSerializer, Signed
 from asynccache.serializers.base import ICacheSerializer
 
@@ -35,6 +37,7 @@ PAGE = Record(
     stored_at=WRITTEN_AT,
     received=WRITTEN_AT,
 )
+RENEWED = structs.replace(PAGE, renew_at=WRITTEN_AT + 48.0)
 PLAIN = {"name": "caf\u00e9 \U0001f600", "price": 12.5, "tags": ["a", "b"], "gone": None, "sold": True, "n": -7}
 TYPED = {
     "tuple": (1, "x", (2,)),
@@ -60,7 +63,14 @@ class StoredEntry:
     serializer: ICacheSerializer = _PLAIN
     kind: Kind = Kind.VALUE
     seen: Callable[[Any], Any] = lambda value: value
-    is_same_anywhere: bool = True  # False: its bytes depend on the versions of Python and libraries
+    is_same_anywhere: bool = (
+        True  # False: its bytes depend on the versions of Python and libraries, or a field came later
+    )
+
+
+def _restored(payload: bytes) -> object:
+    """Give the page of these bytes, with what later versions have added to it."""
+    return restored(payload).record
 
 
 ENTRIES = {
@@ -77,8 +87,11 @@ ENTRIES = {
     "zlib": StoredEntry(_TEXT, Compressed(_PLAIN), is_same_anywhere=False),
     "zstd": StoredEntry(_TEXT, Compressed(_PLAIN, algorithm="zstd"), is_same_anywhere=False),
     "signed and compressed": StoredEntry(_TEXT, Signed(Compressed(_PLAIN), secret=SECRET), is_same_anywhere=False),
-    "page": StoredEntry(bytes(Snapshot(PAGE)), kind=Kind.PAGE),
-    "signed page": StoredEntry(bytes(Snapshot(PAGE)), Signed(_PLAIN, secret=SECRET), Kind.PAGE),
+    "page": StoredEntry(bytes(Snapshot(PAGE)), kind=Kind.PAGE, seen=_restored, is_same_anywhere=False),
+    "signed page": StoredEntry(
+        bytes(Snapshot(PAGE)), Signed(_PLAIN, secret=SECRET), Kind.PAGE, seen=_restored, is_same_anywhere=False
+    ),
+    "page that is renewed": StoredEntry(bytes(Snapshot(RENEWED)), kind=Kind.PAGE),
     "names of variants": StoredEntry(bytes(Spec((b"accept-language",), b"12345678")), kind=Kind.PAGE),
     "mark": StoredEntry(bytes(Pass("its answer sets cookies", personal=True)), kind=Kind.PAGE),
     "marker": StoredEntry(b"\0" * 16, kind=Kind.MARKER),
