@@ -63,9 +63,7 @@ class StoredEntry:
     serializer: ICacheSerializer = _PLAIN
     kind: Kind = Kind.VALUE
     seen: Callable[[Any], Any] = lambda value: value
-    is_same_anywhere: bool = True  # False: its bytes depend on versions of Python and libraries, or a field came later
-        True  # False: its bytes depend on the versions of Python and libraries, or a field came later
-    )
+    is_same_anywhere: bool = True  # False: its bytes depend on versions of Python and libraries, or were added to
 
 
 def _restored(payload: bytes) -> object:
