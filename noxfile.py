@@ -147,7 +147,7 @@ def tests(session: nox.Session) -> None:
         run_pytest(session, *session.posargs)
     else:
         run_pytest(session, *SIDE_BY_SIDE, "--dist=loadfile", "-m", "not timed")
-        run_pytest(session, *SIDE_BY_SIDE, "-m", "timed")
+        run_pytest(session, "-n=2", "-m", "timed")  # one for each core: nothing is to wait for its turn
         session.notify("floors")
         for folder in APART:
             session.notify(f"apart({folder})")
