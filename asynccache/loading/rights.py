@@ -144,7 +144,11 @@ class Rights:
             entry = _entry(claimed)  # what the store gives no more was invalidated: it is no stale value
             if isinstance(claimed, Lead):
                 flight.ticket = claimed.ticket
-                return Right(claimed.ticket, entry)
+                if not flight.doomed:
+                    return Right(claimed.ticket, entry)
+                flight.ticket = None  # nobody is to wait for what is not stored
+                await load.backend.release(io, claimed.ticket)
+                break
             if isinstance(claimed, Held):
                 if not await attendance.wait(io, load, claimed.seconds):
                     break

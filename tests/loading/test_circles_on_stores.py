@@ -146,3 +146,29 @@ async def test_who_is_cancelled_while_the_right_is_granted_keeps_nobody_waiting(
         leaving.cancel()
         async with asyncio.timeout(LEASE_SECONDS * 0.7):
             assert await there.get_or_set_async("key", lambda: "theirs") == "theirs"
+
+
+async def test_who_was_overtaken_while_the_right_was_asked_for_keeps_nobody_waiting(url, monkeypatch):
+    async with CacheService(default=url) as here, CacheService(default=url) as there:
+        backend, asked, go = here.get_backend(), asyncio.Event(), asyncio.Event()
+        claim_many = backend._claim_many
+
+        async def ask_late(*wanted):
+            asked.set()
+            await go.wait()
+            return await claim_many(*wanted)
+
+        async def slow():
+            begun.set()
+            await asyncio.sleep(60)
+
+        begun = asyncio.Event()
+        monkeypatch.setattr(backend, "_claim_many", ask_late)
+        overtaken = asyncio.create_task(here.get_or_set_async("key", slow))
+        await asked.wait()
+        await here.delete_async("key")
+        go.set()
+        await begun.wait()
+        async with asyncio.timeout(LEASE_SECONDS * 0.7):
+            assert await there.get_or_set_async("key", lambda: "theirs") == "theirs"
+        overtaken.cancel()
