@@ -151,7 +151,14 @@ class FencedBackend(StoreBackend, ABC):
     ) -> dict[str, Claimed]:
         marks = {key: entry.at for key, entry in (seen or {}).items()}
         wants = {key: Want(self.stored_key(key, version), token_bytes(8), marks.get(key, 0)) for key in keys}
-        answers = await self._claim_many(io, list(wants.values()), lease) if wants else []
+        try:
+            answers = await self._claim_many(io, list(wants.values()), lease) if wants else []
+        except Exception:
+            raise
+        except BaseException:  # as in `claim`
+            for want in wants.values():
+                await self.release(io, Ticket(want.key, want.token))
+            raise
         claims: dict[str, Claimed] = {}
         for (key, want), answer in zip(wants.items(), answers, strict=True):
             claimed = await self._claimed(io, want, answer, Kind.VALUE)

@@ -146,6 +146,10 @@ class PymemcacheLine:
         where = server.path if server.scheme == UNIX else (server.host, server.port)
         self._client = _Client(where, serde=_Bytes(), default_noreply=False, **options)
 
+    def __del__(self) -> None:
+        with suppress(Exception):  # a thread that was left behind may give one back after all were closed
+            self._client.close()
+
     def is_fit(self, due: Due) -> bool:
         """Tell whether it is open, and nothing that nobody asked for is waiting in it."""
         del due

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from secrets import token_bytes
 from typing import TYPE_CHECKING
+
+import anyio
 
 from asynccache.core.codec import DamagedEntryError
 from asynccache.core.entry import Entry, Kind
@@ -84,6 +87,10 @@ class Pages:
     def right(self, ticket: Ticket) -> PageRight:
         """Give a right that was granted, and is renewed from now on."""
         return PageRight(self._io, self._backend, ticket)
+
+    def shield(self) -> AbstractContextManager[object]:
+        """Put off a cancellation of this request, where it runs on a loop, until what stands within is done."""
+        return self._io.pick(nullcontext, _shielded)()
 
     async def attend(self, look: Look, seconds: float) -> None:
         """Wait until whoever loads the page may be done; not at all where the store is away."""
@@ -241,3 +248,7 @@ class Pages:
             logger.warning("a stored page was not usable and is removed: %s", damage)
             await self.remove(key)
             return None
+
+
+def _shielded() -> AbstractContextManager[object]:
+    return anyio.CancelScope(shield=True)

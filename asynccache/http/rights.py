@@ -133,7 +133,8 @@ async def right_to(pages: Pages, look: Look) -> PageRight | None:
 async def _claimed(pages: Pages, look: Look, *, anew: bool = False) -> Claimed | None:
     """Ask for the right; None where the store does not answer."""
     try:
-        return await pages.claim(look, LEASE_SECONDS, anew=anew)
+        with pages.shield():  # what is granted is known, and given up, also where this request is being cancelled
+            return await pages.claim(look, LEASE_SECONDS, anew=anew)
     except Exception:  # whatever a store raises, the handler answers
         logger.debug("a page could not be claimed", exc_info=True)
         return None

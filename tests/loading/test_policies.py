@@ -249,7 +249,7 @@ SLOW = CachePolicy(ttl=100, stale_if_error=50, soft_timeout=0.02, hard_timeout=0
 
 
 async def test_a_slow_load_is_left_for_the_stale_value_and_stored_once(cache, clock, origin, ask, request):
-    assert await ask(SLOW) == 1
+    assert await ask(CachePolicy(ttl=100, stale_if_error=50)) == 1
     clock.advance(101)
     gate = blocked(origin, request.node.callspec.params["ask"])
     with recorded_events(cache.get_backend()) as events:

@@ -155,7 +155,7 @@ DISHONEST = {
     "a delete that comes to nothing": (
         """async def remove(self, io, key, version=None):
         return False""",
-        "test_operations_in_any_order_are_as_on_a_dict[sync]",
+        "test_delete_tells_whether_there_was_something[sync]",
     ),
     "a page is a value": (
         """async def read(self, io, key, version=None, kind=Kind.VALUE):
