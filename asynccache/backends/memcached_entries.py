@@ -93,13 +93,15 @@ class MemcachedBackend(RewritingBackend):
     async def _add(self, io: IO, key: str, raw: bytes, ttl: float) -> bool:
         if await self._ask(io, "insert", memcached_key(key), raw, exptime(ttl)):
             return True
-        if await self._living(io, key) is not None:  # what is there may be damaged, or over
-            return False
         wire = memcached_key(key)
         found, token = await self._ask(io, "gets", wire)
-        if found is None:
-            return await self._ask(io, "insert", wire, raw, exptime(ttl))  # type: ignore[no-any-return]
-        return await self._ask(io, "cas", wire, raw, token, exptime(ttl))  # type: ignore[no-any-return]
+        if found is not None:  # it may be damaged, or over
+            frame = await self._framed(io, key, found)
+            if frame is not None and not (frame.stale_ms and not self._lives(frame)):
+                return False
+            if await self._ask(io, "cas", wire, raw, token, exptime(ttl)):
+                return True
+        return await self._ask(io, "insert", wire, raw, exptime(ttl))  # type: ignore[no-any-return]
 
     async def _swap(self, io: IO, key: str, seen: bytes, raw: bytes, ttl: float) -> bool:
         wire = memcached_key(key)
