@@ -11,6 +11,7 @@ from asynccache.core.claims import LEASE_SECONDS, Claimed, Held, Lead, Made, Tic
 from asynccache.core.entry import Entry, Kind
 from asynccache.core.fence import Birth, Marks, View, cells_of, is_clean
 from asynccache.errors import ConfigurationError, SerializationError
+from asynccache.plan.forks import anew_in_child
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -26,18 +27,16 @@ class LocalFence:
     """
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._stamps: dict[int, int] = {}
         self._seq = 1
-        self._pid = 0
-        self._gen = b""
+        self.begin_anew()
+        anew_in_child(self)
 
-    @property
-    def view(self) -> View:
+    def begin_anew(self) -> None:
+        """Be another generation than the parent, in a forked child."""
+        self._lock = threading.Lock()
+        self.view = View(os.urandom(4).hex().encode(), b"")
         """What positions found here compare within: this process."""
-        if self._pid != os.getpid():
-            self._pid, self._gen = os.getpid(), os.urandom(4).hex().encode()
-        return View(self._gen, b"")
 
     def birth(self, cells: Sequence[int]) -> Birth:
         """Give what an entry is marked with that is written now."""

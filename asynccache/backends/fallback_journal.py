@@ -7,14 +7,13 @@ once the entry above was removed, the key lives there again, and is marked for a
 
 from __future__ import annotations
 
-import os
 import threading
 from contextlib import contextmanager
 from itertools import count, groupby, islice
 from typing import TYPE_CHECKING
-from weakref import WeakSet
 
 from asynccache.errors import BackendUnavailableError
+from asynccache.plan.forks import anew_in_child
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -26,7 +25,6 @@ Marks = dict[Name, int]
 MOST_BYTES = 32 * 1024 * 1024
 _OVERHEAD = 160
 """Bytes that a mark takes beside its key, about."""
-_journals: WeakSet[Journal] = WeakSet()
 
 
 class Journal:
@@ -43,7 +41,7 @@ class Journal:
         self._most = most_bytes
         self._number = count()
         self.begin_anew()
-        _journals.add(self)
+        anew_in_child(self)
 
     def begin_anew(self) -> None:
         """Forget the parent's lock and sweepers, in a forked child; its marks are the child's as well."""
@@ -130,12 +128,3 @@ class Journal:
 
 def _size(name: Name) -> int:
     return _OVERHEAD + len(name[1])
-
-
-def _begin_anew_in_child() -> None:
-    for journal in _journals:
-        journal.begin_anew()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_anew_in_child)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
-from weakref import WeakSet
 
 from asynccache.backends.memcached_rewriting import PATIENCE
 from asynccache.backends.outage import BusyError, Due, OutageGuard
+from asynccache.plan.forks import anew_in_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -47,7 +46,7 @@ class Lines:
         self._size = size
         self._idle: deque[Line] = deque()
         self.begin_anew()
-        to_begin_anew.add(self)
+        anew_in_child(self)
 
     def begin_anew(self) -> None:
         """Leave the parent's connections and locks, in a forked child."""
@@ -101,20 +100,3 @@ class Lines:
             except IndexError:
                 return
             yield line
-
-
-class _BeginsAnew(Protocol):
-    def begin_anew(self) -> None: ...
-
-
-to_begin_anew: WeakSet[_BeginsAnew] = WeakSet()
-"""What has the parent's locks and connections in a forked child."""
-
-
-def _begin_anew_in_child() -> None:
-    for one in to_begin_anew:
-        one.begin_anew()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_anew_in_child)

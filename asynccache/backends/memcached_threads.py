@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from asynccache.backends.memcached_entries import checked_servers, checked_size
 from asynccache.backends.memcached_fenced import FencedMemcachedBackend
-from asynccache.backends.memcached_lines import Lines, to_begin_anew
+from asynccache.backends.memcached_lines import Lines
 from asynccache.backends.memcached_order import Replies
 from asynccache.backends.memcached_rewriting import JITTER, PATIENCE, RIVALS, STRIPES, Change
 from asynccache.backends.outage import OutageGuard, checked_deadline
 from asynccache.backends.rendezvous import Rendezvous
 from asynccache.errors import BackendUnavailableError
+from asynccache.plan.forks import anew_in_child
 from asynccache.plan.io import BLOCKING, run
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ class ThreadedMemcachedBackend(FencedMemcachedBackend):
         }
         self._rendezvous = Rendezvous(list(self._lines))
         self.begin_anew()
-        to_begin_anew.add(self)
+        anew_in_child(self)
 
     @abstractmethod
     def _openers(self, options: Mapping[str, Any]) -> list[Callable[[], Line]]:

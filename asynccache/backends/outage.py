@@ -17,7 +17,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import re
 import threading
 from contextlib import asynccontextmanager, contextmanager
@@ -25,11 +24,11 @@ from dataclasses import dataclass, field
 from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Protocol
-from weakref import WeakSet
 
 from asynccache.core.breaker import Breaker, Change
 from asynccache.core.events import BackendDown, BackendUp
 from asynccache.errors import BackendUnavailableError, ConfigurationError
+from asynccache.plan.forks import anew_in_child
 
 if TYPE_CHECKING:
     from collections import Counter
@@ -38,7 +37,6 @@ if TYPE_CHECKING:
     from asynccache.core.events import Event
 
 logger = logging.getLogger(__name__)
-_guards: WeakSet[OutageGuard] = WeakSet()
 _WORD = re.compile(r"\w*")
 _STALLED = 0.02
 """Seconds by which a timer may be late before the loop, and not the server, is held to be slow."""
@@ -100,7 +98,7 @@ class OutageGuard:
 
     def __post_init__(self) -> None:
         self.begin_anew()
-        _guards.add(self)
+        anew_in_child(self)
         self._refusals: set[str] = set()
         self._why = ""
         self._failures: tuple[type[Exception], ...] = (OSError, EOFError, OutOfStepError, *self.foreign)
@@ -239,12 +237,3 @@ def checked_deadline(deadline: object) -> float:
     if isinstance(deadline, bool) or not isinstance(deadline, int | float) or not 0 < deadline < float("inf"):
         raise ConfigurationError(f"deadline={deadline!r}: give seconds above 0, such as 0.15")
     return deadline
-
-
-def _begin_anew_in_child() -> None:
-    for guard in _guards:
-        guard.begin_anew()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_anew_in_child)

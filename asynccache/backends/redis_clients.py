@@ -9,18 +9,17 @@ connection for more than half of its time and was then too late says nothing abo
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
 
 from asynccache.backends.outage import BusyError, in_time
 from asynccache.backends.redis_connections import BlockingLine, LoopLine, arguments_of
 from asynccache.backends.redis_questions import checked
 from asynccache.errors import BackendUnavailableError
 from asynccache.plan.clients import LoopClients
+from asynccache.plan.forks import anew_in_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -115,10 +114,11 @@ class _BlockingLines:
     def __init__(self, make: Callable[[], BlockingLine], size: int) -> None:
         self._make = make
         self._size = size
-        self._begin()
-        _to_begin_anew.add(self)
+        self.begin_anew()
+        anew_in_child(self)
 
-    def _begin(self) -> None:
+    def begin_anew(self) -> None:
+        """Leave sockets and locks to the parent, in a forked child."""
         self._free = threading.Semaphore(self._size)
         self._idle: deque[BlockingLine] = deque()
         self._epoch = 0
@@ -235,15 +235,3 @@ class _LoopLines:
                 return line
             await line.drop()
         return self._make()
-
-
-_to_begin_anew: WeakSet[_BlockingLines] = WeakSet()
-
-
-def _begin_anew_in_child() -> None:
-    for lines in _to_begin_anew:
-        lines._begin()  # noqa: SLF001  # sockets and locks are the parent's
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_anew_in_child)

@@ -15,11 +15,11 @@ from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
 
 from asynccache.backends.outage import BusyError, Due, RefusedError
 from asynccache.backends.sql_replies import FullError, NoTableError
 from asynccache.errors import ConfigurationError
+from asynccache.plan.forks import anew_in_child
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -63,7 +63,7 @@ class SqlFile:
         self.path = path
         self.guard = guard
         self._begin()
-        _to_begin_anew.add(self)
+        anew_in_child(self)
 
     def _begin(self) -> None:
         self._idle: deque[_Line] = deque()
@@ -197,15 +197,3 @@ def _translated() -> Iterator[None]:
         if "no such table" in str(error):
             raise NoTableError(str(error)) from error
         raise
-
-
-_to_begin_anew: WeakSet[SqlFile] = WeakSet()
-
-
-def _begin_anew_in_child() -> None:
-    for file in _to_begin_anew:
-        file.begin_anew()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_anew_in_child)

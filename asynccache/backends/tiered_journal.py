@@ -7,21 +7,19 @@ miss.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import Counter
 from itertools import count
 from typing import TYPE_CHECKING, NamedTuple
-from weakref import WeakSet
 
 from asynccache.core.fence import cells_of
+from asynccache.plan.forks import anew_in_child
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
 MOST = 10_000
 """How many are remembered; beyond that, everything of their versions counts as invalidated."""
-_journals: WeakSet[Journal] = WeakSet()
 
 
 class Item(NamedTuple):
@@ -52,7 +50,7 @@ class Journal:
         self.wide = 0
         """How many of them concern more than one key."""
         self.begin_anew()
-        _journals.add(self)
+        anew_in_child(self)
 
     def begin_anew(self) -> None:
         """Forget the parent's lock, in a forked child; what was not done is the child's to do as well."""
@@ -130,12 +128,3 @@ class Journal:
 
 def _cells(item: Item) -> tuple[int, ...]:
     return () if item.tag is None else cells_of((item.tag,))
-
-
-def _begin_anew_in_child() -> None:
-    for journal in _journals:
-        journal.begin_anew()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_anew_in_child)

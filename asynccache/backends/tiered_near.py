@@ -5,20 +5,19 @@ Nothing here waits. A lock is held while a change is applied, or a copy admitted
 
 from __future__ import annotations
 
-import os
 import threading
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING
-from weakref import WeakSet
 
 from asynccache.backends.followed import At, Batch, Hole
 from asynccache.backends.tiered_copies import Content, Copies, Copy, Ground, is_counter, with_object
 from asynccache.backends.tiered_state import Known, OwnOrder
 from asynccache.core import fence
 from asynccache.core.entry import Entry, Kind
+from asynccache.plan.forks import anew_in_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from asynccache.core.fence import Change, View
 
 _own_changes: ContextVar[list[tuple[Known, Change]] | None] = ContextVar("asynccache_own_changes", default=None)
-_tiers: WeakSet[NearTier] = WeakSet()
 
 
 @dataclass(slots=True)
@@ -61,7 +59,7 @@ class NearTier:
         self._parts: dict[str, _Part] = {}
         self._find = copies.find
         self.begin_anew()
-        _tiers.add(self)
+        anew_in_child(self)
 
     def begin_anew(self) -> None:
         """Forget the parent's lock, in a forked child; what is known there is good for a moment here, too."""
@@ -231,12 +229,3 @@ class NearTier:
             copy = self._find(str(key))
             if copy is not None and copy.known is known and change.stamp > copy.as_of:
                 self.copies.drop(str(key))
-
-
-def _begin_anew_in_child() -> None:
-    for tier in _tiers:
-        tier.begin_anew()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_anew_in_child)

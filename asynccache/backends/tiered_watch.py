@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from time import monotonic
 from typing import TYPE_CHECKING
-from weakref import WeakSet
 
 from asynccache.backends.followed import FollowedBackend
+from asynccache.plan.forks import anew_in_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 MOST = 32
 """Versions whose changes are heard of; of those used in turn beyond that, nothing is held for long."""
-_watches: WeakSet[Watch] = WeakSet()
 
 
 class Watch:
@@ -38,7 +36,7 @@ class Watch:
         self.begin_anew()
         if self._store is not None:
             self._store.changed.append(near.changed)
-        _watches.add(self)
+        anew_in_child(self)
 
     def begin_anew(self) -> None:
         """Forget the parent's lock, in a forked child."""
@@ -79,12 +77,3 @@ class Watch:
 
     def _heard(self, step: Step) -> None:
         self._near.hear(step.part, step.outcome, step.asked)
-
-
-def _begin_anew_in_child() -> None:
-    for watch in _watches:
-        watch.begin_anew()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_begin_anew_in_child)

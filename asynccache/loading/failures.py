@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from asynccache.core.policy import PAUSE_SECONDS, is_paused
 from asynccache.loading.outcomes import Failed
+from asynccache.plan.forks import anew_in_child
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -21,8 +22,13 @@ class Failures:
     """The last failure of each key, without its traceback, which would keep alive all that the factory held."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._known: dict[Hashable, tuple[float, Failed]] = {}
+        self.begin_anew()
+        anew_in_child(self)
+
+    def begin_anew(self) -> None:
+        """Forget the parent's lock, in a forked child; what failed there has failed here, too."""
+        self._lock = threading.Lock()
 
     def note(self, load: Load, error: Exception) -> None:
         """Remember a failure, where its policy may want a pause."""

@@ -7,19 +7,18 @@ has died is settled by whoever notices.
 
 from __future__ import annotations
 
-import os
 import threading
 from concurrent.futures import Future as ThreadFuture
 from contextlib import suppress
 from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
 
 from asynccache.core.fence import is_shared
 from asynccache.loading.loops import required_loop, running_loop
 from asynccache.loading.outcomes import GONE, Landed
 from asynccache.loading.threads import blocked
+from asynccache.plan.forks import anew_in_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
@@ -216,11 +215,15 @@ class Flights:
     """
 
     def __init__(self) -> None:
+        self.begin_anew()
+        anew_in_child(self)
+
+    def begin_anew(self) -> None:
+        """Leave all loads, and who waits for them, to the parent, in a forked child."""
         self.lock = threading.RLock()
         self.begun = 0
         self.settled = 0
         self.under_way: dict[Hashable, Flight] = {}
-        _everyone.add(self)
 
     def __len__(self) -> int:
         return len(self.under_way)
@@ -276,15 +279,3 @@ class Flights:
         here = threading.get_ident()
         with self.lock:
             return tuple(flight for flight in self.under_way.values() if flight.thread == here)
-
-
-_everyone: WeakSet[Flights] = WeakSet()
-
-
-def _afresh() -> None:
-    for flights in list(_everyone):
-        flights.__init__()  # type: ignore[misc]  # locks and waiters of the parent are of no use to its child
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_afresh)

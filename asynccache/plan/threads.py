@@ -14,6 +14,7 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar, cast
 
+import anyio
 import anyio.lowlevel
 import anyio.to_thread
 
@@ -30,7 +31,10 @@ async def in_thread(function: Callable[[], T]) -> T:
     """Run a blocking function in a worker thread of this loop, at most 40 at a time; what began, ends."""
     limiter = _of_this_loop(_limiter, THREADS)
     call = _Call(function)
-    await limiter.acquire_on_behalf_of(call)
+    try:
+        limiter.acquire_on_behalf_of_nowait(call)
+    except anyio.WouldBlock:
+        await limiter.acquire_on_behalf_of(call)
     try:
         return await anyio.to_thread.run_sync(call, limiter=_of_this_loop(_unlimited, math.inf))
     finally:
