@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from asynccache.http.rules import Then
+from asynccache.http.page_rules import Then
 from asynccache.loading.outcomes import Landed
 
 if TYPE_CHECKING:

@@ -17,9 +17,9 @@ from asynccache.core.web_types import status_of
 from asynccache.errors import CacheError
 from asynccache.http import following
 from asynccache.http.carried import CARRIED_USER
+from asynccache.http.page_rules import Allowed, Refusal, Then, judge_reads
 from asynccache.http.replay import replay, stale_label
 from asynccache.http.rights import UNDOUBTED
-from asynccache.http.rules import Allowed, Refusal, Then, judge_reads
 from asynccache.http.snapshot import EMPTY_SESSION, NO_USER, SHARED, SHARED_STATE, Pass, Record, Snapshot
 from asynccache.http.terms import NotTakenError, Terms
 from asynccache.loading.current import CurrentLoad

@@ -19,8 +19,8 @@ from asynccache.http.bodies import NotedBody, PassageReads
 from asynccache.http.call import Call
 from asynccache.http.capture import FILES, Tee
 from asynccache.http.mark import is_busy, set_busy
+from asynccache.http.page_rules import Then
 from asynccache.http.reads import is_watched
-from asynccache.http.rules import Then
 from asynccache.http.settings import keyed_by_body
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ from starlette.datastructures import Headers
 
 from asynccache.http.carried import CARRIED_USER, carried_login, has_read_body, has_session
 from asynccache.http.disguises import Client, Name, Pairs, State, Text, Value
+from asynccache.http.page_rules import Seen
 from asynccache.http.personal import disguise_session, login_disguise, undisguise_session
-from asynccache.http.rules import Seen
 from asynccache.http.snapshot import EMPTY_SESSION, NO_RANGE, NO_USER, SHARED_STATE
 
 if TYPE_CHECKING:

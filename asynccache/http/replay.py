@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
-from asynccache.http.rules import NOT_MODIFIED_FIELDS, not_modified
+from asynccache.http.page_rules import NOT_MODIFIED_FIELDS, not_modified
 from asynccache.http.snapshot import EMPTY_SESSION, HIT, Snapshot
 
 if TYPE_CHECKING:

@@ -9,11 +9,11 @@ from asynccache.core.policy import Verdict
 from asynccache.errors import ConfigurationError
 from asynccache.http.following import followed
 from asynccache.http.mark import Mark, busy, is_busy
+from asynccache.http.page_rules import Then
 from asynccache.http.pauses import Pauses
 from asynccache.http.renewals import Renewal, renewal_in
 from asynccache.http.replay import COLLAPSED, replay, stale_label
 from asynccache.http.rights import Grant, check_lock, granted, right_to
-from asynccache.http.rules import Then
 from asynccache.http.seeking import Seeking
 from asynccache.http.snapshot import Snapshot, Spec
 from asynccache.loading.current import running_for

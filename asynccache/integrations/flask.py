@@ -23,8 +23,8 @@ from asynccache.decorator import handler_of
 from asynccache.http.call import Call
 from asynccache.http.current import SCOPE_KEY, Installed
 from asynccache.http.mark import busy
+from asynccache.http.page_rules import Then
 from asynccache.http.renewals import RENEWAL_KEY
-from asynccache.http.rules import Then
 from asynccache.http.views import Views, frameworks
 from asynccache.integrations.extensions import found_on, put_on
 from asynccache.integrations.recording import Recording, replayed

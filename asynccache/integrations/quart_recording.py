@@ -9,7 +9,7 @@ from quart import current_app
 from quart.wrappers.response import DataBody, ResponseBody
 
 from asynccache.http.mark import busy
-from asynccache.http.rules import Then
+from asynccache.http.page_rules import Then
 from asynccache.integrations.recording import Recording, replayed
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from asynccache.http.capture import Tee
 
 if TYPE_CHECKING:
     from asynccache.http.mark import Mark
+    from asynccache.http.page_rules import Then
     from asynccache.http.replay import Replay
-    from asynccache.http.rules import Then
 
 
 class Recording:

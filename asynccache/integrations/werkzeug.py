@@ -26,7 +26,7 @@ from asynccache.integrations.werkzeug_disguises import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from asynccache.http.rules import Seen
+    from asynccache.http.page_rules import Seen
 
 _HEADERS_OF = {
     "accept_mimetypes": "accept", "accept_charsets": "accept-charset", "accept_encodings": "accept-encoding",

@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from asynccache.http.headers import weak_etag
-from asynccache.http.rules import Allowed, Refusal, Seen, Then, judge, judge_reads, not_modified
+from asynccache.http.page_rules import Allowed, Refusal, Seen, Then, judge, judge_reads, not_modified
 from asynccache.http.settings import CacheSettings
 from asynccache.http.snapshot import Record, Snapshot
 
