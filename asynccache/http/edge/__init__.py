@@ -1,0 +1,1 @@
+"""`CacheMiddleware`: what stands before an app, and answers for it what it has stored of its answers."""

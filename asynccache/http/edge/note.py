@@ -1,0 +1,74 @@
+"""What a handler with `@Cache` and the `CacheMiddleware` around it tell each other, for one request.
+
+The middleware puts a `Note` into the scope, and reads it when the head of the answer comes by.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Protocol
+
+from asynccache.core.tags import tagged
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+
+    Scope = MutableMapping[str, Any]
+    Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+EDGE_KEY = "asynccache.edge"
+
+
+class AnswersAtTheEdge(Protocol):
+    """A handler whose stored pages may be sent before a request is routed: `@Cache(edge=True)`."""
+
+    async def answer_at_edge(self, scope: Scope, send: Send, key: str, owner: Any) -> bool:
+        """Send the stored page that answers this request, if there is one; nothing was sent where this is False.
+
+        `key` and `owner` are what it had remembered for an earlier request of the same URL. Nothing may be raised for
+        the sake of the store; what `send` raises goes on.
+        """
+        ...
+
+
+class Note:
+    """One request on its way from a `CacheMiddleware` to its app.
+
+    `tags` are those of what the middleware stores, `forbidden` tells why it is not to store the answer, and
+    `remembered` who may answer the next request of this URL.
+
+    Args:
+        outer: the note of the `CacheMiddleware` around this one, which is told the same.
+    """
+
+    __slots__ = ("forbidden", "outer", "remembered", "tags")
+
+    def __init__(self, outer: Note | None = None) -> None:
+        self.outer = outer
+        self.tags: tuple[str, ...] = ()
+        self.forbidden = ""
+        self.remembered: tuple[AnswersAtTheEdge, str, Any] | None = None
+
+    def add_tags(self, tags: Iterable[str]) -> None:
+        """Give what the middleware stores of this answer these tags, too."""
+        more = tagged(tags)
+        self.tags = tagged((*self.tags, *more))
+        if self.outer is not None:
+            self.outer.add_tags(more)
+
+    def forbid(self, why: str) -> None:
+        """Keep the middleware from storing this answer, whatever its headers allow: it may be one visitor's own."""
+        self.forbidden = why
+        if self.outer is not None:
+            self.outer.forbid(why)
+
+    def remember(self, handler: AnswersAtTheEdge, key: str, owner: Any) -> None:
+        """Let this handler answer later requests of this URL before they are routed."""
+        self.remembered = (handler, key, owner)
+        if self.outer is not None:
+            self.outer.remember(handler, key, owner)
+
+
+def note_in(scope: Scope) -> Note | None:
+    """Find the note of the nearest `CacheMiddleware` around; None where there is none."""
+    note: Note | None = scope.get(EDGE_KEY)
+    return note
