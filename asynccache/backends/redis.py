@@ -2,7 +2,7 @@
 
 An entry is one string under `prefix:version:key`, whose lifetime is the server's own, exact to the millisecond.
 Each command and script names keys of entries only, and one of them wherever keys are spread over servers.
-Keys that begin with `~prefix:version:` are kept free for auxiliary data: give an ACL user `~shop:*` and `~~shop:*`.
+What is kept beside entries lies under `~prefix:version:`: give an ACL user `~shop:*` and `~~shop:*`.
 """
 
 from __future__ import annotations

@@ -68,14 +68,14 @@ class CachePolicy:
             raise TypeError(f"condition={condition!r}: give a plain function of the value")
 
     @property
-    def stale_seconds(self) -> float:
-        """How long after its end a value can be of use."""
-        return max(self.stale_while_revalidate, self.stale_if_error)
-
-    @property
     def keeps_times(self) -> bool:
         """Whether it matters when an entry was written and when it ends, beyond whether it is over."""
         return self.refresh_ahead is not None or self.stale_while_revalidate > 0 or self.stale_if_error > 0
+
+    @property
+    def kept_seconds(self) -> float | None:
+        """How long after its end a value is kept; None: nobody will look at its times."""
+        return max(self.stale_while_revalidate, self.stale_if_error) if self.keeps_times else None
 
     @property
     def is_timed(self) -> bool:

@@ -217,7 +217,7 @@ class Mark:
         """Say how to store it: what the handler said for this page beats the policy."""
         policy = self.handler.settings.policy
         ttl = lifetime(self.current.applied(policy), self, default=self.usual, luck=random.random()) or 0.0
-        stale = policy.stale_seconds if policy.keeps_times else None
+        stale = policy.kept_seconds
         return Terms(ttl, tagged((*self.tags, *self.current.tags)), stale, max(ttl, self.usual) + (stale or 0.0))
 
     def names(self, allowed: Allowed) -> tuple[bytes, ...]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asynccache.core.events import LoadFailed
 from asynccache.loading.load import Load
+from asynccache.loading.outcomes import Failed
 
 if TYPE_CHECKING:
     from asynccache.core.policy import CachePolicy
@@ -35,9 +35,7 @@ class Pauses:
 
     def begin(self, error: Exception) -> None:
         """Note a failure, and tell who listens."""
-        backend = self._load.backend
-        self._failures.note(self._load, error)
-        backend.tell(LoadFailed(backend.name, self._load.key, error))
+        self._failures.conclude(self._load, Failed(error), 0.0)
 
     def end(self) -> None:
         """Note that the page was made."""

@@ -12,17 +12,14 @@ from typing import TYPE_CHECKING
 import anyio
 
 from asynccache.core.claims import LEASE_SECONDS, Held, Hit, Lead
-from asynccache.errors import ConfigurationError
 from asynccache.http import following
 from asynccache.loading.leases import holding
-from asynccache.model import Capability
 from asynccache.plan.io import run
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from asynccache.core.claims import Claimed, Ticket
-    from asynccache.core.policy import CachePolicy
     from asynccache.http.pages import Pages
     from asynccache.http.variants import Look
     from asynccache.loading.flights import Flight
@@ -78,15 +75,6 @@ class PageRight:
     async def _release(self) -> None:
         with suppress(Exception):  # likewise
             await self._backend.release(self._io, self.ticket)
-
-
-def check_lock(policy: CachePolicy, backend: BaseCacheBackend) -> None:
-    """Raise `ConfigurationError` where one load over all processes is wanted, and cannot be had."""
-    if policy.lock and Capability.LOCKS not in backend.capabilities:
-        raise ConfigurationError(
-            f"lock=True: {backend.name} cannot keep other processes from loading; leave lock out, or use Redis, "
-            "memcached or a database"
-        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,11 @@ from asynccache.http.page_rules import Then
 from asynccache.http.pauses import Pauses
 from asynccache.http.renewals import Renewal, renewal_in
 from asynccache.http.replay import COLLAPSED, replay, stale_label
-from asynccache.http.rights import Grant, check_lock, granted, right_to
+from asynccache.http.rights import Grant, granted, right_to
 from asynccache.http.seeking import Seeking
 from asynccache.http.snapshot import Snapshot, Spec
 from asynccache.loading.current import running_for
+from asynccache.loading.load import check_lock
 from asynccache.loading.outcomes import Landed
 
 if TYPE_CHECKING:

@@ -30,9 +30,9 @@ from asynccache.http.current import SCOPE_KEY, Installed, installed, service_of
 from asynccache.http.disguises import Watcher, teach, teach_keyed
 from asynccache.http.entrance import note_entrance_late
 from asynccache.http.passage import Passage
-from asynccache.http.rights import check_lock
 from asynccache.integrations.modules import installed_from
 from asynccache.interface import ICacheService
+from asynccache.loading.load import check_lock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable

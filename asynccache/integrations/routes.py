@@ -11,7 +11,7 @@ from starlette.routing import BaseRoute, Host, Mount, Route, WebSocketRoute
 from asynccache.decorator import cached_settings, wrapper_of
 from asynccache.errors import ConfigurationError, UnknownBackendError
 from asynccache.http.current import SCOPE_KEY, Installed
-from asynccache.http.rights import check_lock
+from asynccache.loading.load import check_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from asynccache.controllers import leads_to
 from asynccache.decorator import cached_settings, wrapper_of
 from asynccache.errors import ConfigurationError, UnknownBackendError
-from asynccache.http.rights import check_lock
+from asynccache.loading.load import check_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -173,13 +173,9 @@ class Batch:
 
     def _finish(self, part: Part, load_seconds: float) -> None:
         """Tell how a part ended."""
-        backend, load, outcome = self._backend, part.load, part.outcome or GONE
-        if isinstance(outcome, Failed):
-            self._failures.note(load, outcome.error)
-            backend.tell(events.LoadFailed(backend.name, load.key, outcome.error))
-        elif isinstance(outcome, Landed):
-            self._failures.forget(load)
-            backend.tell(events.Loaded(backend.name, load.key, load_seconds))
+        outcome = part.outcome or GONE
+        if isinstance(outcome, Landed | Failed):
+            self._failures.conclude(part.load, outcome, load_seconds)
         part.settle(outcome)
 
     @contextmanager

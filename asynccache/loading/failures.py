@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from asynccache.core.events import Loaded, LoadFailed
 from asynccache.core.policy import PAUSE_SECONDS, is_paused
 from asynccache.loading.outcomes import Failed
 from asynccache.plan.forks import anew_in_child
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from asynccache.loading.load import Load
+    from asynccache.loading.outcomes import Landed
 
 MOST = 1_000
 """Failures that are remembered; the oldest is forgotten first."""
@@ -30,7 +32,17 @@ class Failures:
         """Forget the parent's lock, in a forked child; what failed there has failed here, too."""
         self._lock = threading.Lock()
 
-    def note(self, load: Load, error: Exception) -> None:
+    def conclude(self, load: Load, outcome: Landed | Failed, load_seconds: float) -> None:
+        """Remember how a load ended, and tell who listens."""
+        backend = load.backend
+        if isinstance(outcome, Failed):
+            self._note(load, outcome.error)
+            backend.tell(LoadFailed(backend.name, load.key, outcome.error))
+        else:
+            self.forget(load)
+            backend.tell(Loaded(backend.name, load.key, load_seconds))
+
+    def _note(self, load: Load, error: Exception) -> None:
         """Remember a failure, where its policy may want a pause."""
         policy = load.terms
         if policy.error_backoff is None and not policy.keeps_times:

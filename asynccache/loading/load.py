@@ -46,14 +46,6 @@ class Load:
         """Give the policy, in which an explicit ttl beats its own; wrong ones raise."""
         return merged(self.policy, self.ttl)
 
-    def check_lock(self, policy: CachePolicy) -> None:
-        """Raise `ConfigurationError` where one load per key over all processes is wanted, and cannot be had."""
-        if policy.lock and Capability.LOCKS not in self.backend.capabilities:
-            raise ConfigurationError(
-                f"lock=True: {self.backend.name} cannot keep other processes from loading; leave lock out, or use "
-                "Redis, memcached or a database"
-            )
-
     async def survive(self, writing: Coroutine[Any, Any, bool]) -> bool:
         """Write to a store that may be away, which never fails a read-through; a value that cannot be stored does.
 
@@ -82,6 +74,15 @@ class Load:
             return self.backend.replicas(value)
         except SerializationError:
             return lambda: value  # it was not stored, as the policy wanted it, so there is only this one
+
+
+def check_lock(policy: CachePolicy, backend: BaseCacheBackend) -> None:
+    """Raise `ConfigurationError` where one load per key over all processes is wanted, and cannot be had."""
+    if policy.lock and Capability.LOCKS not in backend.capabilities:
+        raise ConfigurationError(
+            f"lock=True: {backend.name} cannot keep other processes from loading; leave lock out, or use Redis, "
+            "memcached or a database"
+        )
 
 
 def looks_ahead(policy: object) -> bool:

@@ -19,7 +19,7 @@ from asynccache.core.keys import mapped
 from asynccache.errors import CacheTimeoutError
 from asynccache.loading.batches import Batch
 from asynccache.loading.circles import waiting, within
-from asynccache.loading.load import Load, awaited, check_factory, is_plain_function, plain
+from asynccache.loading.load import Load, awaited, check_factory, check_lock, is_plain_function, plain
 from asynccache.loading.loops import running_loop
 from asynccache.loading.outcomes import GONE, Failed, Gone, Landed
 from asynccache.loading.parts import Formation, Part
@@ -63,7 +63,7 @@ class _Call:
         self.flight_keys = {key: load.flight_key for key, load in self.loads.items()}
         first = self.loads[wanted.keys[0]]
         self.policy: CachePolicy = first.merged_policy()
-        first.check_lock(self.policy)
+        check_lock(self.policy, first.backend)
         self.factory = wanted.factory
         self.arrived = arrived
         self.values: dict[str, Any] = {}

@@ -118,7 +118,7 @@ async def land(io: IO, parts: list[Part], values: Mapping[str, Any], current: Cu
     policy = current.applied(load.merged_policy())
     made = {part: one for part in parts if (one := _made(part, values, policy)) is not None}
     tags = tagged((*load.tags, *current.tags))
-    stored = await _landed(io, load, made.values(), policy.stale_seconds if policy.keeps_times else None, tags)
+    stored = await _landed(io, load, made.values(), policy.kept_seconds, tags)
     outdated = [part.load.key for part in parts if _is_outdated(part, made.get(part), stored)]
     if outdated:
         try:

@@ -13,6 +13,7 @@ from asynccache.core.claims import Held, Hit, Lead
 from asynccache.core.policy import Verdict, judge
 from asynccache.loading.circles import hold_up_a_right, within
 from asynccache.loading.leases import holding
+from asynccache.loading.load import check_lock
 from asynccache.loading.outcomes import Landed
 from asynccache.model import Capability
 from asynccache.plan.io import BLOCKING
@@ -131,7 +132,7 @@ class Rights:
     async def granted(self, io: IO, flight: Flight, wanted: Run, policy: CachePolicy) -> Right | Landed:
         """Get the right to load, waiting for whoever has it, or find what somebody else has stored meanwhile."""
         load, entry = wanted.load, wanted.entry
-        load.check_lock(policy)
+        check_lock(policy, load.backend)
         if not load.backend.capabilities >= _TELLS and (wanted.look_again or (flight.renews and policy.keeps_times)):
             proof = flight.ask()
             entry, _ = await self._look(io, load, policy)

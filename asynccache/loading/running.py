@@ -10,7 +10,7 @@ from functools import partial
 from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
-from asynccache.core.events import Hit, Loaded, LoadFailed, Miss
+from asynccache.core.events import Hit, Miss
 from asynccache.core.policy import Verdict, judge, lifetime
 from asynccache.core.tags import tagged
 from asynccache.errors import CacheError
@@ -171,12 +171,7 @@ class Runner:
             outcome = await self._loaded(io, flight, load, right)
         except Exception as error:  # noqa: BLE001  # it is handed to every caller
             outcome = Failed(error)
-        if isinstance(outcome, Failed):
-            self.failures.note(load, outcome.error)
-            load.backend.tell(LoadFailed(load.backend.name, load.key, outcome.error))
-        else:
-            self.failures.forget(load)
-            load.backend.tell(Loaded(load.backend.name, load.key, time.monotonic() - started))
+        self.failures.conclude(load, outcome, time.monotonic() - started)
         return outcome
 
     async def _loaded(self, io: IO, flight: Flight, load: Load, right: Right) -> Landed | Failed:
@@ -208,7 +203,7 @@ class Runner:
                 value,
                 kept,
                 right.ticket,
-                stale=policy.stale_seconds if policy.keeps_times else None,
+                stale=policy.kept_seconds,
                 tags=tagged((*load.tags, *current.tags)),
                 version=load.version,
             )
