@@ -15,6 +15,7 @@ import anyio
 from asynccache.errors import CacheError
 from asynccache.http.entrance import ENTRANCE_KEY
 from asynccache.http.mark import set_busy
+from asynccache.http.nobody import Nobody
 from asynccache.loading.circles import inside
 from asynccache.loading.outcomes import GONE, Gone
 
@@ -100,26 +101,9 @@ async def _sent(renewal: Renewal, entrance: Entrance) -> Gone:
     error = None
     try:
         with anyio.move_on_after(renewal.seconds):
-            await entrance.app({**entrance.copied(), RENEWAL_KEY: renewal}, _Nothing().receive, _discard)
+            nobody = Nobody()
+            await entrance.app({**entrance.copied(), RENEWAL_KEY: renewal}, nobody.receive, nobody.send)
     except Exception as failure:  # noqa: BLE001  # whoever reads the page meanwhile has it
         error = failure
     renewal.end(error)
     return GONE
-
-
-class _Nothing:
-    """A request without a body, whose client stays."""
-
-    def __init__(self) -> None:
-        self._is_said = False
-
-    async def receive(self) -> Any:
-        """Give the empty body, and then nothing for ever."""
-        if self._is_said:
-            await anyio.sleep_forever()
-        self._is_said = True
-        return {"type": "http.request", "body": b"", "more_body": False}
-
-
-async def _discard(message: Any) -> None:
-    """Take a message of an answer that nobody waits for."""
