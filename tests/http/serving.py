@@ -58,17 +58,23 @@ class Answer:
         return self.header("cache-status").removeprefix("asynccache; ")
 
 
-def scope_of(path="/", *, method="GET", headers=(), **more):
+def scope_of(path="/", *, method="GET", headers=(), host=b"h", **more):
     path, _, query = path.partition("?")
+    named = [] if host is None else [(b"host", host)]
     return {
         "type": "http", "asgi": {"version": "3.0", "spec_version": "2.3"}, "http_version": "1.1", "method": method,
         "scheme": "http", "path": path, "raw_path": path.encode(), "query_string": query.encode(), "root_path": "",
-        "headers": [(b"host", b"h"), *headers], "client": ("1.2.3.4", 5), "server": ("h", 80), "state": {}, **more,
+        "headers": [*named, *headers], "client": ("1.2.3.4", 5), "server": ("h", 80), "state": {}, **more,
     }  # fmt: skip
 
 
 async def ask(app, path="/", *, gone=None, send=None, body=b"", **options):
     """Ask an app over ASGI; `gone` is an event after which the client has gone."""
+    return await ask_in(app, scope_of(path, **options), gone=gone, send=send, body=body)
+
+
+async def ask_in(app, scope, *, gone=None, send=None, body=b""):
+    """Ask an app with this very scope."""
     answer = Answer()
     asked = False
 
@@ -85,5 +91,5 @@ async def ask(app, path="/", *, gone=None, send=None, body=b"", **options):
         if send is not None:
             await send(message)
 
-    await app(scope_of(path, **options), receive, collect)
+    await app(scope, receive, collect)
     return answer

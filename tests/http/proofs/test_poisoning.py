@@ -1,0 +1,66 @@
+"""What is not in the key cannot be in a page: an attacker asks first, and the next one gets a clean page (A9)."""
+
+import pytest
+from starlette.responses import PlainTextResponse
+from starlette.routing import Route
+
+from asynccache import Cache, get_cache_service
+from asynccache.core.page_keys import page_key
+from tests.http.proofs.inputs import EVIL, HEADERS, INPUTS, KINDS, asked, given_by, reflecting
+from tests.http.proofs.systems import DECORATED
+from tests.http.serving import app_of, ask
+
+CONDITIONS = {b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since", b"if-range", b"range"}
+
+
+def test_there_are_enough_of_them():
+    assert len(INPUTS) >= 60
+
+
+async def poisoned(make, kind):
+    """Give the inputs of which something is left in the answer to a clean request, or the other way round."""
+    found, app, clean_app, evil_app = [], make(), make(), make()
+    for number, given in enumerate(INPUTS):
+        clean = given_by(await asked(clean_app, kind, number, {}))
+        evil = given_by(await asked(evil_app, kind, number, given))
+        assert EVIL in str(evil) or number >= len(HEADERS), given
+        for _ in range(2):
+            answered = given_by(await asked(app, kind, number, given))
+            if answered != evil and not is_of_the_cache(given):
+                found.append(("evil", given))
+            if given_by(await asked(app, kind, number, {})) != clean:
+                found.append(("clean", given))
+    return found
+
+
+def is_of_the_cache(given):
+    """Tell whether a cache answers this otherwise than the handler: by a head, by 304, or not minding a body of GET."""
+    names = {name for name, _ in given.get("headers", ())}
+    return given.get("method") == "HEAD" or "http_version" in given or not names.isdisjoint(CONDITIONS)
+
+
+@pytest.mark.parametrize("make", DECORATED.values(), ids=DECORATED)
+@pytest.mark.parametrize("kind", KINDS)
+async def test_no_input_poisons_decorated_handlers(make, kind):
+    assert await poisoned(lambda: make(reflecting, methods=("GET", "HEAD")), kind) == []
+
+
+@pytest.mark.parametrize("make", DECORATED.values(), ids=DECORATED)
+async def test_the_clean_page_is_from_the_store(make):
+    app = make(reflecting)
+    caches = {
+        (await asked(app, "text", number, {})).cache for number in range(len(HEADERS), len(INPUTS)) for _ in range(2)
+    }
+    assert caches == {"fwd=uri-miss; stored", "hit"}
+
+
+async def test_a_page_that_another_made_after_ours_was_deleted_is_not_ours():
+    @Cache(60)
+    async def handler(request):
+        return PlainTextResponse(request.scope["path"])
+
+    app = app_of(Route("/{rest:path}", handler))
+    await ask(app, "/a/b")
+    await get_cache_service(app).delete_async(page_key("GET", "http://h/a/b"))
+    assert (await ask(app, "/evil", raw_path=b"/a/b")).body == b"/evil"
+    assert (await ask(app, "/a/b")).body == b"/a/b"
