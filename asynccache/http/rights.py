@@ -7,7 +7,7 @@ import sys
 from contextlib import suppress
 from dataclasses import dataclass
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import anyio
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from asynccache.core.claims import Claimed, Ticket
-    from asynccache.http.pages import Pages
-    from asynccache.http.variants import Look
+    from asynccache.core.entry import Entry
+    from asynccache.http.page_store import PageStore
     from asynccache.loading.flights import Flight
     from asynccache.model import BaseCacheBackend
     from asynccache.plan.io import IO
@@ -29,6 +29,25 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 UNDOUBTED = sys.maxsize
 """The proof of an answer where no store could be asked, since nobody could invalidate anything there."""
+
+
+class Sought(Protocol):
+    """What a request found: `found` is what it is to be answered with, if anything; `entry` is what lies at the key."""
+
+    @property
+    def key(self) -> str:
+        """Where it lies, or is to lie."""
+
+    @property
+    def entry(self) -> Entry | None:
+        """What lies there, whatever it is."""
+
+    @property
+    def found(self) -> object | None:
+        """What keeps the request from asking for the right."""
+
+
+L = TypeVar("L", bound=Sought)
 
 
 class PageRight:
@@ -78,21 +97,21 @@ class PageRight:
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(Generic[L]):
     """What a request goes on with: what it found last, and the right to store what it did not find.
 
     Without the right, because the store is away or another process loads for too long, the handler runs all the same.
     `proof` is the number of the last question to the store.
     """
 
-    look: Look
+    look: L
     right: PageRight | None
     proof: int = 0
 
 
 async def granted(
-    pages: Pages, look: Look, flight: Flight, seek: Callable[[], Awaitable[Look]], *, may_wait: bool
-) -> Grant:
+    pages: PageStore, look: L, flight: Flight, seek: Callable[[], Awaitable[L]], *, may_wait: bool
+) -> Grant[L]:
     """Get the right to store, waiting for whoever has it, but not for ever; or find what somebody else has stored."""
     give_up_at = monotonic() + following.FOLLOW_SECONDS
     proof, anew = flight.ask(), False
@@ -112,13 +131,13 @@ async def granted(
     return Grant(look, None, UNDOUBTED)
 
 
-async def right_to(pages: Pages, look: Look) -> PageRight | None:
+async def right_to(pages: PageStore, look: Sought) -> PageRight | None:
     """Get the right to store, if nobody else has it and the store answers."""
     claimed = await _claimed(pages, look)
     return pages.right(claimed.ticket) if isinstance(claimed, Lead) else None
 
 
-async def _claimed(pages: Pages, look: Look, *, anew: bool = False) -> Claimed | None:
+async def _claimed(pages: PageStore, look: Sought, *, anew: bool = False) -> Claimed | None:
     """Ask for the right; None where the store does not answer."""
     try:
         with pages.shield():  # what is granted is known, and given up, also where this request is being cancelled

@@ -149,7 +149,7 @@ class Visit:
         flight.settle(Then.RUN)
         return await self._run(_forward(look))
 
-    async def _granted(self, look: Look, flight: Flight) -> Grant:
+    async def _granted(self, look: Look, flight: Flight) -> Grant[Look]:
         check_lock(self._store.policy, self._store.backend)
         may_wait = not is_busy() and self._store.policy.lock is not False
         return await granted(self._store.pages, look, flight, self._store.seek, may_wait=may_wait)
@@ -163,7 +163,7 @@ class Visit:
         may_store = self._handler.shares_private or not self._store.is_shared
         return await self._record(Grant(look, await right_to(self._store.pages, look) if may_store else None), None)
 
-    async def _record(self, grant: Grant, flight: Flight | None, behind: Renewal | None = None) -> Any:
+    async def _record(self, grant: Grant[Look], flight: Flight | None, behind: Renewal | None = None) -> Any:
         """Run the handler and mark its answer; what becomes of that is seen when it is sent."""
         try:
             mark = self._mark(grant, flight, behind)
@@ -187,7 +187,7 @@ class Visit:
             return self._call.recorded(response, mark, _forward(grant.look))
         return self._call.replayed(instead)
 
-    def _mark(self, grant: Grant, flight: Flight | None, behind: Renewal | None) -> Mark:
+    def _mark(self, grant: Grant[Look], flight: Flight | None, behind: Renewal | None) -> Mark:
         return Mark(
             handler=self._handler,
             ask=self._ask,

@@ -1,0 +1,192 @@
+"""What is kept of responses in one backend: read, claimed and landed in one way, whatever it is."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import anyio
+
+from asynccache.core.codec import DamagedEntryError
+from asynccache.core.entry import Kind
+from asynccache.http.rights import PageRight
+from asynccache.http.snapshot import Found, restored
+from asynccache.http.terms import NotTakenError, Terms
+from asynccache.loading.outcomes import GONE
+from asynccache.model import Capability
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+
+    from asynccache.core.claims import Claimed, Ticket
+    from asynccache.core.entry import Entry
+    from asynccache.http.rights import Sought
+    from asynccache.loading.flights import Flight, Flights
+    from asynccache.model import BaseCacheBackend, Version
+    from asynccache.plan.io import IO
+
+logger = logging.getLogger(__name__)
+
+
+class PageStore:
+    """Reads and writes what is kept of responses in one backend.
+
+    Args:
+        backend: the backend.
+        flights: those under way in this process.
+        version: of the keys; None: the backend's own.
+        io: how plans wait.
+        timed: whether it matters when something was stored and when it ends.
+    """
+
+    __slots__ = ("_backend", "_flights", "_io", "_timed", "_version")
+
+    def __init__(self, backend: BaseCacheBackend, flights: Flights, version: Version, io: IO, *, timed: bool) -> None:
+        self._backend = backend
+        self._flights = flights
+        self._version = version
+        self._io = io
+        self._timed = timed
+
+    @property
+    def _is_fenced(self) -> bool:
+        return Capability.FENCES in self._backend.capabilities
+
+    # Rights
+
+    async def claim(self, place: Sought, lease: float, *, anew: bool = False) -> Claimed:
+        """Ask for the right to store what a request found nothing of, for so many seconds."""
+        entry = place.entry
+        anew = anew or (entry is not None and not entry.at)
+        return await self._backend.claim(
+            self._io, place.key, lease, seen=entry, anew=anew, version=self._version, kind=Kind.PAGE
+        )
+
+    def right(self, ticket: Ticket) -> PageRight:
+        """Give a right that was granted, and is renewed from now on."""
+        return PageRight(self._io, self._backend, ticket)
+
+    def shield(self) -> AbstractContextManager[object]:
+        """Put off a cancellation of this request, where it runs on a loop, until what stands within is done."""
+        return self._io.pick(nullcontext, _shielded)()
+
+    async def attend(self, place: Sought, seconds: float) -> None:
+        """Wait until whoever loads the page may be done; not at all where the store is away."""
+        try:
+            await self._backend.attend(self._io, place.key, seconds, self._version, Kind.PAGE)
+        except Exception:  # whatever a store raises, the handler answers
+            logger.debug("a page could not be waited for", exc_info=True)
+
+    # Reading
+
+    async def _read(self, key: str) -> Entry | None:
+        backend = self._backend
+        try:
+            read = backend.look if self._timed else backend.read
+            return await self._opened(key, await read(self._io, key, self._version, Kind.PAGE))
+        except Exception:  # whatever a store raises, the handler answers
+            logger.debug("a page could not be read", exc_info=True)
+            return None
+
+    async def _read_many(self, keys: Iterable[str]) -> dict[str, Entry | None]:
+        """Look all of these up at once; a store that is away has none."""
+        backend, keys = self._backend, tuple(keys)
+        read = backend.look_many if self._timed else backend.read_many
+        try:
+            entries = await read(self._io, keys, self._version, Kind.PAGE)
+            return {key: await self._opened(key, entries.get(key)) for key in keys}
+        except Exception:  # whatever a store raises, the handler answers
+            logger.debug("a page could not be read", exc_info=True)
+            return dict.fromkeys(keys)
+
+    async def _opened(self, key: str, entry: Entry | None) -> Entry | None:
+        if entry is None or isinstance(entry.value, Found):
+            return entry
+        try:
+            return replace(entry, value=restored(entry.value))
+        except DamagedEntryError as damage:
+            logger.warning("a stored page was not usable and is removed: %s", damage)
+            await self.remove(key)
+            return None
+
+    # Writing
+
+    async def _land(self, key: str, found: Found, terms: Terms, flight: Flight | None, ticket: Ticket) -> bool:
+        """Store by a right; a store without fences is told by flights, and says whether it could take it."""
+        backend, peek, fenced = self._backend, self._backend.peek, self._is_fenced
+        landed = await backend.land(
+            self._io,
+            key,
+            found,
+            terms.ttl if fenced else None,
+            ticket,
+            stale=terms.stale,
+            tags=terms.tags,
+            version=self._version,
+            kind=Kind.PAGE,
+        )
+        if fenced:
+            if landed and peek is not None and Capability.SHARED not in backend.capabilities:
+                self._check_taken(peek(key, self._version, Kind.PAGE))
+            return landed
+        return landed and await self._write(key, found, terms, flight)
+
+    def _check_taken(self, there: object) -> None:
+        if there is None:
+            raise NotTakenError
+
+    async def _write(self, key: str, found: Found, terms: Terms, flight: Flight | None) -> bool:
+        if flight is not None and not flight.begin_storing():
+            return False
+        backend, version, tags = self._backend, self._version, terms.tags
+        if terms.stale is None:
+            written = await backend.write(self._io, key, found, terms.ttl, version, Kind.PAGE, tags=tags)
+        else:
+            written = await backend.keep(
+                self._io, key, found, terms.ttl, terms.stale, version, tags=tags, kind=Kind.PAGE
+            )
+        if flight is not None and flight.doomed:
+            await self.remove(key)
+            return False
+        if not written:
+            raise NotTakenError
+        return True
+
+    async def _prolong(self, key: str, seconds: float) -> bool:
+        """Let the names of variants be known for longer, if they were not removed.
+
+        A store without fences may bring them back while they are removed: then a flight of their own is told.
+        """
+        if self._is_fenced:
+            return await self._backend.extend(self._io, key, seconds, self._version)
+        async with self._turn(key) as flight:
+            if flight is None:
+                return False
+            there = await self._backend.extend(self._io, key, seconds, self._version)
+            if there and flight.doomed:
+                await self.remove(key)
+            return there and not flight.doomed
+
+    @asynccontextmanager
+    async def _turn(self, key: str) -> AsyncIterator[Flight | None]:
+        """Have a flight that is told when the key is changed meanwhile; None where it is being made anew."""
+        flight_key = self._backend.flight_key(key, self._version, Kind.PAGE)
+        flight, leads = self._flights.join(flight_key)
+        while not leads and flight.is_storing:
+            await self._io.twin(flight.wait_in_thread, flight.wait)
+            flight, leads = self._flights.join(flight_key)
+        try:
+            yield flight if leads and flight.begin_storing() else None
+        finally:
+            if leads:
+                flight.settle(GONE)
+
+    async def remove(self, key: str) -> None:
+        """Remove what lies there."""
+        await self._backend.remove(self._io, key, self._version)
+
+
+def _shielded() -> AbstractContextManager[object]:
+    return anyio.CancelScope(shield=True)
