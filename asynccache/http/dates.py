@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 from calendar import timegm
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 _DAY = "(?:mon|tue|wed|thu|fri|sat|sun)"
 _LONG_DAY = "(?:monday|tuesday|wednesday|thursday|friday|saturday|sunday)"
@@ -21,10 +25,15 @@ _FORMS = tuple(
 )
 
 
+def single_date(lines: Sequence[bytes], now: float) -> int | None:
+    """Read a field that is one HTTP date; None where it is absent, invalid, or of several lines."""
+    return http_date(lines[0].strip(b" \t"), now) if len(lines) == 1 else None
+
+
 def http_date(text: bytes, now: float) -> int | None:
     """Give the seconds since 1970 of an IMF-fixdate, RFC 850 or asctime date; None for anything else.
 
-    A year of two digits is the nearest that is not more than 50 years after `now`.
+    A year of two digits is the latest that is not more than 50 years after `now`.
     """
     decoded = text.decode("latin-1")
     found = next(filter(None, (form.fullmatch(decoded) for form in _FORMS)), None)
@@ -32,14 +41,21 @@ def http_date(text: bytes, now: float) -> int | None:
         return None
     month = _MONTHS.index(found["month"].lower()) + 1
     day, hour, minute, second = (int(found[part]) for part in ("day", "hour", "minute", "second"))
-    year = int(found["year"]) if len(found["year"]) == 4 else _full_year(int(found["year"]), now)
+    within_year = (month, day, hour, minute, second)
+    year = int(found["year"]) if len(found["year"]) == 4 else _full_year(int(found["year"]), within_year, now)
+    leap = second == 60  # what RFC 5322 3.3 allows, as the second after
     try:
-        return timegm(datetime(year, month, day, hour, minute, min(second, 59), tzinfo=UTC).timetuple())
+        return timegm(datetime(year, month, day, hour, minute, second - leap, tzinfo=UTC).timetuple()) + leap
     except ValueError:
         return None
 
 
-def _full_year(short: int, now: float) -> int:
-    this_year = datetime.fromtimestamp(now, tz=UTC).year
-    year = this_year - this_year % 100 + short
-    return year - 100 if year > this_year + 50 else year
+def _full_year(short: int, within_year: tuple[int, ...], now: float) -> int:
+    today = datetime.fromtimestamp(now, tz=UTC)
+    latest = (today.year + 50, *today.timetuple()[1:6])
+    century = today.year - today.year % 100
+    return next(
+        year
+        for year in (century + 100 + short, century + short, century - 100 + short)
+        if (year, *within_year) <= latest
+    )
