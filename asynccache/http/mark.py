@@ -15,13 +15,13 @@ from asynccache.core.policy import lifetime
 from asynccache.core.tags import tagged
 from asynccache.core.web_types import status_of
 from asynccache.errors import CacheError
-from asynccache.http import following
 from asynccache.http.carried import CARRIED_USER
 from asynccache.http.page_rules import Allowed, Refusal, Then, judge_reads
 from asynccache.http.replay import replay, stale_label
 from asynccache.http.rights import UNDOUBTED
 from asynccache.http.snapshot import EMPTY_SESSION, NO_USER, SHARED, SHARED_STATE, Pass, Record, Snapshot
 from asynccache.http.terms import NotTakenError, Terms
+from asynccache.http.turn import Turn
 from asynccache.loading.current import CurrentLoad
 from asynccache.loading.outcomes import Landed
 
@@ -35,9 +35,7 @@ if TYPE_CHECKING:
     from asynccache.http.reads import Reads
     from asynccache.http.renewals import Renewal
     from asynccache.http.replay import Replay
-    from asynccache.http.rights import PageRight
     from asynccache.http.variants import Look
-    from asynccache.loading.flights import Flight
 
 logger = logging.getLogger(__name__)
 _busy: ContextVar[bool] = ContextVar("asynccache_busy", default=False)
@@ -64,8 +62,8 @@ def set_busy(busy: bool) -> None:  # noqa: FBT001  # what it is set to
     _busy.set(busy)
 
 
-@dataclass(slots=True, eq=False)
-class Mark:
+@dataclass(slots=True, eq=False, kw_only=True)
+class Mark(Turn):
     """An answer that is to be recorded, the right to store it, and the flight of those who wait for it.
 
     Outcomes are `Landed` with a `Snapshot`, or what a `Then` says: RUN and MARK, run your own; RETRY, look again. What
@@ -80,38 +78,18 @@ class Mark:
     now: Callable[[], float]
     usual: float
     tags: tuple[str, ...]
-    flight: Flight | None
-    right: PageRight | None
     behind: Renewal | None
     reads: Reads
     proof: int = 0
     current: CurrentLoad = field(default_factory=CurrentLoad)
     error: BaseException | None = None
-    open: bool = True
 
-    def land(self, outcome: Landed | Then) -> None:
-        """Tell those who wait; only the first call counts."""
-        if self.open:
-            self.open = False
-            self.reads.stop()
-            if self.right is not None:
-                self.right.stop()
-            if self.flight is not None:
-                following.sent(self.flight)
-                self.flight.settle(outcome)
+    def let_go(self) -> None:
+        """Watch no more what is read."""
+        self.reads.stop()
 
     def __del__(self) -> None:
         self.land(Then.RETRY)  # the answer was dropped by somebody in between
-
-    async def leave(self, then: Then) -> None:
-        """Tell those who wait, here and in other processes, that nothing is stored."""
-        if not self.open:
-            return
-        try:
-            if self.right is not None:
-                await self.right.give_up()
-        finally:
-            self.land(then)
 
     async def fail(self, error: Exception) -> Replay | None:
         """Note that there is no answer but this; give the older page, where it stands in."""
@@ -135,11 +113,6 @@ class Mark:
         if status < _SERVER_ERROR:
             return None
         return await self.fail(CacheError(f"{self.handler.name} answered {status}"))
-
-    async def sent_a_part(self) -> None:
-        """Note that the answer is on its way, and not complete: its client decides how long that takes."""
-        if self.open and self.flight is not None and following.begin_sending(self.flight) and self.right is not None:
-            await self.right.end_in(following.SLOW_SECONDS)
 
     async def refuse(self, refusal: Refusal) -> None:
         """Let those who wait go on, and later ones not wait at all where that would be in vain."""
