@@ -46,12 +46,12 @@ class CacheSettings:
         if callable(self.ttl):
             raise ConfigurationError(f"@Cache needs parentheses: write @Cache() or @Cache(ttl=60) above {self.ttl!r}")
         object.__setattr__(self, "policy", _page_policy(self.policy, self.ttl))
-        _check("key_prefix", self.key_prefix, str)
-        _check("backend", self.backend, str)
-        _check("public", self.public, bool)
-        _check("max_body", self.max_body, int)
+        expect("key_prefix", self.key_prefix, str)
+        expect("backend", self.backend, str)
+        expect("public", self.public, bool)
+        expect("max_body", self.max_body, int)
         if self.version is not None:
-            _check("version", self.version, str, int)
+            expect("version", self.version, str, int)
         if self.make_key_callback is not None and not callable(self.make_key_callback):
             raise TypeError(f"make_key_callback={self.make_key_callback!r}: give a function (ctx, key_prefix) -> str")
         if self.max_body < 0:
@@ -76,7 +76,7 @@ def _page_policy(policy: object, ttl: Ttl) -> CachePolicy:
 
 def field_names(given: Collection[str]) -> frozenset[bytes]:
     """Check the header names of `vary=`."""
-    names = frozenset(name.lower().encode("ascii") for name in _tokens("vary", given))
+    names = frozenset(name.lower().encode("ascii") for name in tokens("vary", given))
     if b"*" in names:
         raise ConfigurationError("vary='*' would never hit: name the headers that the response depends on")
     if len(names) > MAX_NAMES:
@@ -86,7 +86,7 @@ def field_names(given: Collection[str]) -> frozenset[bytes]:
 
 def method_names(given: Collection[str]) -> frozenset[str]:
     """Check the methods of `methods=`."""
-    methods = frozenset(method.upper() for method in _tokens("methods", given))
+    methods = frozenset(method.upper() for method in tokens("methods", given))
     if not methods:
         raise ConfigurationError("methods is empty: nothing would be cached; use enabled=False to switch a cache off")
     if "HEAD" in methods and "GET" not in methods:
@@ -106,7 +106,8 @@ def status_codes(given: Collection[int]) -> frozenset[int]:
     return frozenset(given)
 
 
-def _tokens(what: str, given: Collection[str]) -> Collection[str]:
+def tokens(what: str, given: Collection[str]) -> Collection[str]:
+    """Check names in HTTP that an argument of this name collects."""
     if isinstance(given, str | bytes) or not isinstance(given, Collection):
         raise TypeError(f"{what}={given!r}: give a collection of names, e.g. ({given!r},)")
     for name in given:
@@ -117,6 +118,7 @@ def _tokens(what: str, given: Collection[str]) -> Collection[str]:
     return given
 
 
-def _check(what: str, given: object, *types: type) -> None:
+def expect(what: str, given: object, *types: type) -> None:
+    """Check the type of an argument; only where it is named does a `bool` pass."""
     if not isinstance(given, types) or (isinstance(given, bool) and bool not in types):
         raise TypeError(f"{what}={given!r}: give {' or '.join(kind.__name__ for kind in types)}")
