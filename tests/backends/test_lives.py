@@ -19,15 +19,12 @@ from tests.conftest import LONG
 
 LIVES = {
     "dummy": 1000,
-    "local": 1000,
-    "pair": 1000,
-    "django": 500,
-    "tiers": 60,
-    "sqlite": 300,
-    "postgresql": 60,
-    "mariadb": 60,
+    "local": 500,
+    "pair": 500,
+    "django": 200,
+    "sqlite": 100,
 }
-"""How often in each push, where not a hundred times; a thousand times each on the long run."""
+"""How often in each push, where not sixty times; a thousand times each on the long run."""
 WARM_UP = 0.3
 """The part of the lives after which memory is to be what it was."""
 ROOM = 10.0
@@ -71,7 +68,7 @@ async def live(make, prefix, at_once=3):
 
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_service_leaves_nothing_behind(request, kind, unique_prefix):
-    make, lives = KINDS[kind](request), 1000 if LONG else LIVES.get(kind, 100)
+    make, lives = KINDS[kind](request), 1000 if LONG else LIVES.get(kind, 60)
     complaints = []
     asyncio.get_running_loop().set_debug(True)
     asyncio.get_running_loop().set_exception_handler(lambda loop, context: complaints.append(context))
