@@ -14,6 +14,7 @@ from starlette.websockets import WebSocket
 from asynccache.controllers import handlers_of, is_litestar_handler, move_routes
 from asynccache.core.lifetime import Ttl
 from asynccache.core.policy import CachePolicy
+from asynccache.core.query import ALL
 from asynccache.core.tags import TagTemplates
 from asynccache.errors import ConfigurationError
 from asynccache.http.call import Call
@@ -60,6 +61,9 @@ class Cache:
         methods: whose responses are stored; a body is part of the key.
         statuses: which are stored, of those from 200 to 499.
         max_body: bytes of the longest body that is stored.
+        query: the parameters of the query that a page is kept by, and that its handler sees: `"all"`; names, such as
+            `["page", "filter_*"]`; all but some, each with a minus: `["-utm_*", "-fbclid"]`; or, in FastAPI and
+            Litestar, `"declared"`: those that the route and its dependencies take.
         policy: see `CachePolicy`; an explicit `ttl` beats its own. Its timeouts are those of renewals, which send a
             copy of the request through the app; `negative_ttl` and `condition` are not for pages.
         enabled: False leaves the handler as it is.
@@ -81,6 +85,7 @@ class Cache:
         methods: Collection[str] = METHODS,
         statuses: Collection[int] = STATUSES,
         max_body: int = MAX_BODY,
+        query: str | Collection[str] = ALL,
         policy: CachePolicy | None = None,
         enabled: bool = True,
     ) -> None:
@@ -98,6 +103,7 @@ class Cache:
             methods=method_names(methods),
             statuses=status_codes(statuses),
             max_body=max_body,
+            query=query,
             tags=TagTemplates(tags),
             policy=_PLAIN if policy is None else policy,
         )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from hashlib import blake2b
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, urlsplit
 
 from asynccache.core.keys import escape
+from asynccache.core.query import name_of
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping
@@ -65,19 +66,15 @@ def sorted_query(query: str) -> str:
         query = query.replace("#", "%23")
     if "&" not in query:
         return query
-    return "&".join(sorted(query.split("&"), key=_parameter_name))
+    return "&".join(sorted(query.split("&"), key=name_of))
 
 
-def _parameter_name(parameter: str) -> str:
-    return unquote(parameter.partition("=")[0].replace("+", " "))
-
-
-def scope_location(scope: MutableMapping[str, Any], host: bytes | None) -> str:
-    """Locate a request by its ASGI scope and its Host field."""
+def scope_location(scope: MutableMapping[str, Any], host: bytes | None, query: bytes) -> str:
+    """Locate a request by its ASGI scope, its Host field, and what counts of its query."""
     raw_path = scope.get("raw_path")
     path = raw_path.decode("latin-1") if raw_path else quote(scope["path"], safe=_PATH.replace("%", ""))
     authority = _server(scope) if host is None else host.decode("latin-1")
-    return location(scope.get("scheme", "http"), authority, path, scope.get("query_string", b"").decode("latin-1"))
+    return location(scope.get("scheme", "http"), authority, path, query.decode("latin-1"))
 
 
 def _server(scope: MutableMapping[str, Any]) -> str:

@@ -13,6 +13,8 @@ from asynccache.http.snapshot import EMPTY_SESSION, NO_RANGE, NO_USER, SHARED, S
 if TYPE_CHECKING:
     from collections.abc import Iterable, MutableMapping
 
+    from asynccache.core.query import Parameters
+
     Scope = MutableMapping[str, Any]
 
 NOTED = frozenset({
@@ -31,26 +33,32 @@ class Keys:
     Args:
         handler: its name.
         prefix: of each key, as it is written in front.
+        parameters: of the query that pages are kept by; None: all that there are.
     """
 
-    __slots__ = ("_handler", "_prefix", "known")
+    __slots__ = ("_handler", "_prefix", "known", "parameters")
 
-    def __init__(self, handler: str, prefix: str) -> None:
+    def __init__(self, handler: str, prefix: str, parameters: Parameters | None = None) -> None:
         self._handler = handler
         self._prefix = prefix
+        self.parameters = parameters
         self.known: dict[tuple[object, ...], tuple[str, Owner]] = {}
+
+    def kept(self, query: bytes) -> bytes:
+        """Give what pages are kept by of a query."""
+        return query if self.parameters is None else self.parameters.kept(query)
 
     def of(self, scope: Scope, host: bytes | None) -> tuple[str, Owner]:
         """Give the key of a request, by its Host field, and whose page it asks for."""
         root_path = scope.get("root_path")
-        scheme, query = scope.get("scheme", "http"), scope.get("query_string", b"")
+        scheme, query = scope.get("scheme", "http"), self.kept(scope.get("query_string", b""))
         asked = (scheme, host, scope.get("raw_path"), scope["path"], query, root_path)
         known = self.known.get(asked)
         if known is not None and scope["method"] in SAFE_METHODS:
             return known
         owner = (self._handler, root_path or "", scope["path"])
         method = "GET" if scope["method"] == "HEAD" else scope["method"]
-        key = f"{self._prefix}{method} {scope_location(scope, host)}"
+        key = f"{self._prefix}{method} {scope_location(scope, host, query)}"
         if method == "GET" and host is not None and len(key) <= _SHORT:
             if len(self.known) >= _REMEMBERED:
                 self.known.clear()

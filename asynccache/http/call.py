@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from asynccache.http.hiding import hiding
 from asynccache.http.reads import Reads
 from asynccache.http.recorder import Recorder
 from asynccache.http.renewals import begin, entrance_of
@@ -12,6 +13,7 @@ from asynccache.plan.io import LOOP
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 
+    from asynccache.http.hiding import Hiding
     from asynccache.http.mark import Mark
     from asynccache.http.renewals import Renewal
     from asynccache.http.replay import Replay
@@ -29,7 +31,7 @@ class Call:
         kwargs: of the call.
     """
 
-    __slots__ = ("args", "kwargs", "make", "request")
+    __slots__ = ("args", "hiding", "kwargs", "make", "request")
     io: ClassVar[IO] = LOOP
     """How its plans wait."""
 
@@ -40,6 +42,7 @@ class Call:
         self.request = request
         self.args = args
         self.kwargs = kwargs
+        self.hiding: Hiding | None = None
 
     @property
     def scope(self) -> MutableMapping[str, Any]:
@@ -48,7 +51,20 @@ class Call:
 
     def run(self) -> Awaitable[Any]:
         """Call the handler."""
-        return self.make(*self.args, **self.kwargs)
+        return self.make(*self.args, **self.kwargs) if self.hiding is None else self._run_hidden(self.hiding)
+
+    async def _run_hidden(self, hiding: Hiding) -> Any:
+        with hiding:
+            return await self.make(*self.args, **self.kwargs)
+
+    @property
+    def sees_declared(self) -> bool:
+        """Whether its handler sees nothing of the query but what its route declares."""
+        return False
+
+    def hide(self, kept: bytes) -> None:
+        """Let its handler see nothing but this of the query."""
+        self.hiding = hiding(self.request.scope, kept, self.request)
 
     async def body(self) -> bytes:
         """Give the body of the request."""
@@ -75,4 +91,4 @@ class Call:
 
     def recorded(self, answer: Any, mark: Mark | None, label: bytes) -> Any:
         """Give what the wrapper returns for the handler's own answer, which is to be recorded where there is a mark."""
-        return Recorder(answer, mark, label)
+        return Recorder(answer, mark, label, self.hiding)

@@ -51,7 +51,7 @@ class Handler:
         self.settings = settings
         self.shares_private = False
         self.name = f"{function.__module__}.{function.__qualname__}"
-        self._keys = Keys(self.name, prefixed(settings.key_prefix))
+        self._keys = Keys(self.name, prefixed(settings.key_prefix), settings.parameters)
         self._is_plain = settings.make_key_callback is None and "GET" in settings.methods
         self._spoken = frozenset(_SPEAKS[name] for name in settings.vary if name in _SPEAKS)
         self._told: set[str] = set()
@@ -103,8 +103,11 @@ class Handler:
         try:
             if scope["method"] != "GET":
                 return None
+            query = scope["query_string"]
+            if query and self._keys.parameters is not None:
+                query = self._keys.parameters.kept(query)
             return self._keys.known[
-                scope["scheme"], host, scope["raw_path"], scope["path"], scope["query_string"], scope.get("root_path")
+                scope["scheme"], host, scope["raw_path"], scope["path"], query, scope.get("root_path")
             ]
         except KeyError:
             return None
@@ -117,6 +120,7 @@ class Handler:
         if scope["method"] not in settings.methods or is_watched(scope):
             return await call.run()
         found = installed(scope)
+        self._hide(call)
         ask = Ask(scope, self._keys)
         ask.spoken = self._spoken
         callback = settings.make_key_callback
@@ -127,6 +131,17 @@ class Handler:
         if ask.is_private and (settings.public or "authorization" in ask.spoken):
             ask.is_private = False
         return await Visit(self, ask, call, found).answer()
+
+    def _hide(self, call: Call) -> None:
+        """Hide from the handler what its pages are not kept by, whether this answer is going to be stored or not."""
+        if self.settings.is_by_declared and not call.sees_declared:
+            raise ConfigurationError(
+                f'@Cache(query="declared") on {self.name}: nothing here declares the parameters of a query, as the '
+                'routes of FastAPI and Litestar do: name those that count, query=["page"]'
+            )
+        query = call.scope.get("query_string", b"")
+        if (kept := self._keys.kept(query)) is not query:
+            call.hide(kept)
 
     async def _rekey(self, callback: KeyCallback, ask: Ask, call: Call, found: Installed) -> bool:
         """Take the key that the callback makes; False where it makes none."""

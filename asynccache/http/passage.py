@@ -18,6 +18,7 @@ from asynccache.controllers import leads_to
 from asynccache.http.bodies import NotedBody, PassageReads
 from asynccache.http.call import Call
 from asynccache.http.capture import FILES, Tee
+from asynccache.http.hiding import hiding
 from asynccache.http.mark import is_busy, set_busy
 from asynccache.http.page_rules import Then
 from asynccache.http.reads import is_watched
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from asynccache.http.current import Installed
+    from asynccache.http.hiding import Hiding
     from asynccache.http.mark import Mark
     from asynccache.http.reads import Reads
     from asynccache.http.replay import Replay
@@ -77,6 +79,7 @@ class Passage:
     __slots__ = (
         "_error",
         "_extensions",
+        "_hiding",
         "_is_answered",
         "_is_inner",
         "_is_taken",
@@ -87,6 +90,7 @@ class Passage:
         "mark",
         "reads",
         "scope",
+        "sees_declared",
     )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, found: Installed) -> None:
@@ -99,6 +103,8 @@ class Passage:
         self._send = send
         self._tee: Tee | None = None
         self._extensions: Any = None
+        self._hiding: Hiding | None = None
+        self.sees_declared = False
         outer = passing.get()
         self._is_inner = outer is not None and is_watched(scope)
         self.reads: Reads = outer.reads if outer and self._is_inner else self._watch(found)
@@ -145,6 +151,19 @@ class Passage:
         with self.reads.paused():
             return {**self.scope, **self.reads.originals()}
 
+    def hide(self, kept: bytes, *holders: Any) -> None:
+        """Hide all but this of the query from what is within, and from requests that may have read it, until `show`."""
+        self._hiding = self._hidden(kept, *holders).__enter__()
+        self._send = self._hiding.lifting(self._send)
+
+    def show(self) -> None:
+        """Show the whole query again."""
+        if self._hiding is not None:
+            self._hiding.__exit__()
+
+    def _hidden(self, kept: bytes, *holders: Any) -> Hiding:
+        return hiding(self.scope, kept, *holders)
+
     def record(self, mark: Mark | None, label: bytes) -> None:
         """Record what is sent from now on."""
         self.mark = mark
@@ -189,6 +208,7 @@ class Passage:
             self._put_back()
 
     def _put_back(self) -> None:
+        self.show()
         if self._extensions is not None:
             self.scope["extensions"] = self._extensions
         if not self._is_inner:
@@ -205,6 +225,15 @@ class LateCall(Call):
     ) -> None:
         super().__init__(make, Request(passage.plain_scope()), args, kwargs)
         self.passage = passage
+
+    @property
+    def sees_declared(self) -> bool:
+        """Whether the route let its handler see nothing of the query but what it declares."""
+        return self.passage.sees_declared
+
+    def hide(self, kept: bytes) -> None:
+        """Let the handler see nothing but this of the query, until its answer is sent."""
+        self.passage.hide(kept, *self.args, *self.kwargs.values())
 
     async def body(self) -> bytes:
         """Give the body, which the framework may have read already."""

@@ -12,14 +12,17 @@ from asynccache.http.mark import Mark
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
-_OWN = frozenset({"_inner", "_mark", "_label"})
+    from asynccache.http.hiding import Hiding
+
+_OWN = frozenset({"_inner", "_mark", "_label", "_hiding"})
 
 
 class Recorder(Response):
     """Is the inner response in all but how it is sent."""
 
-    def __init__(self, inner: Any, mark: Mark | None, label: bytes) -> None:
+    def __init__(self, inner: Any, mark: Mark | None, label: bytes, hiding: Hiding | None = None) -> None:
         self._inner = inner
+        self._hiding = hiding
         self._mark = mark
         self._label = label
 
@@ -37,4 +40,8 @@ class Recorder(Response):
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Send the inner response through the tee."""
         mark, self._mark = self._mark, None
-        await record(mark, self._label, self._inner, scope, receive, send)
+        if self._hiding is None:
+            await record(mark, self._label, self._inner, scope, receive, send)
+        else:
+            with self._hiding as hiding:
+                await record(mark, self._label, self._inner, scope, receive, hiding.lifting(send))

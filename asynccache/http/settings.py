@@ -9,6 +9,7 @@ from typing import Any
 
 from asynccache.core.lifetime import Ttl
 from asynccache.core.policy import CachePolicy, merged
+from asynccache.core.query import ALL, DECLARED, Parameters, parameters_of
 from asynccache.core.tags import TagTemplates
 from asynccache.errors import ConfigurationError
 
@@ -27,7 +28,10 @@ KeyCallback = Callable[[Any, str], str | Awaitable[str | None] | None]
 
 @dataclass(frozen=True, slots=True)
 class CacheSettings:
-    """The arguments of `@Cache`, checked and in the form in which they are used; the policy has the explicit ttl."""
+    """The arguments of `@Cache`, checked and in the form in which they are used; the policy has the explicit ttl.
+
+    `parameters` are those of the query that pages are kept by; None: all, or those that the route declares.
+    """
 
     ttl: Ttl = None
     key_prefix: str = ""
@@ -39,8 +43,10 @@ class CacheSettings:
     methods: frozenset[str] = frozenset(METHODS)
     statuses: frozenset[int] = STATUSES
     max_body: int = MAX_BODY
+    query: str | Collection[str] = ALL
     tags: TagTemplates = field(default_factory=TagTemplates)
     policy: CachePolicy = field(default_factory=CachePolicy)
+    parameters: Parameters | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         if callable(self.ttl):
@@ -56,6 +62,14 @@ class CacheSettings:
             raise TypeError(f"make_key_callback={self.make_key_callback!r}: give a function (ctx, key_prefix) -> str")
         if self.max_body < 0:
             raise ConfigurationError(f"max_body={self.max_body}: give a number of bytes")
+        object.__setattr__(self, "parameters", parameters_of(self.query))
+        if self.query != ALL and self.make_key_callback is not None:
+            raise ConfigurationError("query= is for the key that @Cache makes; a make_key_callback makes its own")
+
+    @property
+    def is_by_declared(self) -> bool:
+        """Whether pages are kept by the parameters of the query that the route declares."""
+        return self.query == DECLARED
 
 
 def _page_policy(policy: object, ttl: Ttl) -> CachePolicy:
