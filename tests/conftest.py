@@ -50,6 +50,9 @@ PROGRAMS = {  # what to fetch for fixtures that have this word in their names
     "memcached": "memcached",
     "postgres": "postgresql",
     "mariadbd": "mariadb",
+    "nginx": "nginx",
+    "curl": "curl",
+    "chromium": "chromium",
 }
 
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True, database=None)

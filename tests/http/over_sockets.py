@@ -8,16 +8,17 @@ import uvicorn
 
 
 @contextmanager
-def serving(app):
-    """Serve an app on a free port of this machine."""
-    listener = socket.socket(proto=socket.IPPROTO_TCP)  # or asyncio sets no TCP_NODELAY
-    listener.bind(("127.0.0.1", 0))
+def serving(app, *, path=None, **options):
+    """Serve an app on a free port of this machine, or on a unix socket; `options` are uvicorn's."""
+    # without the protocol's number asyncio sets no TCP_NODELAY
+    listener = socket.socket(socket.AF_UNIX) if path else socket.socket(proto=socket.IPPROTO_TCP)
+    listener.bind(path or ("127.0.0.1", 0))
     listener.listen()
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="on"))
+    server = uvicorn.Server(uvicorn.Config(app, log_level="error", lifespan="on", **options))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()
     try:
-        yield listener.getsockname()[1]
+        yield path or listener.getsockname()[1]
     finally:
         server.should_exit = True
         thread.join()

@@ -12,8 +12,16 @@ PACKAGES = {  # program: the Debian packages that hold it
     "memcached": ("memcached",),
     "postgres": ("postgresql",),
     "mariadbd": ("mariadb-server-core",),
+    "nginx": ("nginx",),
+    "curl": ("curl",),
+    "chromium": ("chromium-headless-shell", "chromium-common"),  # half the size of the whole browser
 }
-FOLDERS = {"postgres": "usr/lib/postgresql/*/bin", "mariadbd": "usr/sbin"}  # not on everybody's PATH
+PLACES = {  # not on everybody's PATH
+    "postgres": "usr/lib/postgresql/*/bin/postgres",
+    "mariadbd": "usr/sbin/mariadbd",
+    "nginx": "usr/sbin/nginx",
+    "chromium": "usr/lib/chromium/chromium-headless-shell",
+}
 SYSTEM = Path("/")
 
 
@@ -72,7 +80,7 @@ def fetched(name: str) -> Program:
 
 def _within(root: Path, name: str) -> Path | None:
     """The program below `root`, the highest version of it."""
-    found = sorted(root.glob(f"{FOLDERS.get(name, 'usr/bin')}/{name}"), key=lambda path: (len(str(path)), path))
+    found = sorted(root.glob(PLACES.get(name, f"usr/bin/{name}")), key=lambda path: (len(str(path)), path))
     return found[-1] if found else None
 
 

@@ -1,0 +1,63 @@
+"""A browser that is led from page to page: what it asks of the server, by which conditions, and what its user sees."""
+
+import pytest
+
+from tests.servers import Chromium
+
+
+@pytest.fixture(scope="module")
+def chromium():
+    with Chromium() as browser:
+        yield browser
+
+
+@pytest.fixture
+def tab(chromium):
+    window = chromium.tab()
+    yield window
+    window.close()
+
+
+def asked(shop, path):
+    """Give the status and our word on each answer, and whether it was asked for on a condition."""
+    return [(status, cache, "if-none-match" in asking) for asking, status, cache in shop.asked(path)]
+
+
+def test_reload_is_answered_by_304_and_shows_the_page(tab, url, shop):
+    assert [tab.open(f"{url}/page"), tab.reload(), tab.reload()] == ["/page 1"] * 3
+    assert asked(shop, "/page") == [(200, "fwd=uri-miss; stored", False), (304, "hit", True), (304, "hit", True)]
+
+
+def test_back_and_links_ask_nothing_while_a_page_is_fresh(tab, url, shop):
+    shown = [tab.open(f"{url}/page"), tab.open(f"{url}/languages"), tab.back(), tab.open(f"{url}/page")]
+    assert [text.split(" en")[0] for text in shown] == ["/page 1", "/languages 1", "/page 1", "/page 1"]
+    assert len(shop.asked("/page")) == 1
+
+
+def test_another_visitor_is_answered_from_the_store(chromium, tab, url, shop):
+    assert tab.open(f"{url}/page") == "/page 1"
+    other = chromium.tab()
+    assert other.open(f"{url}/page") == "/page 1"
+    assert asked(shop, "/page")[1] == (200, "hit", False)
+    other.close()
+
+
+def test_reload_past_the_cache_does_not_make_the_page_anew(tab, url, shop):
+    assert [tab.open(f"{url}/page"), tab.reload(past_the_cache=True)] == ["/page 1", "/page 1"]
+    assert shop.asked("/page")[1] == ({"cache-control": "no-cache", "pragma": "no-cache"}, 200, "hit")
+
+
+def test_a_script_gets_what_the_address_bar_gets(tab, url, shop):
+    tab.open(f"{url}/page")
+    assert tab.run("fetch('/page').then(answer => answer.text())") == "/page 1"
+    assert tab.run("fetch('/page', {cache: 'no-cache'}).then(answer => answer.text())") == "/page 1"
+    assert asked(shop, "/page") == [(200, "fwd=uri-miss; stored", False), (304, "hit", True)]
+
+
+def test_after_a_change_reload_shows_the_new_page_and_back_the_one_that_was_seen(tab, url, shop):
+    tab.open(f"{url}/page")
+    tab.open(f"{url}/languages")
+    shop.invalidate(f"{url}/page")
+    assert tab.back() == "/page 1"
+    assert tab.reload() == "/page 2"
+    assert asked(shop, "/page")[1:] == [(200, "fwd=uri-miss; stored", True)]
