@@ -57,6 +57,12 @@ class CacheControl:
         """Tell whether a directive is there, well formed and without an argument: for those that permit."""
         return self._said.get(name, _NOTHING)[0] is None
 
+    @property
+    def is_for_others(self) -> bool:
+        """Whether the response to a request with Authorization may be reused for others (RFC 9111 3.5)."""
+        shared = self._said.get(b"s-maxage", _NOTHING)[0]
+        return self.says(b"public") or self.says(b"must-revalidate") or delta_seconds(shared) is not None
+
     def seconds(self, name: bytes) -> float | None:
         """Give the argument as delta-seconds (RFC 9111 1.2.2): the first one, at most 2**31; 0 where it is none.
 

@@ -12,9 +12,10 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from asynccache.http.ask import values_of
+from asynccache.http.conditions import CONDITIONAL_STATUSES
 from asynccache.http.headers import Pair, age_of, end_to_end, joined, lowered, split_list, weak_etag
 from asynccache.http.mark import busy
-from asynccache.http.page_rules import CONDITIONAL_STATUSES, Allowed, Refusal, Then, judge, too_long
+from asynccache.http.page_rules import Allowed, Refusal, Then, judge, too_long
 from asynccache.http.snapshot import Record
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _DAY = "(?:mon|tue|wed|thu|fri|sat|sun)"
 _LONG_DAY = "(?:monday|tuesday|wednesday|thursday|friday|saturday|sunday)"
+_DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
 _TIME = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
@@ -28,6 +29,13 @@ _FORMS = tuple(
 def single_date(lines: Sequence[bytes], now: float) -> int | None:
     """Read a field that is one HTTP date; None where it is absent, invalid, or of several lines."""
     return http_date(lines[0].strip(b" \t"), now) if len(lines) == 1 else None
+
+
+def written_date(moment: float) -> bytes:
+    """Write a moment as an IMF-fixdate, in whole seconds (RFC 9110 5.6.7)."""
+    at = datetime.fromtimestamp(int(moment), tz=UTC)
+    day, month = _DAYS[at.weekday()], _MONTHS[at.month - 1].title()
+    return f"{day}, {at.day:02} {month} {at.year:04} {at.hour:02}:{at.minute:02}:{at.second:02} GMT".encode()
 
 
 def http_date(text: bytes, now: float) -> int | None:

@@ -11,9 +11,7 @@ if TYPE_CHECKING:
 
 Pair = tuple[bytes, bytes]
 
-_QUOTED = re.compile(rb'=\s*"(?:[^"\\]|\\.)*"(?=\s*(?:,|$))', re.DOTALL)
-_DIRECTIVE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9a-z]+)(?:\s*=\s*[^\s,;]*)?")
-_ENTITY_TAG = re.compile(rb'(?:W/)?("[^"]*")')
+_TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
 _OLDEST = 2**31
 _HOP_BY_HOP = frozenset({
     b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade",
@@ -45,37 +43,13 @@ def split_list(lines: Iterable[bytes]) -> list[bytes]:
     return [member for member in (part.strip() for part in b",".join(lines).split(b",")) if member]
 
 
-def restrictions(lines: Sequence[bytes]) -> frozenset[bytes]:
-    """Give the names of all that could be a Cache-Control directive, quoted strings apart.
-
-    A quote out of place hides nothing, and any separator will do: what might forbid, forbids.
-    """
-    if not lines:
-        return frozenset()
-    return frozenset(_DIRECTIVE.findall(b",".join(_bare(lines)).replace(b'"', b",")))
-
-
-def permissions(lines: Sequence[bytes]) -> frozenset[bytes]:
-    """Give the names of the well-formed Cache-Control directives; none where a quote is out of place."""
-    parts = split_list(_bare(lines))
-    if any(b'"' in part for part in parts):
-        return frozenset()
-    return frozenset(parts) | {b"s-maxage" for part in parts if _is_seconds(part)}
-
-
-def _bare(lines: Iterable[bytes]) -> list[bytes]:
-    return [_QUOTED.sub(b"=", line.lower()) for line in lines]
-
-
-def _is_seconds(part: bytes) -> bool:
-    name, _, value = part.partition(b"=")
-    return name == b"s-maxage" and value.isdigit()
-
-
 def vary_names(lines: Sequence[bytes]) -> frozenset[bytes] | None:
-    """Give the lower-case field names of all Vary lines; None where one of them is `*`, which nothing matches."""
+    """Give the lower-case field names of all Vary lines (RFC 9110 12.5.5).
+
+    None where nothing matches it: one of them is `*`, or no name at all.
+    """
     names = frozenset(name.lower() for name in split_list(lines)) if lines else frozenset()
-    return None if b"*" in names else names
+    return names if b"*" not in names and all(map(_TOKEN.fullmatch, names)) else None
 
 
 def end_to_end(headers: Iterable[Pair]) -> tuple[Pair, ...]:
@@ -94,7 +68,7 @@ def lowered(headers: Iterable[Iterable[bytes]]) -> list[Pair]:
 def age_of(headers: Iterable[Pair]) -> int:
     """Give the seconds that a response was old when it came: the first member of its Age; 0 for none that is valid."""
     line = next((value for name, value in headers if name == b"age"), b"")
-    first = line.partition(b",")[0].strip()
+    first = line.partition(b",")[0].strip(b" \t")
     if not first.isdigit():
         return 0
     digits = first.lstrip(b"0")
@@ -104,11 +78,3 @@ def age_of(headers: Iterable[Pair]) -> int:
 def weak_etag(body: bytes) -> bytes:
     """Make an entity tag of a body; weak, since what stands outside may still compress it."""
     return b'W/"%s"' % blake2b(body, digest_size=12).hexdigest().encode()
-
-
-def matches_etag(if_none_match: bytes, etag: bytes) -> bool:
-    """Compare weakly against a list of entity tags, or `*` (RFC 9110 13.1.2)."""
-    if if_none_match.strip() == b"*":
-        return True
-    own = _ENTITY_TAG.fullmatch(etag)
-    return own is not None and own[1] in _ENTITY_TAG.findall(if_none_match)

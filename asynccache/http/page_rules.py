@@ -1,4 +1,4 @@
-"""What may be stored, for whom, and when 304 is the answer. Pure: RFC 9111 as a shared cache, and rules of our own."""
+"""What may be stored, and for whom. Pure: RFC 9111 as a shared cache, and rules of our own."""
 
 from __future__ import annotations
 
@@ -6,25 +6,19 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from asynccache.http.dates import http_date
-from asynccache.http.headers import Pair, grouped, joined, matches_etag, permissions, restrictions, vary_names
+from asynccache.http.cache_control import CacheControl
+from asynccache.http.headers import Pair, grouped, vary_names
 from asynccache.http.settings import MAX_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from asynccache.http.settings import CacheSettings
-    from asynccache.http.snapshot import Snapshot
 
-_FORBIDDING = frozenset({b"no-store", b"private", b"no-cache"})
-_SHARING = frozenset({b"public", b"s-maxage", b"must-revalidate"})  # RFC 9111 3.5
+_FORBIDDING = (b"no-cache", b"no-store", b"private")
 _PASSING_STATUSES = frozenset({206, 304, 412, 416})
 _MOMENTARY_STATUSES = frozenset({408, 421, 425, 429})  # the same request may fare better at once, or from another
-CONDITIONAL_STATUSES = frozenset({200, 203})  # of the 2xx that RFC 9110 13.2.1 means, those with a representation
 GUARDS = frozenset({"auth", "user", "authorization"})
-NOT_MODIFIED_FIELDS = frozenset({
-    b"etag", b"date", b"cache-control", b"content-location", b"expires", b"vary",
-})  # fmt: skip  # RFC 9110 15.4.5
 
 
 class Then(Enum):
@@ -74,17 +68,17 @@ def judge(status: int, headers: Sequence[Pair], settings: CacheSettings) -> Refu
     lines = grouped(headers)
     if b"set-cookie" in lines:
         return Refusal("it sets a cookie")
-    control = lines.get(b"cache-control", [])
-    forbidden = restrictions(control) & _FORBIDDING
-    if forbidden:
-        return Refusal(f"its Cache-Control says {min(forbidden).decode()}")
+    control = CacheControl.of(lines.get(b"cache-control", []))
+    forbidden = next(filter(control.has, _FORBIDDING), None)
+    if forbidden is not None:
+        return Refusal(f"its Cache-Control says {forbidden.decode()}")
     names = vary_names(lines.get(b"vary", []))
     if names is None:
         return Refusal("its Vary is *")
     if lines.get(b"content-type", [b""])[0].strip().lower().startswith(b"text/event-stream"):
         return Refusal("it is an event stream")
     return _of_length(lines.get(b"content-length", []), settings) or Allowed(
-        names - {b"host"}, not _SHARING.isdisjoint(permissions(control))
+        names - {b"host"}, control.is_for_others
     )
 
 
@@ -140,27 +134,3 @@ def _advice(private: frozenset[str], settings: CacheSettings) -> str:
         f"the handler read {read}, so its answer may be one visitor's own; if it is the same for all, {same_for_all}; "
         "else put what it depends on into the key, by vary= or make_key_callback="
     )
-
-
-def not_modified(snapshot: Snapshot, if_none_match: bytes | None, if_modified_since: bytes | None) -> bool:
-    """Tell whether a stored page answers a conditional GET or HEAD by 304 (RFC 9110 13.2.2)."""
-    record = snapshot.record
-    if record.status not in CONDITIONAL_STATUSES:
-        return False
-    if if_none_match is not None:
-        return matches_etag(if_none_match, joined(b"etag", snapshot.fields) or b"")
-    if if_modified_since is None:
-        return False
-    since = http_date(if_modified_since, record.received)
-    return since is not None and _modified(snapshot) <= since
-
-
-def _modified(snapshot: Snapshot) -> float:
-    """Give when it was last modified: Last-Modified, else Date, else when it was received (RFC 9111 4.3.2)."""
-    record = snapshot.record
-    for field in (b"last-modified", b"date"):
-        line = joined(field, record.headers)
-        moment = None if line is None else http_date(line, record.received)
-        if moment is not None:
-            return moment
-    return record.received

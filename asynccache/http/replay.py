@@ -1,4 +1,4 @@
-"""Sending a stored page: exactly what was sent the first time, with its age; or 304 where the client has it."""
+"""Sending a stored page: what was sent the first time, with its age; or the part that is asked for, or 304."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
-from asynccache.http.page_rules import NOT_MODIFIED_FIELDS, not_modified
+from asynccache.http.replies import Reply, answered
+from asynccache.http.requests import Request
 from asynccache.http.snapshot import EMPTY_SESSION, HIT, Snapshot
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from starlette.types import Receive, Scope, Send
 
     from asynccache.core.entry import Entry
@@ -18,7 +21,6 @@ if TYPE_CHECKING:
     from asynccache.http.headers import Pair
 
 COLLAPSED = b"fwd=uri-miss; collapsed"
-_SENT_WITH_304 = NOT_MODIFIED_FIELDS | {b"age", b"cache-status"}
 
 
 class Replay(Response):
@@ -28,7 +30,7 @@ class Replay(Response):
     is_sent = False
     _changed: list[Pair] | None = None
 
-    def __init__(self, status_code: int, pairs: tuple[Pair, ...], body: bytes) -> None:
+    def __init__(self, status_code: int, pairs: Sequence[Pair], body: bytes) -> None:
         self.status_code = status_code
         self.body = body
         self._pairs = pairs
@@ -57,15 +59,16 @@ class Replay(Response):
 
 def replay(snapshot: Snapshot, ask: Ask, now: float, label: bytes = b"") -> Replay:
     """Answer a request with a page that fits it; `label` is what Cache-Status says where it is not simply a hit."""
-    pairs = snapshot.pairs(now)
+    record = snapshot.record
+    pairs = snapshot.pairs(now, states=bool(record.control) and ask.is_nobodys(record))
     if label:
         said = (b"cache-status", b"asynccache; " + label)
         pairs = tuple(said if pair[1] is HIT else pair for pair in pairs)
-    if snapshot.record.conditions & EMPTY_SESSION:
+    if record.conditions & EMPTY_SESSION:
         _session_counts(ask)
-    if ask.is_conditional and not_modified(snapshot, ask.if_none_match, ask.if_modified_since):
-        return Replay(304, tuple(pair for pair in pairs if pair[0] in _SENT_WITH_304), b"")
-    return Replay(snapshot.record.status, pairs, b"" if ask.method == "HEAD" else snapshot.body)
+    whole = Reply(snapshot.record.status, list(pairs), snapshot.body)
+    request = Request(ask.method, ask.headers)
+    return Replay(*answered(request, whole, snapshot.record.received, snapshot.fields))
 
 
 def stale_label(entry: Entry | None, now: float) -> bytes:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple
 
 from asynccache.http.conditions import CONDITIONAL_STATUSES, NOT_MODIFIED_FIELDS, if_range_holds, is_not_modified
 from asynccache.http.ranges import Unsatisfiable, requested, written, written_unsatisfied
@@ -11,23 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from asynccache.http.headers import Pair
+    from asynccache.http.requests import Request
     from asynccache.http.stored import Span, Stored
 
 ASKING = frozenset({b"if-none-match", b"if-modified-since", b"range"})
 """The fields by which a GET may ask for less than all."""
 _OURS = frozenset({b"age", b"cache-status"})
 _OF_THE_WHOLE = frozenset({b"content-length", b"content-range"})
-
-
-class Asked(Protocol):
-    """What is looked at of a request."""
-
-    @property
-    def method(self) -> str:
-        """Its method."""
-
-    def lines(self, name: bytes) -> Sequence[bytes]:
-        """Give the lines of a field, by its lower-case name."""
 
 
 class Reply(NamedTuple):
@@ -38,7 +28,7 @@ class Reply(NamedTuple):
     body: bytes
 
 
-def reply(request: Asked, stored: Stored, now: float, label: bytes, *, validated: bool = False) -> Reply:
+def reply(request: Request, stored: Stored, now: float, label: bytes, *, validated: bool = False) -> Reply:
     """Answer a GET or HEAD by a stored response, with its age (RFC 9111 5.1).
 
     Args:
@@ -56,7 +46,7 @@ def reply(request: Asked, stored: Stored, now: float, label: bytes, *, validated
 
 
 def answered(
-    request: Asked, whole: Reply, received_at: float, stored: Sequence[Pair], span: Span | None = None
+    request: Request, whole: Reply, received_at: float, stored: Sequence[Pair], span: Span | None = None
 ) -> Reply:
     """Give of an answer what the request asks for, in the order of RFC 9110 13.2.2.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, TypeVar
 
 from asynccache.http.cache_control import CacheControl
-from asynccache.http.structured_text import Bare, InvalidFieldError, Item, Reader
+from asynccache.http.structured_text import InvalidFieldError, Item, Reader
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -32,8 +32,10 @@ def targeted(lines: Sequence[bytes]) -> CacheControl | None:
     Members whose value is of another type than the directive's are not used; parameters mean nothing.
     """
     members = dictionary(lines) or {}
-    said = [(key.encode(), _argument(key, member.value)) for key, member in members.items() if _is_usable(key, member)]
-    return CacheControl(said) if said else None
+    said = {key: member.value for key, member in members.items() if _is_usable(key, member)}
+    if not said:
+        return None
+    return CacheControl((key.encode(), None if value is True else str(value).encode()) for key, value in said.items())
 
 
 def groups(lines: Sequence[bytes]) -> tuple[str, ...]:
@@ -57,11 +59,6 @@ def _is_usable(key: str, member: Item) -> bool:
     if key in _BARE:
         return value is True
     return value is True or type(value) is str if key in _LISTS else True
-
-
-def _argument(key: str, value: Bare | tuple[Item, ...]) -> bytes | None:
-    """Write the value as Cache-Control would have it; those of unknown directives mean nothing."""
-    return str(value).encode() if value is not True and key in _SECONDS | _LISTS else None
 
 
 def _read(lines: Sequence[bytes], read: Callable[[Reader], T]) -> T | None:

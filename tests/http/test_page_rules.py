@@ -4,10 +4,8 @@ import itertools
 
 import pytest
 
-from asynccache.http.headers import weak_etag
-from asynccache.http.page_rules import Allowed, Refusal, Seen, Then, judge, judge_reads, not_modified
+from asynccache.http.page_rules import Allowed, Refusal, Seen, Then, judge, judge_reads
 from asynccache.http.settings import CacheSettings
-from asynccache.http.snapshot import Record, Snapshot
 
 PLAIN = CacheSettings()
 
@@ -134,41 +132,6 @@ def test_all_headers_need_a_vary_that_says_which_matter():
 def test_more_than_eight_names_are_too_many():
     names = frozenset(b"x-%d" % number for number in range(9))
     assert "8 is the most" in judge_reads(Seen(names=names), Allowed(), PLAIN, frozenset()).why
-
-
-def snapshot(status=200, *headers, received=1_000_000_000.0):
-    own = any(name == b"etag" for name, _ in headers)
-    return Snapshot(
-        Record(status, headers, b"body", ("h", "", "/"), received=received, etag=b"" if own else weak_etag(b"body"))
-    )
-
-
-LAST = (b"last-modified", b"Sun, 06 Nov 1994 08:49:37 GMT")
-
-
-@pytest.mark.parametrize(
-    ("page", "none_match", "since", "expected"),
-    [
-        (snapshot(), weak_etag(b"body"), None, True),
-        (snapshot(), b"*", None, True),
-        (snapshot(), b'"other"', None, False),
-        (snapshot(200, (b"etag", b'"own"')), b'W/"own"', None, True),
-        (snapshot(200, LAST), b'"other"', LAST[1], False),
-        (snapshot(200, LAST), None, LAST[1], True),
-        (snapshot(200, LAST), None, b"Sun, 06 Nov 1994 08:49:36 GMT", False),
-        (snapshot(200, LAST), None, b"Sunday, 06-Nov-94 08:49:38 GMT", True),
-        (snapshot(200, LAST), None, b"yesterday", False),
-        (snapshot(200, (b"date", LAST[1])), None, LAST[1], True),
-        (snapshot(), None, b"Sun, 09 Sep 2001 01:46:40 GMT", True),
-        (snapshot(), None, b"Sun, 09 Sep 2001 01:46:39 GMT", False),
-        (snapshot(203), weak_etag(b"body"), None, True),
-        (snapshot(204), b"*", None, False),
-        (snapshot(301), b"*", None, False),
-        (snapshot(), None, None, False),
-    ],
-)
-def test_when_304_is_the_answer(page, none_match, since, expected):
-    assert not_modified(page, none_match, since) is expected
 
 
 @pytest.mark.parametrize(("above", "stored"), [({"authorization"}, True), (set(), False)])
