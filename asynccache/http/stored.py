@@ -18,7 +18,9 @@ VaryValues = Annotated[tuple[bytes | None, ...], Meta(max_length=MAX_VARY_NAMES)
 VALIDATE = 1  # it said no-cache: never without asking the app (RFC 9111 5.2.2.4)
 NEVER_STALE = 2  # must-revalidate, proxy-revalidate, s-maxage or no-cache (RFC 9111 4.2.4)
 IMMUTABLE = 4  # RFC 8246
-ANONYMOUS = 8  # for requests without Authorization and, where the profile does not trust cookies, without Cookie
+ANONYMOUS = 8  # for requests without Authorization (RFC 9111 3.5)
+COOKIELESS = 16  # for requests without Cookie: ours, where nobody said that it is the same for all
+UNKEPT = 32  # it answers the request for which it was validated, and is not stored
 
 
 class Span(msgspec.Struct, frozen=True, array_like=True):
@@ -48,6 +50,7 @@ class Stored(msgspec.Struct, frozen=True, array_like=True, tag="response"):
         groups: of its Cache-Groups (RFC 9875), in the order given.
         span: which part it is; None: the whole.
         index_id: of the index that it was stored under; empty where it lies under the URL's key itself.
+        tags: those that it was given here, beside its groups.
     """
 
     status: Annotated[int, Meta(ge=200, le=599)]
@@ -65,6 +68,10 @@ class Stored(msgspec.Struct, frozen=True, array_like=True, tag="response"):
     groups: tuple[str, ...] = ()
     span: Span | None = None
     index_id: bytes = b""
+    tags: tuple[str, ...] = ()
+
+    def __bytes__(self) -> bytes:
+        return _encoder.encode(self)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.status}, {len(self.body)} bytes>"
@@ -83,3 +90,9 @@ class Index(msgspec.Struct, frozen=True, array_like=True, tag="index"):
 
     id: bytes
     varies: Annotated[tuple[VaryNames, ...], Meta(max_length=MAX_VARIES)]
+
+    def __bytes__(self) -> bytes:
+        return _encoder.encode(self)
+
+
+_encoder = msgspec.msgpack.Encoder()
