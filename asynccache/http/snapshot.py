@@ -1,4 +1,7 @@
-"""What lies under a page's key: the page, the names its variants depend on, or a mark that it cannot be stored."""
+"""What lies under a page's key: the page, the names its variants depend on, or a mark that it cannot be stored.
+
+And what `CacheMiddleware` stores: it is of the same kind, and read in the same way.
+"""
 
 from __future__ import annotations
 
@@ -10,8 +13,10 @@ from msgspec import Meta
 
 from asynccache.core.codec import DamagedEntryError
 from asynccache.core.entry import Kind, objects
+from asynccache.http.edge.shelved import Shelved
 from asynccache.http.headers import Pair
 from asynccache.http.settings import MAX_NAMES
+from asynccache.http.stored import Index, Stored
 
 HIT = b"asynccache; hit"
 Names = Annotated[tuple[bytes, ...], Meta(max_length=MAX_NAMES)]
@@ -100,22 +105,22 @@ class Snapshot:
         return self._aged
 
 
-Found = Snapshot | Spec | Pass
+Found = Snapshot | Spec | Pass | Shelved | Index
 
 
 def restored(payload: bytes) -> Found:
     """Read what was stored; `DamagedEntryError` for anything that is not exactly that."""
     try:
-        found: Record | Spec | Pass = _decoder.decode(payload)
+        found: Record | Spec | Pass | Stored | Index = _decoder.decode(payload)
     except msgspec.MsgspecError as damage:
         raise DamagedEntryError(f"no page: {damage}") from None
-    if not isinstance(found, Record):
+    if not isinstance(found, Record | Stored):
         return found
     if len(found.names) != len(found.values):
         raise DamagedEntryError("a page whose names and values do not match")
-    return Snapshot(found)
+    return Snapshot(found) if isinstance(found, Record) else Shelved(found)
 
 
 _encoder = msgspec.msgpack.Encoder()
-_decoder = msgspec.msgpack.Decoder(Record | Spec | Pass)
+_decoder = msgspec.msgpack.Decoder(Record | Spec | Pass | Stored | Index)
 objects[Kind.PAGE] = restored
