@@ -1,0 +1,213 @@
+"""Several clients of one URL at once, any of whom may leave at any moment; what answers may fail, stream, or be slow.
+
+It is played on an event loop without a clock, in an order that a seed says (`tests.coherence.deterministic`).
+"""
+
+import asyncio
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+from starlette.responses import StreamingResponse
+
+from tests.http.proofs.messages import part, sending, start
+from tests.http.serving import scope_of
+
+PATIENCE = 60.0
+"""Virtual seconds in which whoever stays is answered, though others wait for ever, or are slow."""
+FRESH = (b"cache-control", b"max-age=600")
+KINDS = ["fine"] * 6 + ["streams"] * 3 + ["early", "late", "cut", "private", "500", "404"]
+current: ContextVar["Client"] = ContextVar("client")
+
+
+class Failed(Exception):
+    """What an application raises."""
+
+
+@dataclass(eq=False)
+class Called:
+    """One call of the application, on behalf of a client; nobody's, if a cache made it."""
+
+    number: int
+    kind: str
+    client: "Client | None"
+    body: bytes
+
+    @property
+    def is_for_all(self):
+        return self.kind in {"fine", "streams"}
+
+
+@dataclass(eq=False)
+class Client:
+    """Who asks once, and how it leaves; `barrier`: what was called before that is not for it."""
+
+    number: int
+    luck: Any
+    leaves: str
+    turns: int
+    barrier: int = 0
+    messages: list[dict[str, Any]] = field(default_factory=list)
+    error: BaseException | None = None
+    has_left: bool = False
+    gone: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def receive(self):
+        if not self.messages and not self.gone.is_set() and self.turns >= 0:
+            self.turns -= 1
+            return {"type": "http.request", "body": b"", "more_body": False}
+        await self.gone.wait()
+        return {"type": "http.disconnect"}
+
+    async def send(self, message):
+        await idle(self.luck)
+        if self.gone.is_set() and self.luck.random() < 0.5:
+            raise OSError("the client is gone")
+        if self.leaves == "while it is sent to" and self.luck.random() < 0.4:
+            self.leave()
+            raise OSError("the client is gone")
+        self.messages.append(message)
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            self.gone.set()
+
+    def leave(self):
+        self.has_left = True
+        self.gone.set()
+
+    @property
+    def body(self):
+        return b"".join(message.get("body", b"") for message in self.messages)
+
+    @property
+    def is_answered(self):
+        kinds = [message["type"] for message in self.messages]
+        ended = bool(self.messages) and not self.messages[-1].get("more_body", False)
+        return kinds[:1] == ["http.response.start"] and set(kinds[1:]) == {"http.response.body"} and ended
+
+
+async def idle(luck):
+    """Let others go on: for a few turns, now and then for seconds."""
+    if luck.random() < 0.1:
+        await asyncio.sleep(luck.random() * 2)
+    for _ in range(int(1 / (1 - luck.random() * 0.9)) - 1):
+        await asyncio.sleep(0)
+
+
+class Party:
+    """All that happens with one seed; luck decides."""
+
+    def __init__(self, luck):
+        self.luck = luck
+        self.calls: list[Called] = []
+        self.clients: list[Client] = []
+        self.barrier = 0
+
+    async def application(self, request):
+        """Answer as luck will have it."""
+        await idle(self.luck)
+        called = Called(len(self.calls) + 1, self.luck.choice(KINDS), current.get(None), b"")
+        called.body = b"%d:" % called.number + b"x" * self.luck.randint(0, 9)
+        self.calls.append(called)
+        await idle(self.luck)
+        if called.kind == "early":
+            raise Failed
+        if called.kind == "streams":
+            return StreamingResponse(self.parts_of(called), headers={"cache-control": "max-age=600"})
+        return self.slowly(called)
+
+    async def parts_of(self, called):
+        for place in range(len(called.body)):
+            if self.luck.random() < 0.3:
+                await idle(self.luck)
+            yield called.body[place : place + 1]
+
+    def slowly(self, called):
+        private = [(b"cache-control", b"private")] if called.kind == "private" else [FRESH]
+        length = len(called.body) + (called.kind == "cut")
+        headers = [*private, (b"content-length", b"%d" % length)]
+        if self.luck.random() < 0.3 and called.kind != "cut":
+            headers.pop()
+        status = {"500": 500, "404": 404}.get(called.kind, 200)
+
+        async def app(scope, receive, send):
+            await idle(self.luck)
+            await send(start(*headers, status=status))
+            middle = self.luck.randint(0, len(called.body))
+            await idle(self.luck)
+            await send(part(called.body[:middle], more=True))
+            await idle(self.luck)
+            if called.kind == "late":
+                raise Failed
+            await send(part(called.body[middle:]))
+
+        return (
+            app
+            if called.kind == "late" or self.luck.random() < 0.7
+            else sending(start(*headers, status=status), part(called.body))
+        )
+
+    async def ask(self, app, client):
+        """Be one client, from when it comes to when it has its answer or is gone."""
+        await idle(self.luck)
+        client.barrier, began = self.barrier, asyncio.get_running_loop().time()
+        self.clients.append(client)
+        current.set(client)
+        asking = asyncio.ensure_future(app(scope_of("/a"), client.receive, client.send))
+        leaving = asyncio.ensure_future(self.leave(client, asking))
+        try:
+            await asking
+        except asyncio.CancelledError as error:
+            client.error = error
+        except Exception as error:
+            client.error = error
+        leaving.cancel()
+        client.lasted = asyncio.get_running_loop().time() - began
+
+    async def leave(self, client, asking):
+        for _ in range(self.luck.randint(0, 3)):
+            await idle(self.luck)
+        if client.leaves == "hangs up":
+            client.leave()
+        elif client.leaves == "is cancelled" and not asking.done():
+            client.has_left = True
+            asking.cancel()
+
+    async def change(self, invalidate):
+        """Invalidate once; who comes later gets nothing older."""
+        await idle(self.luck)
+        number = len(self.calls)
+        await invalidate()
+        self.barrier = max(self.barrier, number)
+
+    async def crowd(self, apps, invalidate):
+        """Let clients come, and now and then somebody who invalidates."""
+        ways = ["stays"] * 4 + ["while it is sent to", "hangs up", "is cancelled"]
+        coming = []
+        for number in range(self.luck.randint(2, 7)):
+            client = Client(number, self.luck, self.luck.choice(ways), self.luck.randint(0, 2))
+            coming.append(self.ask(self.luck.choice(apps), client))
+        coming += [self.change(invalidate) for _ in range(self.luck.choice([0, 0, 1, 2]))]
+        await asyncio.gather(*coming)
+
+    async def check(self, apps):
+        """Check all that was answered, and what is answered when all is over."""
+        for client in self.clients:
+            self.check_client(client)
+        for app in apps:
+            late = Client(-1, self.luck, "stays", 1)
+            await self.ask(app, late)
+            self.check_client(late)
+
+    def check_client(self, client):
+        if client.has_left:
+            return
+        assert client.lasted < PATIENCE, "it waited too long"
+        own = [called for called in self.calls if called.client is client]
+        if not client.is_answered or client.error is not None or client.messages[0]["status"] == 500:
+            assert own, f"it failed for what another did: {client.error!r}"
+            assert own[-1].kind in {"early", "late", "cut", "500"}, (own[-1].kind, client.error)
+            return
+        called = self.calls[int(client.body.partition(b":")[0]) - 1]
+        assert client.body == called.body or called.kind == "cut", "it is not what was made"
+        assert called.client is client or called.is_for_all, "it is another's"
+        assert called.number > client.barrier or called.client is client, "it is from before an invalidation"

@@ -1,0 +1,52 @@
+"""Clients leave at any moment: nobody else fails or waits for ever, and nothing half is stored."""
+
+import os
+
+import pytest
+
+from asynccache import get_cache_service
+from asynccache.backends.local_cache import LocalMemCacheBackend
+from tests.coherence.deterministic import play
+from tests.coherence.tiny_backends import TinyBackend
+from tests.coherence.tiny_store import TinyStore
+from tests.http.proofs.party import Party
+from tests.http.proofs.systems import fastapi_app, starlette_app
+
+SEEDS = 5_000 if os.environ.get("ASYNCCACHE_LONG") == "1" else 150
+URL = "http://h/a"
+
+
+async def in_local_memory(make, luck):
+    party = Party(luck)
+    await play_on(party, [make(party.application, LocalMemCacheBackend(clock=lambda: 1.0))])
+
+
+async def on_nodes(make, luck):
+    """Let two processes share a store whose answers take their time."""
+    party, store = Party(luck), TinyStore()
+    await play_on(party, [make(party.application, TinyBackend(store, luck)) for _ in range(2)])
+    assert not store.leases, "a right is left"
+
+
+async def play_on(party, apps):
+    services = [service_of(app) for app in apps]
+    await party.crowd(apps, lambda: party.luck.choice(services).invalidate_url_async(URL))
+    await party.check(apps)
+    for service in services:
+        assert not service.flights.under_way, "a flight is left"
+        assert not service.loader.runner.running, "a task is left"
+
+
+def service_of(app):
+    return getattr(app, "service", None) or get_cache_service(app)
+
+
+@pytest.mark.parametrize("make", [starlette_app, fastapi_app], ids=["Starlette", "FastAPI"])
+@pytest.mark.parametrize("scene", [in_local_memory, on_nodes], ids=lambda scene: scene.__name__)
+def test_whoever_stays_is_answered(scene, make):
+    for seed in range(SEEDS):
+        try:
+            play(seed, lambda luck: scene(make, luck))
+        except BaseException as error:
+            error.add_note(f"seed {seed}")
+            raise
