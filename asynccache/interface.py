@@ -158,20 +158,20 @@ class ICacheService(ILoadsAndLocks):
     def invalidate_url(
         self, url: str, version: Version = None, backend: str | None = None, *, key_prefix: str = ""
     ) -> bool:
-        """Remove the page that `@Cache` stored for this URL, with all its variants; tell whether there was one.
+        """Remove what `@Cache` and `CacheMiddleware` stored for a URL, all variants; tell whether there was anything.
 
-        `url` is absolute, as the client writes it, query included; `key_prefix` is that of the `@Cache`. Raises
-        `ValueError` for a URL without scheme or host.
+        `url` is absolute, as the client writes it, query included; `key_prefix` is that of the `@Cache` or of the
+        middleware. Raises `ValueError` for a URL without scheme or host.
         """
         raise NotImplementedError
 
     async def invalidate_url_async(
         self, url: str, version: Version = None, backend: str | None = None, *, key_prefix: str = ""
     ) -> bool:
-        """Remove the page that `@Cache` stored for this URL, with all its variants; tell whether there was one.
+        """Remove what `@Cache` and `CacheMiddleware` stored for a URL, all variants; tell whether there was anything.
 
-        `url` is absolute, as the client writes it, query included; `key_prefix` is that of the `@Cache`. Raises
-        `ValueError` for a URL without scheme or host.
+        `url` is absolute, as the client writes it, query included; `key_prefix` is that of the `@Cache` or of the
+        middleware. Raises `ValueError` for a URL without scheme or host.
         """
         raise NotImplementedError
 

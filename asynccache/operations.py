@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from asynccache.core.keys import several
 from asynccache.core.page_keys import page_key
+from asynccache.core.url_keys import key_of_url
 from asynccache.interface import ICacheService
 from asynccache.loading.changes import Change
 from asynccache.loading.flights import Flights
@@ -163,12 +164,12 @@ class Operations(NamedBackends, ICacheService):
     def invalidate_url(
         self, url: str, version: Version = None, backend: str | None = None, *, key_prefix: str = ""
     ) -> bool:
-        return self.delete(page_key("GET", str(url), key_prefix), version, backend)
+        return self.delete_many(_keys_of(str(url), key_prefix), version, backend) > 0
 
     async def invalidate_url_async(
         self, url: str, version: Version = None, backend: str | None = None, *, key_prefix: str = ""
     ) -> bool:
-        return await self.delete_async(page_key("GET", str(url), key_prefix), version, backend)
+        return await self.delete_many_async(_keys_of(str(url), key_prefix), version, backend) > 0
 
     def invalidate_tags(self, *tags: str, version: Version = None, backend: str | None = None) -> None:
         self.get_backend(backend).invalidate_tags(*tags, version=version)
@@ -181,3 +182,8 @@ class Operations(NamedBackends, ICacheService):
 
     async def clear_async(self, version: Version = None, backend: str | None = None) -> None:
         await self.get_backend(backend).clear_async(version)
+
+
+def _keys_of(url: str, key_prefix: str) -> tuple[str, str]:
+    """Give the keys of what `@Cache` and `CacheMiddleware` keep of a URL."""
+    return page_key("GET", url, key_prefix), key_of_url(url, key_prefix)
