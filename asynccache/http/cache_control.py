@@ -17,7 +17,7 @@ _QUOTED = rb'"((?:[\t \x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t \x21-\x7e\x80-\xff]
 _MEMBER = re.compile(rb"[ \t]*(?:(" + _TOKEN + rb")(?:=(?:(" + _TOKEN + rb")|" + _QUOTED + rb"))?[ \t]*)?(?:,|\Z)")
 _ANYWHERE = re.compile(rb"(" + _TOKEN + rb")(?:\s*=\s*[^\s,;\"]*)?")
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
-_FIELD_NAME = re.compile(_TOKEN)
+_FIELD_NAME = re.compile(_TOKEN.replace(b"'", b""))  # no field has one in its name: it was meant as a quote
 _LONGEST = 2**31  # RFC 9111 1.2.2
 
 _ODD = b"\n"  # the argument of what is not well formed; none that is has a line's end in it
