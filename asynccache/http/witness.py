@@ -10,27 +10,35 @@ if TYPE_CHECKING:
     from asynccache.http.page_rules import Seen
 
 
-@dataclass(slots=True)
-class Witness:
-    """What was decided about the answer of one handler; empty where none with `@Cache` made one that could be stored.
+@dataclass(frozen=True, slots=True)
+class Testimony:
+    """What was decided about the answer of a handler.
 
     Args:
         handler: its name.
         key: under which its page lies, or would.
         seen: what was read of the request.
+        refusal: why it is not stored; empty where it is.
         names: of the fields that the page is kept by.
         ttl: seconds for which it is stored.
         tags: with which it is.
-        refusal: why it is not stored.
     """
 
-    handler: str = ""
-    key: str = ""
-    seen: Seen | None = None
+    handler: str
+    key: str
+    seen: Seen
+    refusal: str = ""
     names: tuple[bytes, ...] = ()
     ttl: float = 0.0
     tags: tuple[str, ...] = ()
-    refusal: str = ""
 
 
-witness: ContextVar[Witness | None] = ContextVar("asynccache_witness", default=None)
+witness: ContextVar[list[Testimony] | None] = ContextVar("asynccache_witness", default=None)
+"""Where to write it down, for the request of this context; None: nobody asks."""
+
+
+def testify(told: Testimony) -> None:
+    """Write it down, if somebody asks."""
+    heard = witness.get()
+    if heard is not None:
+        heard.append(told)
