@@ -56,13 +56,23 @@ def _is_plain_view(controller: type) -> bool:
 
 def leads_to(endpoint: Any, wrapper: Any) -> bool:
     """Tell whether a route's endpoint comes to this function: is it, is bound to it, is around it, is its class."""
-    while endpoint is not None and endpoint is not wrapper:
+    for layer in layers(endpoint):
+        if layer is wrapper:
+            return True
+        if isclass(layer):
+            return any(member is wrapper for _, member in getmembers_static(layer))
+    return False
+
+
+def layers(endpoint: Any) -> Iterator[Any]:
+    """Give an endpoint, what it is bound to or around, and what is within that; a class is the last."""
+    while endpoint is not None:
+        yield endpoint
         if isclass(endpoint):
-            return any(member is wrapper for _, member in getmembers_static(endpoint))
+            return
         inner = [getattr(endpoint, name, None) for name in ("__func__", "func", "__wrapped__")]
         inner.append(getattr_static(type(endpoint), "__call__", None))
         endpoint = next((found for found in inner if callable(found) and not isinstance(found, WrapperType)), None)
-    return endpoint is wrapper
 
 
 def move_routes(function: Any, wrapper: Any) -> None:

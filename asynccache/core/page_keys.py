@@ -70,9 +70,14 @@ def sorted_query(query: str) -> str:
 
 
 def scope_location(scope: MutableMapping[str, Any], host: bytes | None, query: bytes) -> str:
-    """Locate a request by its ASGI scope, its Host field, and what counts of its query."""
+    """Locate a request by its ASGI scope, its Host field, and what counts of its query.
+
+    The query that some, such as Litestar's test client, have in the raw path as well is no part of it.
+    """
     raw_path = scope.get("raw_path")
-    path = raw_path.decode("latin-1") if raw_path else quote(scope["path"], safe=_PATH.replace("%", ""))
+    path = (
+        raw_path.partition(b"?")[0].decode("latin-1") if raw_path else quote(scope["path"], safe=_PATH.replace("%", ""))
+    )
     authority = _server(scope) if host is None else host.decode("latin-1")
     return location(scope.get("scheme", "http"), authority, path, query.decode("latin-1"))
 

@@ -5,6 +5,7 @@ Starlette's `headers` copies what is in the scope, and FastAPI takes the cookies
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 from starlette.datastructures import Headers
@@ -14,8 +15,10 @@ from asynccache.http.disguises import Watcher, teach
 from asynccache.http.passage import passing
 
 if TYPE_CHECKING:
+    from asynccache.http.passage import Passage
     from asynccache.http.reads import Reads
 
+_WHERE_FASTAPI_LOOKS = "fastapi.dependencies.utils"
 _starlettes: Any = vars(HTTPConnection)
 _own_headers, _own_cookies = _starlettes["headers"].fget, _starlettes["cookies"].fget
 
@@ -39,25 +42,41 @@ teach(
 )
 
 
-def _watching(connection: Any) -> Reads | None:
-    """Give what sees what is read of a request on its passage; None once everything is as it was."""
+def _watched(connection: Any) -> Passage | None:
+    """Give the passage that sees what is read of a request; None once everything is as it was."""
     passage = passing.get()
     if passage is None or passage.scope is not connection.scope or passage.reads.has_stopped:
         return None
-    return passage.reads
+    return passage
 
 
 def _headers(connection: Any) -> Headers:
     """Give the headers; those of a request on its passage are the very ones that are watched."""
-    if _watching(connection) is not None and not hasattr(connection, "_headers"):
-        connection._headers = Headers(raw=connection.scope["headers"])  # noqa: SLF001  # where Starlette keeps them
+    passage = _watched(connection)
+    if passage is not None:
+        if passage.taken_headers is not None and _is_taken_by_fastapi():
+            return _taken(passage.reads, passage.taken_headers)
+        if not hasattr(connection, "_headers"):
+            connection._headers = Headers(raw=connection.scope["headers"])  # noqa: SLF001  # where Starlette keeps them
     return _own_headers(connection)  # type: ignore[no-any-return]
+
+
+def _is_taken_by_fastapi() -> bool:
+    """Tell whether it is FastAPI that looks, which fills its models from all headers to find those it declares."""
+    return bool(sys._getframe(2).f_globals.get("__name__") == _WHERE_FASTAPI_LOOKS)  # noqa: SLF001  # no other way
+
+
+def _taken(reads: Reads, names: frozenset[bytes]) -> Headers:
+    """Give the headers of these names."""
+    reads.taken(names)
+    return Headers(raw=[pair for pair in reads.originals().get("headers", ()) if pair[0] in names])
 
 
 def _cookies(connection: Any) -> dict[str, str]:
     """Give the cookies; those of a request on its passage tell when they are looked at."""
-    reads = _watching(connection)
-    if reads is not None and not hasattr(connection, "_cookies"):
+    passage = _watched(connection)
+    if passage is not None and not hasattr(connection, "_cookies"):
+        reads = passage.reads
         headers = reads.originals().get("headers", ())
         cookies = Cookies(_own_cookies(HTTPConnection({"type": "http", "headers": headers})))
         cookies.watcher = reads

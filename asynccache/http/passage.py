@@ -74,6 +74,9 @@ class Passage:
         receive: where its body comes from.
         send: where the answer goes.
         found: the cache of its app.
+
+    `sees_declared`: what is within sees nothing of the query but what the route declares. `taken_headers` are those
+    that a framework, which goes through all of them, takes for its route.
     """
 
     __slots__ = (
@@ -91,6 +94,7 @@ class Passage:
         "reads",
         "scope",
         "sees_declared",
+        "taken_headers",
     )
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, found: Installed) -> None:
@@ -105,6 +109,7 @@ class Passage:
         self._extensions: Any = None
         self._hiding: Hiding | None = None
         self.sees_declared = False
+        self.taken_headers: frozenset[bytes] | None = None
         outer = passing.get()
         self._is_inner = outer is not None and is_watched(scope)
         self.reads: Reads = outer.reads if outer and self._is_inner else self._watch(found)

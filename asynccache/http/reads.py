@@ -82,6 +82,12 @@ class Reads:
             self._granted += found
             self._unlooked -= self._unlooked > 0
 
+    def taken(self, names: frozenset[bytes]) -> None:
+        """Note names of headers that a framework takes for its handler, without looking at others."""
+        if self.active:
+            self._seen = None
+            self._names |= names
+
     def asked_all(self) -> None:
         """Note that the headers were gone through."""
         if self.active:

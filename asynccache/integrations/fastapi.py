@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated, Any
 
 from fastapi import Depends, FastAPI
+from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection
 from starlette.routing import Host, Mount
@@ -16,6 +17,8 @@ from starlette.routing import Host, Mount
 from asynccache.http.connections import watch_connections
 from asynccache.http.current import installed, service_of
 from asynccache.http.passage import Passage
+from asynccache.integrations.fastapi_declared import declared
+from asynccache.integrations.narrowing import hide, narrow
 from asynccache.interface import ICacheService
 
 if TYPE_CHECKING:
@@ -23,6 +26,8 @@ if TYPE_CHECKING:
 
     from starlette.routing import BaseRoute
     from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from asynccache.http.settings import CacheSettings
 
 
 def get_cache_service(connection: HTTPConnection) -> ICacheService:
@@ -37,7 +42,15 @@ CacheServiceDep = Annotated[ICacheService, Depends(get_cache_service)]
 def let_through(app: Any) -> None:
     """Let the requests of an app, and of those mounted in it, through passages; `install` calls it."""
     watch_connections()
+    narrow(APIRoute, _prepare)
     app.user_middleware.append(Middleware(Capture))
+
+
+def _prepare(route: Any, passage: Passage, settings: CacheSettings) -> None:
+    """Let the passage know what a route takes, before its dependencies are called."""
+    found = declared(route, passage.scope)
+    passage.taken_headers = found.headers
+    hide(passage, settings, found.parameters)
 
 
 class Capture:

@@ -19,8 +19,10 @@ from litestar.dto import AbstractDTO
 from litestar.plugins import InitPlugin, ReceiveRoutePlugin
 from litestar.response import Response
 from litestar.routes import HTTPRoute, WebSocketRoute
+from litestar.types.empty import Empty
 from litestar.utils.scope.state import CONNECTION_STATE_KEY, ScopeState
 
+from asynccache.core.query import ALL, Parameters
 from asynccache.current import Serving
 from asynccache.decorator import cached_settings
 from asynccache.errors import ConfigurationError, UnknownBackendError
@@ -29,8 +31,10 @@ from asynccache.http.connections import Cookies
 from asynccache.http.current import SCOPE_KEY, Installed, installed, service_of
 from asynccache.http.disguises import Watcher, teach, teach_keyed
 from asynccache.http.entrance import note_entrance_late
+from asynccache.http.hiding import Hiding
 from asynccache.http.passage import Passage
 from asynccache.integrations.modules import installed_from
+from asynccache.integrations.narrowing import check_declared, hide
 from asynccache.interface import ICacheService
 from asynccache.loading.load import check_lock
 
@@ -45,6 +49,7 @@ if TYPE_CHECKING:
     from starlette.types import Message
 
     from asynccache.http.replay import Replay
+    from asynccache.http.settings import CacheSettings
 
 
 class CachePlugin(InitPlugin, ReceiveRoutePlugin):
@@ -74,9 +79,12 @@ class CachePlugin(InitPlugin, ReceiveRoutePlugin):
         if isinstance(route, WebSocketRoute) and cached_settings(route.route_handler.fn) is not None:
             raise ConfigurationError(f"@Cache on the websocket route {route.path!r}: only HTTP responses can be cached")
         if isinstance(route, HTTPRoute):
-            cached = [handler for handler in route.route_handlers if self._is_cached(handler, route.path)]
-            for handler in cached:
-                _let_replays_pass(handler)
+            for handler in route.route_handlers:
+                if self._is_cached(handler, route.path):
+                    _let_replays_pass(handler)
+            for handler, model in route.route_handler_map.values():
+                if (settings := cached_settings(handler.fn)) is not None:
+                    check_declared(settings, _declared(model), f"the route {route.path!r}")
             route.__class__ = ServedRoute
 
     def _is_cached(self, handler: HTTPRouteHandler, path: str) -> bool:
@@ -110,15 +118,19 @@ class ServedRoute(HTTPRoute):
 
     async def handle(self, scope: Any, receive: Any, send: Any) -> None:
         """Handle a request, that of a cached handler by way of a passage."""
-        handler, _ = self.route_handler_map[scope["method"]]
+        handler, model = self.route_handler_map[scope["method"]]
         found = scope[SCOPE_KEY] = installed(scope)
         app: Any = super().handle
         with Serving(found):
-            if cached_settings(handler.fn) is None:
+            settings = cached_settings(handler.fn)
+            if settings is None:
                 await app(scope, receive, send)
-            else:
-                note_entrance_late(scope["app"], scope)
-                await _Passage(scope, receive, send, found).run(app)
+                return
+            note_entrance_late(scope["app"], scope)
+            passage = _Passage(scope, receive, send, found)
+            if settings.query != ALL and scope["method"] in settings.methods:
+                hide(passage, settings, _parameters(settings, model))
+            await passage.run(app)
 
 
 class _Passage(Passage):
@@ -133,6 +145,16 @@ class _Passage(Passage):
 
     def _endpoint(self) -> Any:
         return self.scope["route_handler"].fn
+
+    def _hidden(self, kept: bytes, *holders: Any) -> Hiding:
+        del holders  # those of Litestar are made later
+        whole = self.scope["query_string"]
+
+        def put(query: bytes) -> None:
+            self.scope["query_string"] = query
+            ScopeState.from_scope(self.scope).parsed_query = Empty  # type: ignore[arg-type]  # any mapping will do
+
+        return Hiding(put, whole, kept)
 
     def _watch(self, found: Installed) -> PassageReads:
         return _Reads(self.body, self.scope, found)
@@ -187,6 +209,18 @@ teach(
     "__iter__ __len__ __eq__ __ne__ __repr__ keys values items copy dict multi_items to_header_list",
     lambda headers: headers.watcher.asked_all(),
 )
+
+
+def _declared(model: Any) -> frozenset[str] | None:
+    """Give the parameters of the query that a route and its dependencies take; None: any."""
+    if "query" in model.expected_reserved_kwargs:
+        return None
+    return frozenset(parameter.field_alias for parameter in model.expected_query_params)
+
+
+def _parameters(settings: CacheSettings, model: Any) -> Parameters | None:
+    names = _declared(model) if settings.is_by_declared else None
+    return None if names is None else Parameters(names)
 
 
 def _let_replays_pass(handler: HTTPRouteHandler) -> None:

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Host, Mount, Route, WebSocketRoute
 from asynccache.decorator import cached_settings, wrapper_of
 from asynccache.errors import ConfigurationError, UnknownBackendError
 from asynccache.http.current import SCOPE_KEY, Installed
+from asynccache.integrations.narrowing import check_declared
 from asynccache.loading.load import check_lock
 
 if TYPE_CHECKING:
@@ -42,6 +43,7 @@ def check_routes(routes: Iterable[BaseRoute], service: CacheService) -> None:
         for cached, settings in _cached(one.route.endpoint):
             _check(one.route, settings, one.service)
             _check_tags(one, cached, settings)
+            check_declared(settings, _declared(one.route), f"the route {one.route.path!r}")
 
 
 def _found(routes: Iterable[BaseRoute], service: CacheService, above: frozenset[str] | None) -> Iterator[_Found]:
@@ -75,6 +77,15 @@ def _check_tags(found: _Found, cached: Any, settings: CacheSettings) -> None:
         raise ConfigurationError(
             f"@Cache on the route {found.route.path!r}: tags name {unknown[0]!r}, and there are only {sorted(known)}"
         )
+
+
+def _declared(route: Any) -> frozenset[str] | None:
+    """Give the parameters of the query that a route takes; None: nobody knows."""
+    if not hasattr(route, "dependant"):
+        return None
+    from asynccache.integrations.fastapi_declared import declared
+
+    return declared(route).query
 
 
 def _cached(endpoint: Any) -> Iterator[tuple[Any, CacheSettings]]:

@@ -1,0 +1,86 @@
+"""Routes that let nothing within them, dependencies included, see what their pages are not kept by of a query."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from asynccache.controllers import layers
+from asynccache.core.query import ALL
+from asynccache.decorator import cached_settings
+from asynccache.errors import ConfigurationError
+from asynccache.http.passage import Passage, passing
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Collection
+
+    from starlette.types import Receive, Scope, Send
+
+    from asynccache.core.query import Parameters
+    from asynccache.http.settings import CacheSettings
+
+    Prepare = Callable[[Any, Passage, CacheSettings], None]
+
+
+def narrow(kind: Any, prepare: Prepare) -> None:
+    """Let routes of this kind prepare the passage of a request that comes to a cached handler; once for each kind."""
+    own: Callable[..., Awaitable[None]] = kind.handle
+    if getattr(own, "is_narrowed", False):
+        return
+
+    def handle(route: Any, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        passage = passing.get()
+        if passage is None or passage.scope is not scope:
+            return own(route, scope, receive, send)
+        settings = _settings_behind(scope.get("endpoint"))
+        if settings is None or scope["method"] not in settings.methods:
+            return own(route, scope, receive, send)
+        prepare(route, passage, settings)
+        return _shown_again(passage, own(route, scope, receive, send))
+
+    handle.is_narrowed = True  # type: ignore[attr-defined]
+    kind.handle = handle
+
+
+def _settings_behind(endpoint: Any) -> CacheSettings | None:
+    return next(filter(None, map(cached_settings, layers(endpoint))), None)
+
+
+async def _shown_again(passage: Passage, answered: Awaitable[None]) -> None:
+    try:
+        await answered
+    finally:
+        passage.show()
+
+
+def hide(passage: Passage, settings: CacheSettings, declared: Parameters | None = None) -> None:
+    """Hide from what is within what pages are not kept by; `declared` are the parameters that the route takes."""
+    if settings.is_by_declared and declared is not None:
+        parameters: Parameters | None = declared
+        passage.sees_declared = True
+    else:
+        parameters = settings.parameters
+    query = passage.scope["query_string"]
+    if parameters is not None and (kept := parameters.kept(query)) is not query:
+        passage.hide(kept)
+
+
+def check_declared(settings: CacheSettings, names: Collection[str] | None, where: str) -> None:
+    """Find parameters that a route takes and `query=` leaves out; None: nobody knows which it takes.
+
+    Raises `ConfigurationError`.
+    """
+    if settings.query == ALL:
+        return
+    if names is None:
+        if settings.is_by_declared:
+            raise ConfigurationError(
+                f'@Cache(query="declared") on {where}: nobody knows there which parameters of the query it takes: '
+                'nothing declares them, or any is taken; name those that count, query=["page"]'
+            )
+        return
+    parameters = settings.parameters
+    if parameters is not None and (hidden := sorted(name for name in names if not parameters.has(name))):
+        raise ConfigurationError(
+            f"@Cache(query={settings.query!r}) on {where}, which takes {hidden[0]!r}: it would never see it, since its "
+            "pages are not kept by it; add it to query=, or take it away"
+        )
