@@ -75,9 +75,8 @@ def _terms(head: Head, *, by_default: bool) -> int:
         terms |= NEVER_STALE
     if control.says(b"immutable"):
         terms |= IMMUTABLE
-    if policy.is_shared:
-        return terms
-    if by_default or not control.says(b"must-revalidate"):
+    silent = by_default and not policy.is_shared
+    if silent or not control.is_for_others:
         terms |= ANONYMOUS
-    trusted = head.rules.profile.trusts_cookies or b"cookie" in (head.names or ())
-    return terms if trusted and not by_default else terms | COOKIELESS
+    trusted = policy.is_shared or head.rules.profile.trusts_cookies or b"cookie" in (head.names or ())
+    return terms | COOKIELESS if silent or not trusted else terms

@@ -12,8 +12,9 @@ from asynccache.http.freshness import initial_age
 from asynccache.http.headers import Pair, end_to_end, lines_of
 from asynccache.http.heads import Head
 from asynccache.http.ranges import written
+from asynccache.http.refusing import Refusal
 from asynccache.http.stored import NEVER_STALE, UNKEPT, Span, Stored
-from asynccache.http.storing import Refusal, judge
+from asynccache.http.storing import judge
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,7 +32,7 @@ def freshen(
 
     Args:
         stored: what was validated.
-        request: of the client, whose own conditions may be another's.
+        request: of the client; what is compared for Vary is what it sent.
         headers: of the 304, names in lower case.
         now: when that came.
         requested_at: when the app was asked.
@@ -100,12 +101,12 @@ def _updated(
     head = Head.of(request, stored.status, fields, rules)
     judged = judge(head, now, requested_at)
     gives_cookies = not rules.profile.stores_cookies and any(name == b"set-cookie" for name, _ in headers)
-    if isinstance(judged, Refusal) or gives_cookies:
+    if isinstance(judged, Refusal) or gives_cookies or request.control.has(b"no-store"):
         kept = tuple(pair for pair in fields if pair[0] != b"age")
         made = now - initial_age(headers, head.lines, now, requested_at)
         return replace(stored, headers=kept, received_at=now, generated_at=made, terms=stored.terms | UNKEPT)
     index_id = stored.index_id if judged.names == stored.names else b""
-    return replace(judged, body=stored.body, span=stored.span, index_id=index_id)
+    return replace(judged, body=stored.body, span=stored.span, index_id=index_id, tags=stored.tags)
 
 
 def _merged(old: Sequence[Pair], new: Sequence[Pair], now: float) -> tuple[Pair, ...]:
@@ -154,7 +155,16 @@ def _whole_or_part(stored: Stored, new: Stored, body: bytes, span: Span) -> Stor
     fields = [*(pair for pair in stored.headers if pair[0] not in names), *new.headers]
     fields = [pair for pair in fields if pair[0] not in (b"content-length", b"content-range")]
     fields.append((b"content-length", b"%d" % len(body)))
-    if span.size is not None and len(body) == span.size:
-        return replace(new, status=200, headers=tuple(fields), body=body, span=None)
-    fields.append((b"content-range", written(span)))
-    return replace(new, status=206, headers=tuple(fields), body=body, span=span)
+    is_whole = len(body) == span.size
+    if not is_whole:
+        fields.append((b"content-range", written(span)))
+    return replace(
+        new,
+        status=200 if is_whole else 206,
+        headers=tuple(fields),
+        body=body,
+        groups=tuple(dict.fromkeys((*stored.groups, *new.groups))),
+        span=None if is_whole else span,
+        index_id=stored.index_id,
+        tags=tuple(dict.fromkeys((*stored.tags, *new.tags))),
+    )

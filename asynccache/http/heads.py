@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from asynccache.http.freshness import explicit_lifetime, heuristic_lifetime, policy_of
-from asynccache.http.headers import Pair, grouped
-from asynccache.http.selecting import selecting_names
+from asynccache.http.headers import Pair, grouped, vary_names
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,7 +24,7 @@ class Head:
     """A response's status and fields, by name as well; what it says about its reuse, and for which requests.
 
     Args:
-        names: of its Vary; None where no request matches that.
+        names: of its Vary, sorted; None where no request matches that.
     """
 
     request: Request
@@ -40,8 +39,9 @@ class Head:
     def of(cls, request: Request, status: int, headers: Sequence[Pair], rules: Rules) -> Head:
         """Read the head of a response, with lower-case names."""
         lines = grouped(headers)
-        names = selecting_names(lines.get(b"vary", ()))
-        return cls(request, status, headers, rules, lines, policy_of(lines, rules.targets), names)
+        names = vary_names(lines.get(b"vary", ()))
+        sorted_names = None if names is None else tuple(sorted(names))
+        return cls(request, status, headers, rules, lines, policy_of(lines, rules.targets), sorted_names)
 
     @property
     def sets_cookies(self) -> bool:

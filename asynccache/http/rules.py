@@ -12,9 +12,10 @@ from asynccache.http.answering import Decision, Forward, GatewayTimeout, Serve, 
 from asynccache.http.describing import conditions, has_validator
 from asynccache.http.freshening import combined, freshen, freshen_by_head
 from asynccache.http.invalidation import Invalidated, invalidates
+from asynccache.http.refusing import Refusal, too_long
 from asynccache.http.requests import Request
-from asynccache.http.selecting import covers, matches, select, selecting_names
-from asynccache.http.storing import Refusal, completed, keep_for, may_store
+from asynccache.http.selecting import covers, matches, select
+from asynccache.http.storing import completed, keep_for, may_store
 from asynccache.http.vary import vary_values
 
 __all__ = [
@@ -39,7 +40,7 @@ __all__ = [
     "matches",
     "may_store",
     "select",
-    "selecting_names",
     "stands_in",
+    "too_long",
     "vary_values",
 ]

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from asynccache.http.conditions import if_range_holds
 from asynccache.http.dates import single_date
-from asynccache.http.headers import lines_of, split_list
+from asynccache.http.headers import lines_of
 from asynccache.http.ranges import requested
 from asynccache.http.stored import ANONYMOUS, COOKIELESS, UNKEPT, Span
 from asynccache.http.vary import vary_values
@@ -17,16 +16,6 @@ if TYPE_CHECKING:
 
     from asynccache.http.requests import Request
     from asynccache.http.stored import Stored
-
-_FIELD_NAME = re.compile(rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
-
-
-def selecting_names(lines: Sequence[bytes]) -> tuple[bytes, ...] | None:
-    """Give the names in all Vary lines, sorted; None where one is `*`, or none at all: no request matches that."""
-    members = split_list(lines) if lines else []
-    if b"*" in members or not all(map(_FIELD_NAME.fullmatch, members)):
-        return None
-    return tuple(sorted({member.lower() for member in members}))
 
 
 def matches(request: Request, stored: Stored) -> bool:

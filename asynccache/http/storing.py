@@ -2,48 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from asynccache.http.describing import described, has_validator
-from asynccache.http.heads import IDENTITY, Head
-from asynccache.http.invalidation import is_target
-from asynccache.http.profile import HEURISTIC_STATUSES, STATUSES, UNDERSTOOD_STATUSES
-from asynccache.http.ranges import content_range
-from asynccache.http.stored import MAX_VARY_NAMES, NEVER_STALE, UNKEPT, VALIDATE, Stored
+from asynccache.http.headers import lines_of
+from asynccache.http.heads import Head
+from asynccache.http.refusing import Refusal, content_length, refused, refused_for_request
+from asynccache.http.stored import NEVER_STALE, UNKEPT, VALIDATE, Stored
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from asynccache.http.headers import Pair
     from asynccache.http.profile import Rules
     from asynccache.http.requests import Request
-
-_UNSTORABLE_STATUSES = frozenset({428, 429, 431, 511})  # RFC 6585 3-6
-_OWN_STATUSES = {  # they answer a field of one request; others of the same URL have other answers
-    412: frozenset({b"if-match", b"if-none-match", b"if-modified-since", b"if-unmodified-since"}),
-    416: frozenset({b"range"}),
-    417: frozenset({b"expect"}),
-}
-_LAST_STATUS = 599  # RFC 9110 15
-_EVENTS = b"text/event-stream"
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """An answer is not stored.
-
-    Args:
-        why: in words that follow "it is not stored: ".
-        section: of the RFC that says so; empty where it is our own choice.
-        of_request: it was about this request alone: others of the URL may have an answer that is stored.
-    """
-
-    why: str
-    section: str = ""
-    of_request: bool = False
 
 
 def may_store(
@@ -60,16 +34,12 @@ def may_store(
         requested_at: see `now`.
     """
     head = Head.of(request, status, headers, rules)
-    return _of_request(head) or judge(head, now, requested_at)
+    return refused_for_request(head) or judge(head, now, requested_at)
 
 
 def judge(head: Head, now: float, requested_at: float) -> Stored | Refusal:
     """Judge a head, whatever the request for it was like, but for whose it was."""
-    for refusing in _REFUSING:
-        refusal = refusing(head)
-        if refusal is not None:
-            return refusal
-    refusal = _of_silence(head, now)
+    refusal = refused(head, now)
     if refusal is not None:
         return refusal
     stored = described(head, now, requested_at)
@@ -78,9 +48,8 @@ def judge(head: Head, now: float, requested_at: float) -> Stored | Refusal:
 
 def completed(stored: Stored, body: bytes) -> Stored | None:
     """Put in the body, once the app has sent all of it; None where it is not as long as was said (RFC 9111 3.3)."""
-    said = next((int(value) for name, value in stored.headers if name == b"content-length"), len(body))
-    part = stored.span
-    if said != len(body) or (part is not None and part.last - part.first + 1 != len(body)):
+    length, part = content_length(lines_of(b"content-length", stored.headers)), stored.span
+    if length not in (None, len(body)) or (part is not None and part.last - part.first + 1 != len(body)):
         return None
     return replace(stored, body=body)
 
@@ -96,119 +65,6 @@ def keep_for(stored: Stored, rules: Rules) -> float:
     left = max(0.0, stored.lifetime - stored.age(stored.received_at))
     after = rules.keep_stale if has_validator(stored) or not stored.terms & NEVER_STALE else 0.0
     return left + max(after, stored.revalidate_for, stored.error_for or 0.0)
-
-
-def _of_request(head: Head) -> Refusal | None:
-    request = head.request
-    if request.method == "POST":
-        return _of_post(head)
-    if request.method != "GET":
-        return Refusal(f"the method is {request.method}", "RFC 9111 3", of_request=True)
-    if request.control.has(b"no-store"):
-        return Refusal("the request said no-store", "RFC 9111 5.2.1.5", of_request=True)
-    if request.has_content:
-        return Refusal("the request had content", of_request=True)
-    return None
-
-
-def _of_post(head: Head) -> Refusal | None:
-    """Let the answer pass that a later GET would get: a 200 that says of what it is, and for how long it is fresh."""
-    located = head.lines.get(b"content-location", ())
-    fits = head.status == 200 and head.policy.is_explicit and not head.request.control.has(b"no-store")
-    if fits and len(located) == 1 and is_target(located[0], head.request.url):
-        return None
-    return Refusal("the method is POST", "RFC 9110 9.3.3", of_request=True)
-
-
-def _of_status(head: Head) -> Refusal | None:
-    status = head.status
-    if not 200 <= status <= _LAST_STATUS or status == 304:
-        return Refusal(f"the status is {status}", "RFC 9111 3", of_request=True)
-    if status in _UNSTORABLE_STATUSES:
-        return Refusal(f"the status is {status}", "RFC 6585")
-    if status in _OWN_STATUSES and head.request.has_any(_OWN_STATUSES[status]):
-        return Refusal(f"the status is {status}, about this request alone", of_request=True)
-    if head.policy.control.has(b"must-understand") and status not in UNDERSTOOD_STATUSES:
-        return Refusal(f"it says must-understand, of status {status}", "RFC 9111 5.2.2.3")
-    return _of_part(head) if status == 206 else None
-
-
-def _of_part(head: Head) -> Refusal | None:
-    """Let single ranges pass, but for If-Range: those lack the fields that the client has (RFC 9110 15.3.7)."""
-    ranges = head.lines.get(b"content-range", ())
-    if len(ranges) != 1 or content_range(ranges[0]) is None:
-        return Refusal("it is no single range", "RFC 9111 3.3", of_request=True)
-    if head.request.has(b"if-range"):
-        return Refusal("it is a part without all fields", "RFC 9110 15.3.7", of_request=True)
-    return None if head.policy.is_explicit else Refusal("it is a part without a lifetime", "RFC 9111 3")
-
-
-def _of_control(head: Head) -> Refusal | None:
-    control = head.policy.control
-    if control.has(b"no-store") and not control.says(b"must-understand"):
-        return Refusal("it says no-store", "RFC 9111 5.2.2.5")
-    if control.is_bare(b"private"):
-        return Refusal("it says private", "RFC 9111 5.2.2.7")
-    return None
-
-
-def _of_vary(head: Head) -> Refusal | None:
-    if head.names is None:
-        return Refusal("its Vary names no fields, but all or none", "RFC 9111 4.1")
-    if len(head.names) > MAX_VARY_NAMES:
-        return Refusal(f"its Vary names more than {MAX_VARY_NAMES} fields")
-    return None
-
-
-def _of_identity(head: Head) -> Refusal | None:
-    """RFC 9111 3.5 for Authorization; for Cookie, and for Set-Cookie, what the profile chose (RFC 9111 7.3)."""
-    request, policy, profile = head.request, head.policy, head.rules.profile
-    if policy.is_shared:
-        return None
-    if request.has(b"authorization") and not policy.control.says(b"must-revalidate"):
-        return Refusal("the request had Authorization", "RFC 9111 3.5", of_request=True)
-    if head.sets_cookies and not profile.stores_cookies:
-        return Refusal("it sets a cookie, and says neither public nor s-maxage")
-    if request.has(b"cookie") and not profile.trusts_cookies and b"cookie" not in (head.names or ()):
-        return Refusal("the request had Cookie", of_request=True)
-    return None
-
-
-def _of_length(head: Head) -> Refusal | None:
-    lines = head.lines.get(b"content-length", ())
-    if lines and (len(lines) > 1 or not lines[0].isdigit()):
-        return Refusal("its Content-Length is no number")
-    if lines and int(lines[0][:20]) > head.rules.max_body:
-        return Refusal(f"its body is longer than max_body={head.rules.max_body}")
-    return None
-
-
-def _of_events(head: Head) -> Refusal | None:
-    kinds = head.lines.get(b"content-type", ())
-    return Refusal("it is an event stream") if any(kind.strip().lower().startswith(_EVENTS) for kind in kinds) else None
-
-
-def _of_silence(head: Head, now: float) -> Refusal | None:
-    """Ask of what does not say how long it is fresh for a status for which that may be guessed (RFC 9111 4.2.2)."""
-    if head.policy.is_explicit:
-        return None
-    heuristic = head.rules.profile.heuristic
-    known = head.status in (HEURISTIC_STATUSES if heuristic else STATUSES)
-    if not known and not (heuristic and head.policy.control.says(b"public")):
-        return Refusal(f"the status is {head.status}, without a lifetime", "RFC 9111 3")
-    if head.is_default(now) and not head.policy.is_shared and head.request.has_any(IDENTITY):
-        return Refusal("the request had an identity, and the answer has no lifetime of its own", of_request=True)
-    return None
-
-
-_REFUSING: tuple[Callable[[Head], Refusal | None], ...] = (
-    _of_status,
-    _of_control,
-    _of_vary,
-    _of_identity,
-    _of_length,
-    _of_events,
-)
 
 
 def _is_useful(stored: Stored, now: float) -> bool:
