@@ -18,6 +18,7 @@ from ellar.app import App
 from ellar.common import IApplicationReady, IApplicationShutdown, IApplicationStartup, IModuleSetup, Module
 from ellar.core import Config
 from ellar.core.modules import DynamicModule, ModuleBase, ModuleSetup
+from ellar.core.routing import RouteOperation
 from ellar.di import ProviderConfig
 from starlette.middleware import Middleware
 
@@ -26,6 +27,7 @@ from asynccache.http.connections import watch_connections
 from asynccache.http.current import SCOPE_KEY, Installed, service_of
 from asynccache.http.entrance import note_entrance_late
 from asynccache.http.passage import Passage
+from asynccache.integrations.narrowing import hide, narrow
 from asynccache.integrations.routes import check_routes
 from asynccache.interface import ICacheService
 from asynccache.module import CacheModule as InjectorModule
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from starlette.requests import HTTPConnection
 
     from asynccache.config import BackendLike
+    from asynccache.http.settings import CacheSettings
 
 
 @Module(exports=[ICacheService, CacheService])
@@ -71,6 +74,7 @@ class CacheModule(ModuleBase, IModuleSetup, IApplicationReady, IApplicationStart
         check_routes(app.routes, service)
         setattr(app.state, SCOPE_KEY, Installed(app.injector, service))
         watch_connections()
+        narrow(RouteOperation, _prepare)
         app.config.MIDDLEWARE = [*app.config.MIDDLEWARE, Middleware(Capture)]
 
     async def on_startup(self, app: App) -> None:
@@ -92,6 +96,12 @@ def _from_config(module_ref: Any, config: Config) -> DynamicModule:
 def get_cache_service(where: HTTPConnection | App) -> ICacheService:
     """Return the service of the application that serves this request, or of this application."""
     return service_of({"app": where} if isinstance(where, App) else where.scope)
+
+
+def _prepare(route: Any, passage: Passage, settings: CacheSettings) -> None:
+    """Hide what pages are not kept by of the query, before a route's arguments are made."""
+    del route
+    hide(passage, settings)
 
 
 class Capture:

@@ -22,14 +22,13 @@ from asynccache.current import finders
 from asynccache.decorator import handler_of
 from asynccache.http.call import Call
 from asynccache.http.current import SCOPE_KEY, Installed
-from asynccache.http.mark import busy
 from asynccache.http.page_rules import Then
 from asynccache.http.renewals import RENEWAL_KEY
 from asynccache.http.views import Views, frameworks
 from asynccache.integrations.extensions import found_on, put_on
 from asynccache.integrations.recording import Recording, replayed
 from asynccache.integrations.views import answers, check_views
-from asynccache.integrations.werkzeug import ViewReads, is_watched, plain_session
+from asynccache.integrations.werkzeug import ViewReads, hidden_query, is_watched, plain_session
 from asynccache.integrations.werkzeug_disguises import kept_by
 from asynccache.integrations.wsgi import environ_like, scope_of
 from asynccache.loading.outcomes import GONE
@@ -158,6 +157,9 @@ class _Call(Call):
     async def body(self) -> bytes:
         return request_ctx.request.get_data()
 
+    def hide(self, kept: bytes) -> None:
+        self.hiding = hidden_query(_itself(request_ctx).request, kept)
+
     @property
     def can_be_renewed(self) -> bool:
         return True
@@ -177,7 +179,7 @@ class _Call(Call):
 
     def recorded(self, answer: Any, mark: Mark | None, label: bytes) -> Response:
         try:
-            recording = Recording(current_app.make_response(answer), mark, label)
+            recording = Recording(current_app.make_response(answer), mark, label, self.hiding)
             run(recording.start())
             if recording.is_on:
                 _record(recording)
@@ -238,8 +240,7 @@ def _recorded(recording: Recording, parts: Iterator[Any]) -> Iterator[Any]:
 
 def _next(recording: Recording, parts: Iterator[Any]) -> Any:
     """Give the next part that is not empty; an empty one is the end."""
-    recording.watch(active=True)
-    with busy():
+    with recording.making():
         return next(filter(None, parts), b"")
 
 

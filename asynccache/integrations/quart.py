@@ -27,7 +27,7 @@ from asynccache.integrations.extensions import found_on, put_on
 from asynccache.integrations.quart_recording import Unmade
 from asynccache.integrations.recording import replayed
 from asynccache.integrations.views import answers, check_views
-from asynccache.integrations.werkzeug import ViewReads, is_watched, plain_session
+from asynccache.integrations.werkzeug import ViewReads, hidden_query, is_watched, plain_session
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -187,6 +187,9 @@ class _Call(Call):
             length = str(len(await self.body())).encode()
             self._scope["headers"] = [*headers, (b"content-length", length)]
 
+    def hide(self, kept: bytes) -> None:
+        self.hiding = hidden_query(_itself(request_ctx).request, kept)
+
     async def body(self) -> bytes:
         return await _itself(request_ctx).request.get_data()  # type: ignore[no-any-return]
 
@@ -198,7 +201,7 @@ class _Call(Call):
         return replayed(found, current_app.response_class)  # type: ignore[no-any-return]
 
     def recorded(self, answer: Any, mark: Mark | None, label: bytes) -> Unmade:
-        return Unmade(answer, mark, label)
+        return Unmade(answer, mark, label, self.hiding)
 
 
 def _itself(proxy: Any) -> Any:

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Self
 from quart import current_app
 from quart.wrappers.response import DataBody, ResponseBody
 
-from asynccache.http.mark import busy
 from asynccache.http.page_rules import Then
 from asynccache.integrations.recording import Recording, replayed
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from asynccache.http.hiding import Hiding
     from asynccache.http.mark import Mark
 
 
@@ -25,12 +25,13 @@ class Unmade:
     answer: Any
     mark: Mark | None
     label: bytes
+    hiding: Hiding | None
 
     async def recorded(self) -> Any:
         """Make the response and record it, or let its body be recorded while it is sent."""
         try:
             response: Any = await current_app.make_response(self.answer)
-            recording = Recording(response, self.mark, self.label)
+            recording = Recording(response, self.mark, self.label, self.hiding)
             await recording.start()
             if recording.is_on:
                 await _record(recording)
@@ -53,8 +54,7 @@ async def _record(recording: Recording) -> None:
 
 async def _next(recording: Recording, parts: AsyncIterator[Any]) -> Any:
     """Give the next part that is not empty; an empty one is the end."""
-    recording.watch(active=True)
-    with busy():
+    with recording.making():
         async for part in parts:
             if part:
                 return part

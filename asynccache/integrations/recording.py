@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from asynccache.http.capture import Tee
+from asynccache.http.mark import busy
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from asynccache.http.hiding import Hiding
     from asynccache.http.mark import Mark
     from asynccache.http.page_rules import Then
     from asynccache.http.replay import Replay
@@ -19,12 +24,14 @@ class Recording:
         response: what `make_response` made of what the view returned; it is given the headers that the tee adds.
         mark: what to record; None to let it pass.
         label: the parameters of Cache-Status.
+        hiding: what hides a part of the query from whoever makes the body.
 
     Where an older page stands in for the response, it is `instead`.
     """
 
-    def __init__(self, response: Any, mark: Mark | None, label: bytes) -> None:
+    def __init__(self, response: Any, mark: Mark | None, label: bytes, hiding: Hiding | None = None) -> None:
         self.response = response
+        self._hiding = hiding
         self._mark = mark
         self._tee = Tee(mark, label, self._take)
         self.instead: Replay | None = None
@@ -53,6 +60,13 @@ class Recording:
         """Watch what is read, or do not."""
         if self._mark is not None and self._mark.open:
             self._mark.reads.active = active
+
+    @contextmanager
+    def making(self) -> Iterator[None]:
+        """Let a part of the body be made within."""
+        self.watch(active=True)
+        with busy(), nullcontext() if self._hiding is None else self._hiding:
+            yield
 
     async def leave(self, then: Then) -> None:
         """Tell those who wait, if nobody did."""

@@ -7,8 +7,10 @@ very objects are of a class that tells what was asked of them; afterwards they a
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from asynccache.http.hiding import Hiding
 from asynccache.http.reads import Reads
 from asynccache.http.snapshot import EMPTY_SESSION
 from asynccache.integrations.werkzeug_disguises import (
@@ -46,6 +48,7 @@ _HARMLESS = frozenset({
     "wsgi.errors", "wsgi.multithread", "wsgi.multiprocess", "wsgi.run_once", "wsgi.input_terminated",
     "wsgi.file_wrapper", "werkzeug.request", "werkzeug.socket", "werkzeug.server.shutdown",
 })  # fmt: skip
+_MADE_OF_QUERY = ("args", "values", "url", "full_path")
 _PLAIN_SESSIONS = frozenset({"flask.sessions", "quart.sessions"})
 
 
@@ -176,6 +179,22 @@ class ViewReads(Reads):
         before = kept[name]
         kept[name] = value
         self._undo.append(lambda: kept.__setitem__(name, before))
+
+
+def hidden_query(request: Any, kept: bytes) -> Hiding:
+    """Hide all but this of a request's query, wherever it keeps it."""
+    return Hiding(partial(_put_query, request), kept_by(request)["query_string"], kept)
+
+
+def _put_query(request: Any, query: bytes) -> None:
+    kept = kept_by(request)
+    kept["query_string"] = query
+    for name in _MADE_OF_QUERY:
+        kept.pop(name, None)
+    if "environ" in kept:
+        dict.__setitem__(kept["environ"], "QUERY_STRING", query.decode("latin-1"))
+    if "scope" in kept:
+        dict.__setitem__(kept["scope"], "query_string", query)
 
 
 def plain_session(context: Any) -> Any:
