@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 _ASKED = re.compile(rb"[ \t]*bytes=[ \t,]*(?:([0-9]+)-([0-9]*)|-([0-9]+))[ \t]*(?:,[ \t,]*)?", re.IGNORECASE)
 _GIVEN = re.compile(rb"bytes ([0-9]+)-([0-9]+)/(?:([0-9]+)|\*)", re.IGNORECASE)
-_MANY = 18  # digits: more bytes than there are
+_MANY = 18  # digits
+_TOO_MUCH = 10**_MANY  # bytes: more than there are anywhere
 
 
 class Unsatisfiable:
@@ -53,17 +54,19 @@ def _suffix(length: int, size: int | None) -> Span | Unsatisfiable | None:
 
 def _number(digits: bytes) -> int:
     digits = digits.lstrip(b"0")
-    return int(digits or b"0") if len(digits) <= _MANY else 10**_MANY
+    return int(digits or b"0") if len(digits) <= _MANY else _TOO_MUCH
 
 
 def content_range(line: bytes) -> Span | None:
     """Read a Content-Range; None for one that is malformed, of another unit or of no range (RFC 9110 14.4)."""
-    found = _GIVEN.fullmatch(line)
+    found = _GIVEN.fullmatch(line.strip(b" \t"))
     if found is None:
         return None
     first, last = _number(found[1]), _number(found[2])
     size = None if found[3] is None else _number(found[3])
-    return Span(first, last, size) if first <= last < (10**_MANY if size is None else size) else None
+    if not first <= last < (_TOO_MUCH if size is None else size) or size == _TOO_MUCH:
+        return None
+    return Span(first, last, size)
 
 
 def written(span: Span) -> bytes:
