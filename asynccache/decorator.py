@@ -64,6 +64,11 @@ class Cache:
         query: the parameters of the query that a page is kept by, and that its handler sees: `"all"`; names, such as
             `["page", "filter_*"]`; all but some, each with a minus: `["-utm_*", "-fbclid"]`; or, in FastAPI and
             Litestar, `"declared"`: those that the route and its dependencies take.
+        cache_control: what pages say of how long they are good for, to caches further out: `"shared"`, a cache that is
+            shared may hold them as long, and browsers are to ask each time; `"all"`, browsers may hold them, too; None,
+            nothing. A response with a Cache-Control or Expires of its own says just that.
+        edge: a `CacheMiddleware` around the app may answer requests with these pages before they are routed, where they
+            carry nothing that could tell who asks; guards and dependencies do not see those.
         policy: see `CachePolicy`; an explicit `ttl` beats its own. Its timeouts are those of renewals, which send a
             copy of the request through the app; `negative_ttl` and `condition` are not for pages.
         enabled: False leaves the handler as it is.
@@ -86,6 +91,8 @@ class Cache:
         statuses: Collection[int] = STATUSES,
         max_body: int = MAX_BODY,
         query: str | Collection[str] = ALL,
+        cache_control: str | None = "shared",
+        edge: bool = False,
         policy: CachePolicy | None = None,
         enabled: bool = True,
     ) -> None:
@@ -104,6 +111,8 @@ class Cache:
             statuses=status_codes(statuses),
             max_body=max_body,
             query=query,
+            cache_control=cache_control,
+            edge=edge,
             tags=TagTemplates(tags),
             policy=_PLAIN if policy is None else policy,
         )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asynccache.core.page_keys import SAFE_METHODS, scope_location
-from asynccache.http.carried import carried_login, has_own_state, has_session
+from asynccache.http.carried import carried_login, has_own_state, has_session, is_nobodys
 from asynccache.http.current import installed
 from asynccache.http.headers import Pair
 from asynccache.http.snapshot import EMPTY_SESSION, NO_RANGE, NO_USER, SHARED, SHARED_STATE, Record
@@ -66,6 +66,18 @@ class Keys:
         return key, owner
 
 
+class OneKey(NamedTuple):
+    """The key and the owner that are known beforehand, whatever the request is."""
+
+    key: str
+    owner: Owner
+
+    def of(self, scope: Scope, host: bytes | None) -> tuple[str, Owner]:
+        """Give them."""
+        del scope, host
+        return self
+
+
 class Ask:
     """One request, seen in one pass over its headers.
 
@@ -75,7 +87,7 @@ class Ask:
 
     __slots__ = ("_noted", "headers", "is_private", "key", "method", "owner", "scope", "spoken")
 
-    def __init__(self, scope: Scope, keys: Keys) -> None:
+    def __init__(self, scope: Scope, keys: Keys | OneKey) -> None:
         self.scope = scope
         self.method: str = scope["method"]
         self.headers: list[Pair] = scope["headers"]
@@ -87,22 +99,6 @@ class Ask:
         self._noted = noted
         self.is_private = b"authorization" in noted
         self.key, self.owner = keys.of(scope, noted.get(b"host"))
-
-    @property
-    def if_none_match(self) -> bytes | None:
-        """The request's If-None-Match."""
-        return self._noted.get(b"if-none-match")
-
-    @property
-    def if_modified_since(self) -> bytes | None:
-        """The request's If-Modified-Since."""
-        return self._noted.get(b"if-modified-since")
-
-    @property
-    def is_conditional(self) -> bool:
-        """Whether 304 could be the answer."""
-        noted = self._noted
-        return (b"if-none-match" in noted or b"if-modified-since" in noted) and self.method in SAFE_METHODS
 
     @property
     def wants_range(self) -> bool:
@@ -140,6 +136,11 @@ class Ask:
     def is_personal(self) -> bool:
         """Tell whether somebody's session or user comes with it."""
         return has_session(self.scope) or carried_login(self.scope) is not None
+
+    def is_nobodys(self, record: Record) -> bool:
+        """Tell whether nothing that comes with the request can tell a guard who asks, but what this page is kept by."""
+        read_session = bool(record.conditions & EMPTY_SESSION)
+        return is_nobodys(self.scope, self.headers, record.names, read_session=read_session)
 
     def is_barred(self, record: Record) -> bool:
         """Tell whether this page, though it fits, was made for requests that carry less."""

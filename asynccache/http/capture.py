@@ -43,6 +43,7 @@ class Tee:
     """
 
     __slots__ = (
+        "_added",
         "_allowed",
         "_chunks",
         "_head",
@@ -68,6 +69,7 @@ class Tee:
         self._status = 0
         self._pairs: list[Pair] = []
         self._names: tuple[bytes, ...] = ()
+        self._added: tuple[Pair, ...] = ()
         self._is_replaced = False
         self.broken = False
 
@@ -139,8 +141,9 @@ class Tee:
             refusal = Refusal("it is not as long as its Content-Length says", Then.RUN)
         if refusal is not None:
             await self._give_up(refusal)
-        elif await mark.store(self._record(mark, body)) is not None:
+        elif (page := await mark.store(self._record(mark, body))) is not None:
             self._label += b"; stored"
+            self._added = mark.added(page)
 
     def _record(self, mark: Mark, body: bytes) -> Record:
         kept = tuple(pair for pair in end_to_end(self._pairs) if pair[0] != b"age")
@@ -169,8 +172,11 @@ class Tee:
         if self._head is None:
             return
         head, self._head = self._head, None
+        if self._mark is not None:
+            self._mark.tell_tags()
         head["headers"] = [
             *with_vary(tuple(self._pairs), self._names),
+            *self._added,
             (b"cache-status", b"asynccache; " + self._label),
         ]
         await self._out(head)

@@ -11,10 +11,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
 from asynccache.core.page_keys import SAFE_METHODS
+from asynccache.http.edge.note import EDGE_KEY
+from asynccache.http.headers import Pair, lowered
 from asynccache.http.reads import is_watched
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, MutableMapping
+    from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 
     Scope = MutableMapping[str, Any]
     App = Callable[..., Awaitable[None]]
@@ -42,16 +44,21 @@ class Entrance(NamedTuple):
 
     def copied(self) -> Scope:
         """Give the scope of a request like this: GET, without a body, and without conditions."""
-        plain = [(bytes(name), bytes(value)) for name, value in self.scope["headers"]]  # who watched these is gone
-        headers = [pair for pair in plain if pair[0].lower() not in _NOT_COPIED]
+        headers = without_conditions(self.scope["headers"])
         state = dict(self.scope.get("state") or {})
         return {**self.scope, "method": "GET", "headers": headers, "state": state, ENTRANCE_KEY: self}
+
+
+def without_conditions(headers: Iterable[Iterable[bytes]]) -> list[Pair]:
+    """Give the header of a request as if it had no body and came from a client that has nothing yet."""
+    return [pair for pair in lowered(headers) if pair[0] not in _NOT_COPIED]  # whoever watched these is gone
 
 
 def note_entrance(app: App, scope: Scope) -> None:
     """Note that a request came in here, before anybody has written into its scope; not below where it is watched."""
     if renewing and scope["type"] == "http" and scope["method"] in SAFE_METHODS and not is_watched(scope):
         copied = {**scope, "state": dict(scope.get("state") or {})}
+        copied.pop(EDGE_KEY, None)  # what is around the app waits for no answer to a copy
         scope[ENTRANCE_KEY] = Entrance(app, copied, copy_context())
 
 

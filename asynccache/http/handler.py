@@ -7,31 +7,34 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from asynccache.context import ExecutionContext
-from asynccache.core.entry import Kind
 from asynccache.core.page_keys import SAFE_METHODS, digest, prefixed
 from asynccache.errors import ConfigurationError
-from asynccache.http.ask import NOTED, Ask, Keys, values_of
-from asynccache.http.carried import has_own_state
+from asynccache.http.ask import Ask, Keys
+from asynccache.http.carried import is_nobodys
 from asynccache.http.current import SCOPE_KEY, installed
-from asynccache.http.disguises import Name, Pairs
+from asynccache.http.early import early_page
+from asynccache.http.edge.note import note_in
 from asynccache.http.entrance import renewing
+from asynccache.http.outer import forbid
+from asynccache.http.quick import page_in_memory, plain_host
 from asynccache.http.reads import Reads, is_watched
-from asynccache.http.replay import Replay
 from asynccache.http.settings import keyed_by_body
-from asynccache.http.snapshot import NOBODY, SHARED, SHARED_STATE, Snapshot, Spec
-from asynccache.http.variants import variant_of
+from asynccache.http.snapshot import EMPTY_SESSION
 from asynccache.http.visit import BYPASS, Visit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from asynccache.http.ask import Owner, Scope
     from asynccache.http.call import Call
     from asynccache.http.current import Installed
+    from asynccache.http.edge.note import Send
+    from asynccache.http.headers import Pair
+    from asynccache.http.replay import Replay
     from asynccache.http.settings import CacheSettings, KeyCallback
+    from asynccache.http.snapshot import Record
 
 logger = logging.getLogger(__name__)
-_USUAL = NOBODY | SHARED_STATE
 _SPEAKS = {b"cookie": "cookie", b"authorization": "authorization"}
 
 
@@ -62,55 +65,21 @@ class Handler:
             keyed_by_body[method] = max(settings.max_body, keyed_by_body.get(method, 0))
 
     def hit(self, scope: Scope) -> Replay | None:
-        """Answer a plain GET from a page in memory; None: look closer.
-
-        This is all that most hits cost, and written out for that: no awaiting, no object but the answer.
-        """
-        known, found = self._known(scope), scope.get(SCOPE_KEY)
-        if known is None or found is None:
+        """Answer a plain GET from a page in memory; None: look closer."""
+        found = scope.get(SCOPE_KEY)
+        if found is None or not self._is_plain or (plain := plain_host(scope)) is None:
             return None
-        key, owner = known
-        backend, version = found.service.get_backend(self.settings.backend), self.settings.version
-        peek = backend.peek
-        stored = None if peek is None else peek(key, version, Kind.PAGE)
-        values: tuple[bytes | None, ...] = ()
-        if type(stored) is Spec:
-            values = values_of(scope["headers"], stored.names)
-            stored = peek(variant_of(key, owner, stored, values), version, Kind.PAGE)
-        if type(stored) is not Snapshot:
-            return None
-        record, now = stored.record, backend.clock()
-        if now >= record.renew_at or record.values != values or record.owner != owner:
-            return None
-        conditions = record.conditions & ~SHARED
-        if conditions and (conditions & ~_USUAL or "user" in scope or "auth" in scope or "session" in scope):
-            return None
-        if conditions & SHARED_STATE and has_own_state(scope, found.lifespan_state):
-            return None
-        return Replay(record.status, stored.pairs(now), stored.body)
-
-    def _known(self, scope: Scope) -> tuple[str, Owner] | None:
-        """Give the key and the owner of a plain GET that came before."""
-        headers = scope["headers"]
-        if not self._is_plain or not headers or type(headers) is Pairs or type(headers[0][0]) is Name:
-            return None
-        host = None
-        for name, value in headers:
-            if name in NOTED:
-                if name != b"host" or host is not None:
-                    return None
-                host = value
+        host, odd = plain
         try:
-            if scope["method"] != "GET":
-                return None
             query = scope["query_string"]
             if query and self._keys.parameters is not None:
                 query = self._keys.parameters.kept(query)
-            return self._keys.known[
+            key, owner = self._keys.known[
                 scope["scheme"], host, scope["raw_path"], scope["path"], query, scope.get("root_path")
             ]
         except KeyError:
             return None
+        return page_in_memory(self, found, scope, key, owner, odd)
 
     async def answer(self, call: Call) -> Any:
         """Answer a request: with the stored page, or by the handler."""
@@ -125,6 +94,7 @@ class Handler:
         ask.spoken = self._spoken
         callback = settings.make_key_callback
         if callback is not None and not await self._rekey(callback, ask, call, found):
+            forbid(scope, "its key callback gave none")
             return call.recorded(await call.run(), None, BYPASS)
         if (ask.method not in SAFE_METHODS or ask.carries_body()) and not await self._with_body(ask, call):
             return call.recorded(await call.run(), None, BYPASS)
@@ -181,6 +151,34 @@ class Handler:
         bound = self._signature.bind(*call.args, **call.kwargs)
         bound.apply_defaults()
         return templates.written({**call.scope.get("path_params", {}), **bound.arguments})
+
+    # What is around the app
+
+    def tell_outer(
+        self, scope: Scope, headers: Iterable[Pair], place: tuple[str, Owner], found: Installed, record: Record
+    ) -> None:
+        """Tell the `CacheMiddleware` around of a page that answers a request: its tags, and its key and owner."""
+        note, settings = note_in(scope), self.settings
+        if note is None:
+            if settings.edge and "edge" not in self._told:
+                self._told.add("edge")
+                logger.info("%s answers nothing before routing: no CacheMiddleware is around its app", self.name)
+            return
+        note.add_tags(record.tags)
+        if not settings.edge or scope["method"] not in SAFE_METHODS:
+            return
+        read_session = bool(record.conditions & EMPTY_SESSION)
+        if is_nobodys(scope, headers, record.names, read_session=read_session):
+            note.remember(self, place[0], (place[1], found))
+
+    async def answer_at_edge(self, scope: Scope, send: Send, key: str, owner: Any) -> bool:
+        """Send the stored page that answers this request before it is routed; False: there is none."""
+        owner, found = owner
+        page = await early_page(self, found, scope, key, owner)
+        if page is None:
+            return False
+        await page.go(send)
+        return True
 
     def tell_once(self, why: str, about: str = "answer") -> None:
         """Say in the log why this handler's answers are not stored, the first time that this is about."""

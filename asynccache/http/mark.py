@@ -7,6 +7,7 @@ import random
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,12 +17,16 @@ from asynccache.core.tags import tagged
 from asynccache.core.web_types import status_of
 from asynccache.errors import CacheError
 from asynccache.http.carried import CARRIED_USER
+from asynccache.http.current import installed
+from asynccache.http.outer import forbid, tell_tags
 from asynccache.http.page_rules import Allowed, Refusal, Then, judge_reads
 from asynccache.http.replay import replay, stale_label
 from asynccache.http.rights import UNDOUBTED
 from asynccache.http.snapshot import EMPTY_SESSION, NO_USER, SHARED, SHARED_STATE, Pass, Record, Snapshot
+from asynccache.http.statement import may_state, statement
 from asynccache.http.terms import NotTakenError, Terms
 from asynccache.http.turn import Turn
+from asynccache.http.witness import Testimony, testify
 from asynccache.loading.current import CurrentLoad
 from asynccache.loading.outcomes import Landed
 
@@ -30,6 +35,7 @@ if TYPE_CHECKING:
 
     from asynccache.http.ask import Ask
     from asynccache.http.handler import Handler
+    from asynccache.http.headers import Pair
     from asynccache.http.pages import Pages
     from asynccache.http.pauses import Pauses
     from asynccache.http.reads import Reads
@@ -117,6 +123,9 @@ class Mark(Turn):
     async def refuse(self, refusal: Refusal) -> None:
         """Let those who wait go on, and later ones not wait at all where that would be in vain."""
         seen, settings = self.reads.seen(), self.handler.settings
+        testify(Testimony(self.handler.name, self.ask.key, seen, refusal.why))
+        if refusal.of_reads:
+            forbid(self.ask.scope, refusal.why)
         then = refusal.then
         if then is Then.MARK and settings.public and not refusal.of_reads and (seen.identity or seen.everything):
             then = Then.RUN  # it may be for this client alone, who is not to keep others from the cache
@@ -147,9 +156,10 @@ class Mark(Turn):
 
     async def store(self, record: Record) -> Snapshot | None:
         """Store what was recorded and tell those who wait."""
-        terms, ahead = self._terms(), self.handler.settings.policy.refresh_ahead
-        if ahead is not None:
-            record = msgspec.structs.replace(record, renew_at=self.now() + ahead * terms.ttl)
+        terms = self._terms()
+        seen, key = self.reads.seen(), self.ask.key
+        testify(Testimony(self.handler.name, key, seen, names=record.names, ttl=terms.ttl, tags=terms.tags))
+        record = self._with_terms(record, terms)
         proof = 0 if self.flight is None else self.flight.ask()
         snapshot = None
         try:
@@ -159,12 +169,21 @@ class Mark(Turn):
         except Exception:  # whatever a store raises, the answer goes out
             self._tell_not_taken(record)
             logger.debug("a page could not be stored", exc_info=True)
-        page = snapshot or Snapshot(record)
+        page = snapshot or Snapshot(msgspec.structs.replace(record, control=b""))
         self.pauses.end()
         if self.behind is not None:
             self.behind.is_done = True
         self.land(Landed(page, lambda: page, proof if snapshot else self.proof))
         return snapshot
+
+    def _with_terms(self, record: Record, terms: Terms) -> Record:
+        """Give what is recorded with what it says of how long it is good for, and of its tags."""
+        settings, ask, now = self.handler.settings, self.ask, self.now()
+        ahead, control = settings.policy.refresh_ahead, b""
+        if terms.ttl >= 1 and may_state(settings, ask.method, ask.spoken, record):
+            control = statement(settings.cache_control, now - record.stored_at + terms.ttl, settings.policy)
+        renew_at = inf if ahead is None else now + ahead * terms.ttl
+        return msgspec.structs.replace(record, renew_at=renew_at, control=control, tags=terms.tags)
 
     async def _stored(self, record: Record, terms: Terms) -> Snapshot | None:
         if self.right is None:
@@ -185,6 +204,16 @@ class Mark(Turn):
             f"the store did not take its page of {len(record.body)} bytes: away, full, or too small for it",
             about="store",
         )
+
+    def tell_tags(self) -> None:
+        """Tell what is around the app by which tags the answer goes."""
+        tell_tags(self.ask.scope, (*self.tags, *self.current.tags))
+
+    def added(self, page: Snapshot) -> tuple[Pair, ...]:
+        """Give the fields that are ours of an answer that was stored as this page, and tell what is around the app."""
+        ask = self.ask
+        self.handler.tell_outer(ask.scope, ask.headers, (ask.key, ask.owner), installed(ask.scope), page.record)
+        return page.added(states=ask.is_nobodys(page.record))
 
     def _terms(self) -> Terms:
         """Say how to store it: what the handler said for this page beats the policy."""

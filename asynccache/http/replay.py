@@ -59,11 +59,12 @@ class Replay(Response):
 
 def replay(snapshot: Snapshot, ask: Ask, now: float, label: bytes = b"") -> Replay:
     """Answer a request with a page that fits it; `label` is what Cache-Status says where it is not simply a hit."""
-    pairs = snapshot.pairs(now)
+    record = snapshot.record
+    pairs = snapshot.pairs(now, states=bool(record.control) and ask.is_nobodys(record))
     if label:
         said = (b"cache-status", b"asynccache; " + label)
         pairs = tuple(said if pair[1] is HIT else pair for pair in pairs)
-    if snapshot.record.conditions & EMPTY_SESSION:
+    if record.conditions & EMPTY_SESSION:
         _session_counts(ask)
     whole = Reply(snapshot.record.status, list(pairs), snapshot.body)
     request = Request(ask.method, ask.headers)

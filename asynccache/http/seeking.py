@@ -17,7 +17,17 @@ if TYPE_CHECKING:
     from asynccache.http.call import Call
     from asynccache.http.settings import CacheSettings
     from asynccache.http.variants import Look
+    from asynccache.model import BaseCacheBackend, Version
     from asynccache.service import CacheService
+
+
+async def sought(backend: BaseCacheBackend, pages: Pages, version: Version, ask: Ask) -> Look:
+    """Look for a page that is not over; what is nearby says all there is only where it is all there is."""
+    if (peek := backend.peek) is not None:
+        look = glance(peek, version, ask)
+        if look.found is not None or Capability.SHARED not in backend.capabilities:
+            return look
+    return await pages.look(ask)
 
 
 class Seeking:
@@ -47,14 +57,10 @@ class Seeking:
         return Capability.SHARED in self.backend.capabilities
 
     async def seek(self) -> Look:
-        """Look for the page; what is nearby says all there is only where it is all there is."""
+        """Look for the page, and say what it is good for."""
         policy = self.policy
         if not policy.keeps_times:
-            if (peek := self.backend.peek) is not None:
-                look = glance(peek, self.version, self._ask)
-                if look.found is not None or not self.is_shared:
-                    return look
-            return await self.pages.look(self._ask)
+            return await sought(self.backend, self.pages, self.version, self._ask)
         look = await self.pages.look(self._ask)
         if not self.is_renewable(look.found):
             policy = replace(policy, refresh_ahead=None, stale_while_revalidate=0.0)

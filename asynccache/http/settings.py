@@ -12,6 +12,7 @@ from asynccache.core.policy import CachePolicy, merged
 from asynccache.core.query import ALL, DECLARED, Parameters, parameters_of
 from asynccache.core.tags import TagTemplates
 from asynccache.errors import ConfigurationError
+from asynccache.http.statement import check_statement
 
 STATUSES = frozenset({200, 203, 204, 301, 308})
 METHODS = ("GET", "HEAD")
@@ -44,6 +45,8 @@ class CacheSettings:
     statuses: frozenset[int] = STATUSES
     max_body: int = MAX_BODY
     query: str | Collection[str] = ALL
+    cache_control: str | None = "shared"
+    edge: bool = False
     tags: TagTemplates = field(default_factory=TagTemplates)
     policy: CachePolicy = field(default_factory=CachePolicy)
     parameters: Parameters | None = field(init=False, default=None)
@@ -62,9 +65,20 @@ class CacheSettings:
             raise TypeError(f"make_key_callback={self.make_key_callback!r}: give a function (ctx, key_prefix) -> str")
         if self.max_body < 0:
             raise ConfigurationError(f"max_body={self.max_body}: give a number of bytes")
+        check_statement(self.cache_control)
+        self._check_edge()
         object.__setattr__(self, "parameters", parameters_of(self.query))
         if self.query != ALL and self.make_key_callback is not None:
             raise ConfigurationError("query= is for the key that @Cache makes; a make_key_callback makes its own")
+
+    def _check_edge(self) -> None:
+        expect("edge", self.edge, bool)
+        if self.edge and self.make_key_callback is not None:
+            raise ConfigurationError(
+                "edge=True with a make_key_callback, which is not asked before routing: leave one out"
+            )
+        if self.edge and "GET" not in self.methods:
+            raise ConfigurationError(f"edge=True is for GET, which is not in methods={sorted(self.methods)}")
 
     @property
     def is_by_declared(self) -> bool:

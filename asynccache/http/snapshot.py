@@ -16,6 +16,7 @@ from asynccache.core.entry import Kind, objects
 from asynccache.http.edge.shelved import Shelved
 from asynccache.http.headers import Pair
 from asynccache.http.settings import MAX_NAMES
+from asynccache.http.statement import Said
 from asynccache.http.stored import Index, Stored
 
 HIT = b"asynccache; hit"
@@ -36,7 +37,8 @@ class Record(msgspec.Struct, frozen=True, array_like=True, tag="page"):
 
     `etag` is one that we made, where the response had none. `stored_at` is by the backend's clock, and as much earlier
     as the response's own Age says; `received` is by the world's, for conditional requests. From `renew_at` on, by the
-    backend's clock, whoever reads it is to see whether it is due to be renewed.
+    backend's clock, whoever reads it is to see whether it is due to be renewed. `control` is the Cache-Control that it
+    states to who asks without a name, and `tags` are those that it is stored with.
     """
 
     status: Annotated[int, Meta(ge=200, lt=500)]
@@ -51,6 +53,8 @@ class Record(msgspec.Struct, frozen=True, array_like=True, tag="page"):
     stored_at: float = 0.0
     received: float = 0.0
     renew_at: float = inf
+    control: bytes = b""
+    tags: tuple[str, ...] = ()
 
     def __repr__(self) -> str:
         return f"<Record {self.status} of {self.owner[0]}, {len(self.body)} bytes>"
@@ -82,27 +86,34 @@ class Pass(msgspec.Struct, frozen=True, array_like=True, tag="pass"):
 class Snapshot:
     """A stored response ready to be sent: what each answer shares is made once."""
 
-    __slots__ = ("_age", "_aged", "_pairs", "body", "fields", "record")
+    __slots__ = ("_age", "_aged", "_etag", "_stated", "_stating", "body", "fields", "record")
 
     def __init__(self, record: Record) -> None:
         self.record = record
         self.body = record.body
-        added = ((b"etag", record.etag),) if record.etag else ()
-        self.fields = (*record.headers, *added)
-        self._pairs = (*self.fields, (b"cache-status", HIT))
+        self._etag: tuple[Pair, ...] = ((b"etag", record.etag),) if record.etag else ()
+        self.fields = (*record.headers, *self._etag)
+        self._stated: tuple[Pair, ...] = ((b"cache-control", Said(record.control)),) if record.control else ()
         self._age = -1
         self._aged: tuple[Pair, ...] = ()
+        self._stating: tuple[Pair, ...] = ()
 
     def __bytes__(self) -> bytes:
         return _encoder.encode(self.record)
 
-    def pairs(self, now: float) -> tuple[Pair, ...]:
-        """Give the header pairs of an answer at `now`; they change once a second."""
+    def added(self, *, states: bool) -> tuple[Pair, ...]:
+        """Give the fields that are ours; an answer `states` its freshness or not."""
+        return (*self._etag, *self._stated) if states else self._etag
+
+    def pairs(self, now: float, *, states: bool = False) -> tuple[Pair, ...]:
+        """Give the header pairs of an answer at `now`, which change once a second; it `states` its freshness or not."""
         age = int(now - self.record.stored_at)
         if age != self._age:
-            self._aged = (*self._pairs, (b"age", b"%d" % max(0, age)))
+            added = ((b"cache-status", HIT), (b"age", b"%d" % max(0, age)))
+            self._aged = (*self.fields, *added)
+            self._stating = (*self.fields, *self._stated, *added)
             self._age = age
-        return self._aged
+        return self._stating if states else self._aged
 
 
 Found = Snapshot | Spec | Pass | Shelved | Index

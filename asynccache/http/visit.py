@@ -7,8 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from asynccache.core.policy import Verdict
 from asynccache.errors import ConfigurationError
+from asynccache.http.edge.note import EDGE_KEY
 from asynccache.http.following import followed
 from asynccache.http.mark import Mark, busy, is_busy
+from asynccache.http.outer import tell_tags
 from asynccache.http.page_rules import Then
 from asynccache.http.pauses import Pauses
 from asynccache.http.renewals import Renewal, renewal_in
@@ -92,6 +94,9 @@ class Visit:
         return self._replay(look.found, stale_label(look.entry, self._store.backend.clock()))
 
     def _replay(self, found: Any, label: bytes = b"") -> Any:
+        ask = self._ask
+        if EDGE_KEY in ask.scope:
+            self._handler.tell_outer(ask.scope, ask.headers, (ask.key, ask.owner), self._found, found.record)
         return self._call.replayed(replay(found, self._ask, self._store.backend.clock(), label))
 
     async def _in_its_place(self, look: Look, page: Snapshot) -> Any:
@@ -122,6 +127,8 @@ class Visit:
 
     async def _run(self, label: bytes) -> Any:
         """Run the handler for this request alone."""
+        if EDGE_KEY in self._ask.scope:
+            tell_tags(self._ask.scope, self._tags if self._has_tags() else ("",))
         return self._call.recorded(await self._call.run(), None, label)
 
     async def _run_or_stand_in(self, look: Look) -> Any:

@@ -29,11 +29,16 @@ def saying(body, *headers, status=200):
     return sending(start(*made.raw_headers, *headers, status=status), part(made.body))
 
 
+def is_stated(pair):
+    """Tell whether `@Cache` says by this for how long its page is good."""
+    return pair[0] == b"cache-control" and pair[1].startswith(b"max-age=0, s-maxage=")
+
+
 def shown(answer):
     """Give what a client saw of an answer, apart from what a cache adds to it."""
     added = {b"cache-status", b"age"}
     return [
-        {**message, "headers": [pair for pair in message["headers"] if pair[0] not in added]}
+        {**message, "headers": [pair for pair in message["headers"] if pair[0] not in added and not is_stated(pair)]}
         if "headers" in message
         else message
         for message in answer.messages

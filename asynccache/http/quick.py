@@ -1,0 +1,78 @@
+"""The quickest way to an answer from the store: a plain GET, and a page in memory.
+
+This is all that most hits cost, and written out for that: no awaiting, no object but the answer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from asynccache.core.entry import Kind
+from asynccache.http.ask import NOTED, values_of
+from asynccache.http.carried import NAMELESS, has_own_state
+from asynccache.http.disguises import Name, Pairs
+from asynccache.http.edge.note import EDGE_KEY
+from asynccache.http.replay import Replay
+from asynccache.http.snapshot import NOBODY, SHARED, SHARED_STATE, Snapshot, Spec
+from asynccache.http.variants import variant_of
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    from asynccache.http.ask import Owner
+    from asynccache.http.current import Installed
+    from asynccache.http.handler import Handler
+
+    Scope = MutableMapping[str, Any]
+
+_USUAL = NOBODY | SHARED_STATE
+_PLAIN = NAMELESS - NOTED
+Odd = tuple[bytes, ...]
+
+
+def plain_host(scope: Scope) -> tuple[bytes | None, Odd] | None:
+    """Give the Host of a plain GET, and the names of those fields that may tell who asks; None: look closer."""
+    headers = scope["headers"]
+    if not headers or type(headers) is Pairs or type(headers[0][0]) is Name or scope.get("method") != "GET":
+        return None
+    host: bytes | None = None
+    odd: Odd = ()
+    for name, value in headers:
+        if name in _PLAIN:
+            continue
+        if name == b"host":
+            if host is not None:
+                return None
+            host = value
+        elif name in NOTED:
+            return None
+        else:
+            odd = (*odd, name)
+    return host, odd
+
+
+def page_in_memory(handler: Handler, found: Installed, scope: Scope, key: str, owner: Owner, odd: Odd) -> Replay | None:
+    """Answer a plain GET from a page in memory; None: look closer."""
+    settings = handler.settings
+    backend, version = found.service.get_backend(settings.backend), settings.version
+    if (peek := backend.peek) is None:
+        return None
+    stored: Any = peek(key, version, Kind.PAGE)
+    values: tuple[bytes | None, ...] = ()
+    if type(stored) is Spec:
+        values = values_of(scope["headers"], stored.names)
+        stored = peek(variant_of(key, owner, stored, values), version, Kind.PAGE)
+    if type(stored) is not Snapshot:
+        return None
+    record, now = stored.record, backend.clock()
+    if now >= record.renew_at or record.values != values or record.owner != owner:
+        return None
+    conditions = record.conditions & ~SHARED
+    if conditions and (conditions & ~_USUAL or "user" in scope or "auth" in scope or "session" in scope):
+        return None
+    if conditions & SHARED_STATE and has_own_state(scope, found.lifespan_state):
+        return None
+    if EDGE_KEY in scope:
+        handler.tell_outer(scope, scope["headers"], (key, owner), found, record)
+    states = not odd or all(name in record.names for name in odd)
+    return Replay(record.status, stored.pairs(now, states=states), stored.body)
