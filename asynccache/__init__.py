@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         UnknownBackendError,
     )
     from asynccache.functions import cached
+    from asynccache.http.edge.middleware import CacheMiddleware
     from asynccache.injection import Inject, inject
     from asynccache.integrations.starlette import get_cache_service, install
     from asynccache.interface import ICacheService
@@ -39,6 +40,7 @@ __all__ = [
     "BaseCacheBackend",
     "Cache",
     "CacheError",
+    "CacheMiddleware",
     "CacheModule",
     "CachePolicy",
     "CacheService",
@@ -63,6 +65,7 @@ _HOMES = {
     "FOREVER": "core.lifetime",
     "BaseCacheBackend": "model",
     "Cache": "decorator",
+    "CacheMiddleware": "http.edge.middleware",
     "CacheModule": "module",
     "CachePolicy": "core.policy",
     "CacheService": "service",

@@ -1,0 +1,240 @@
+"""One passage of a request to the app: what its answer is good for, who waits for it, and what is stored of it."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from asynccache.http.edge.answers import answer_with
+from asynccache.http.edge.note import Note
+from asynccache.http.edge.shelved import Shelved
+from asynccache.http.page_rules import Then
+from asynccache.http.rules import (
+    Forward,
+    Refusal,
+    Validate,
+    combined,
+    completed,
+    conditions,
+    freshen,
+    freshen_by_head,
+    keep_for,
+    may_store,
+    stands_in,
+)
+from asynccache.http.turn import Turn
+from asynccache.loading.outcomes import Landed
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from asynccache.http.edge.answers import Answer
+    from asynccache.http.edge.found import Found
+    from asynccache.http.edge.incoming import Incoming
+    from asynccache.http.edge.place import Place
+    from asynccache.http.headers import Pair
+    from asynccache.http.rights import Grant
+    from asynccache.http.rules import Decision
+    from asynccache.http.stored import Stored
+    from asynccache.loading.flights import Flight
+
+logger = logging.getLogger(__name__)
+_SERVER_ERROR = 500
+
+
+@dataclass(frozen=True, slots=True)
+class StandIn:
+    """What is over, and stands in for an answer that failed: with this status, or, where it is None, by an error."""
+
+    shelved: Shelved
+    status: int | None
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Attempt(Turn):
+    """An answer of the app on its way.
+
+    Args:
+        place: where it may be stored, and by which rules.
+        incoming: the request.
+        found: what was found for it.
+        decision: why the app is asked; `Validate`: whether what was found still holds.
+        proof: the number of the last question to the store, where the answer is not stored.
+        note: what `@Cache` says of it.
+        requested_at: when the app was asked.
+        parts: what is to be stored, without its body.
+    """
+
+    place: Place
+    incoming: Incoming
+    found: Found
+    decision: Validate | Forward
+    proof: int = 0
+    note: Note = field(default_factory=Note)
+    requested_at: float = 0.0
+    parts: Stored | None = None
+    is_mismatched: bool = False
+    _fwd_status: int | None = None
+    _is_stored: bool = False
+    _detail: str = ""
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether the body is to be kept."""
+        return self.open and self.parts is not None
+
+    @property
+    def is_private(self) -> bool:
+        """Whether the request carries somebody's identity."""
+        return self.place.is_private(self.incoming)
+
+    def told(self) -> bytes:
+        """Give our member of Cache-Status for this answer."""
+        return self.place.telling(self.incoming).forwarded(
+            self.decision.why, fwd_status=self._fwd_status, stored=self._is_stored, detail=self._detail
+        )
+
+    # The head
+
+    async def judge(self, status: int, headers: Sequence[Pair], *, trailers: bool) -> Answer | None:
+        """Judge a head; give another answer, where one goes out in place of this one."""
+        now, stored = self.place.now(), self.found.stored
+        if stored is not None:
+            if status == 304 and isinstance(self.decision, Validate):
+                return await self._confirmed(stored, headers, now)
+            if stands_in(self.incoming.request, stored, now, self.place.rules, status):
+                return await self._stood_in(status)
+            if status == 200 and self.incoming.method == "HEAD":
+                await self._compared(stored, headers, now)
+        judged = self._judged(status, headers, now, trailers=trailers)
+        if isinstance(judged, Refusal):
+            await self.refuse(judged, status)
+        else:
+            self.parts = judged
+        return None
+
+    def _judged(self, status: int, headers: Sequence[Pair], now: float, *, trailers: bool) -> Stored | Refusal:
+        if trailers:
+            return Refusal("it has trailers")
+        if self.note.forbidden:
+            return Refusal(self.note.forbidden, of_request=True)
+        if self.right is None and self.flight is None:
+            return Refusal("another request is about to store one, or the store is away", of_request=True)
+        return may_store(self.incoming.request, status, headers, self.place.rules, now, self.requested_at)
+
+    async def _confirmed(self, stored: Stored, headers: Sequence[Pair], now: float) -> Answer | None:
+        """Answer with what the app has confirmed; None where it meant something else (RFC 9111 4.3.4)."""
+        request, rules = self.incoming.request, self.place.rules
+        fresh = freshen(stored, request, headers, now, self.requested_at, rules)
+        if fresh is None:
+            self.is_mismatched = True
+            return None
+        self._fwd_status = 304
+        shelved = await self._keep(fresh)
+        return answer_with(request, shelved, now, self.told(), validated=True)
+
+    async def _compared(self, stored: Stored, headers: Sequence[Pair], now: float) -> None:
+        """Let the answer to a HEAD update what is stored (RFC 9111 4.3.5)."""
+        other = freshen_by_head(stored, self.incoming.request, headers, now, self.requested_at, self.place.rules)
+        if other is not None:
+            await self._keep(other)
+
+    # What becomes of it
+
+    async def _stood_in(self, status: int | None) -> Answer:
+        """Answer with what is over, here and for those who wait."""
+        shelved: Any = self.found.shelved
+        self._fwd_status = status
+        if status is None:
+            self._detail = "the app failed"
+        stand_in = StandIn(shelved, status)
+        if self.right is not None:
+            await self.right.give_up()
+        self.land(Landed(stand_in, lambda: stand_in))
+        return answer_with(self.incoming.request, shelved, self.place.now(), self.told())
+
+    async def fail(self) -> Answer | None:
+        """Note that the app raised; give what is answered instead, if anything is."""
+        stored = self.found.stored
+        if stored is None or not stands_in(self.incoming.request, stored, self.place.now(), self.place.rules):
+            return None
+        return await self._stood_in(None)
+
+    async def refuse(self, refusal: Refusal, status: int = 200) -> None:
+        """Let those who wait go on, and later ones not wait at all where that would be in vain."""
+        if not self.open:
+            return
+        if status < _SERVER_ERROR and (self.is_private or not refusal.of_request):
+            self.place.memory.refused(self.incoming.key, is_private=self.is_private)
+        self._detail = refusal.why
+        self.parts = None
+        await self.leave(Then.RETRY if refusal.of_request else Then.RUN)
+
+    async def give_up(self, why: str) -> None:
+        """Let those who wait go on: it turned out late that it cannot be stored."""
+        if self.is_recording:
+            await self.refuse(Refusal(why))
+
+    def length(self, headers: Sequence[Pair]) -> int | None:
+        """Give the announced length of a body that is to be stored."""
+        return next((int(value) for name, value in headers if name == b"content-length"), None)
+
+    def limit(self, length: int | None) -> int:
+        """Give the most bytes that its body may have."""
+        return self.place.rules.max_body if length is None else length
+
+    async def store(self, body: bytes) -> None:
+        """Store it whole, and tell those who wait."""
+        parts = None if self.parts is None else completed(self.parts, body)
+        if parts is None:
+            await self.give_up("it is not as long as it says")
+        elif self.note.forbidden:
+            await self.refuse(Refusal(self.note.forbidden, of_request=True))
+        else:
+            await self._keep(self._joined(parts))
+
+    def _joined(self, parts: Stored) -> Stored:
+        """Join a part to what is there of the same representation (RFC 9111 3.4)."""
+        there = self.found.stored
+        whole = None if there is None or parts.span is None else combined(there, parts)
+        return parts if whole is None or len(whole.body) > self.place.rules.max_body else whole
+
+    async def _keep(self, stored: Stored) -> Shelved:
+        """Store this, if that is still right, and tell those who wait."""
+        flight, right, place = self.flight, self.right, self.place
+        shelved = Shelved(stored)
+        proof = 0 if flight is None else flight.ask()
+        seconds = keep_for(stored, place.rules)
+        if right is not None and seconds > 0 and (flight is None or flight.begin_storing()):
+            shelved, self._detail = await place.shelf.store(
+                self.found, stored, seconds, flight, right.ticket, tags=self.note.tags
+            )
+            self._is_stored = not self._detail
+        if self._is_stored:
+            place.memory.taken(self.incoming.key, is_private=self.is_private)
+        elif right is not None:
+            await right.give_up()
+        self.land(Landed(shelved, lambda: shelved, proof if self._is_stored else self.proof))
+        return shelved
+
+
+def attempt_at(place: Place, incoming: Incoming, grant: Grant[Found], flight: Flight | None) -> Attempt:
+    """Begin to ask the app, by what was found, and with the right to store what it answers if there is one."""
+    return Attempt(
+        place=place,
+        incoming=incoming,
+        found=grant.look,
+        decision=_asking(place.decision(incoming, grant.look), grant.look.stored),
+        flight=flight,
+        right=grant.right,
+        proof=grant.proof if grant.right is None else 0,
+    )
+
+
+def _asking(decision: Decision, stored: Stored | None) -> Validate | Forward:
+    """Give how the app is asked, be it only to renew what answers meanwhile."""
+    if isinstance(decision, Validate | Forward):
+        return decision
+    asked = () if stored is None else conditions(stored)
+    return Validate("stale", asked) if asked else Forward("stale")

@@ -1,0 +1,186 @@
+"""One request on its way past the store: answered from there, leading, following whoever leads, or alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from asynccache.http.edge.answers import answer_with, gateway_timeout
+from asynccache.http.edge.attempt import StandIn, attempt_at
+from asynccache.http.edge.forwarding import forward, is_within
+from asynccache.http.edge.renewing import renew_behind
+from asynccache.http.following import followed
+from asynccache.http.page_rules import Then
+from asynccache.http.rights import Grant, granted, right_to
+from asynccache.http.rules import GatewayTimeout, Serve, answer, matches, stands_in
+from asynccache.loading.outcomes import Landed
+from asynccache.plan.io import LOOP
+
+if TYPE_CHECKING:
+    from asynccache.http.edge.answers import Answer
+    from asynccache.http.edge.found import Found
+    from asynccache.http.edge.incoming import Incoming
+    from asynccache.http.edge.place import Place
+    from asynccache.http.edge.shelved import Shelved
+    from asynccache.http.rights import PageRight
+    from asynccache.loading.flights import Flight
+
+ROUNDS = 3
+
+
+class Exchange:
+    """A GET or HEAD that is to be answered.
+
+    Args:
+        place: where its answer is stored, and by which rules.
+        incoming: the request.
+    """
+
+    __slots__ = ("_flights", "_incoming", "_place", "_telling")
+
+    def __init__(self, place: Place, incoming: Incoming) -> None:
+        self._place = place
+        self._incoming = incoming
+        self._flights = place.service.flights
+        self._telling = place.telling(incoming)
+
+    async def answer(self) -> None:
+        """Answer it; a few rounds of waiting for others are enough."""
+        arrived = self._flights.begun
+        for _ in range(ROUNDS):
+            settled = self._flights.settled
+            found = await self._seek()
+            if await self._answered(found):
+                return
+            if not self._may_share():
+                break
+            if await self._shared(found, arrived, settled):
+                return
+        else:
+            found = await self._seek()
+        await self._alone(found)
+
+    async def _seek(self) -> Found:
+        return await self._place.seek(self._incoming)
+
+    def _may_share(self) -> bool:
+        """Tell whether others may wait for its answer, and it for that of others."""
+        incoming, place = self._incoming, self._place
+        if incoming.method != "GET" or incoming.request.has(b"range") or incoming.request.control or is_within():
+            return False
+        return not place.memory.passes(incoming.key, is_private=place.is_private(incoming))
+
+    # Answering from the store
+
+    async def _answered(self, found: Found) -> bool:
+        decision = self._place.decision(self._incoming, found)
+        if isinstance(decision, GatewayTimeout):
+            await self._send(gateway_timeout(self._telling.forwarded("request", detail="only-if-cached")))
+            return True
+        if not isinstance(decision, Serve) or found.shelved is None:
+            return self._place.settings.timeout is not None and await self._soon(found)
+        if decision.renew:
+            renew_behind(self._place, self._incoming, found)
+        await self._send(self._hit(found.shelved))
+        return True
+
+    def _hit(self, shelved: Shelved) -> Answer:
+        now = self._place.now()
+        return answer_with(self._incoming.request, shelved, now, self._telling.hit(shelved.stored, now))
+
+    async def _soon(self, found: Found) -> bool:
+        """Answer with what is over where the app takes too long, and nothing forbids that; else let it be asked."""
+        shelved, place, seconds = found.shelved, self._place, self._place.settings.timeout
+        if shelved is None or not stands_in(self._incoming.request, shelved.stored, place.now(), place.rules):
+            return False
+        flight = renew_behind(place, self._incoming, found)
+        outcome = await followed(LOOP, flight, seconds)
+        if isinstance(outcome, Landed):
+            return await self._collapsed(outcome.value)
+        if self._flights.under_way.get(flight.key) is not flight:
+            return False
+        await self._stand_in(StandIn(shelved, None), "the app takes too long")
+        return True
+
+    async def _send(self, answer: Answer) -> None:
+        await answer(self._incoming.send)
+
+    # Asking the app
+
+    async def _shared(self, found: Found, arrived: int, settled: int) -> bool:
+        """Lead, or follow whoever leads; False: look again."""
+        flight, leads = self._flights.join(self._place.shelf.flight_key(found))
+        asked = flight.asked
+        if leads:
+            await self._lead(flight, found, look_again=self._flights.settled != settled)
+            return True
+        outcome = await followed(LOOP, flight)
+        if isinstance(outcome, Landed):
+            if flight.suits(outcome, arrived, asked) and await self._collapsed(outcome.value):
+                return True
+            if not self._is_for_this(outcome.value):
+                return False
+        elif outcome is Then.RETRY:
+            return False
+        await self._alone(found)
+        return True
+
+    def _is_for_this(self, value: StandIn | Shelved) -> bool:
+        """Tell whether what others got is of the kind that this request gets: then waiting again is in vain."""
+        return not isinstance(value, StandIn) and matches(self._incoming.request, value.stored)
+
+    async def _collapsed(self, value: StandIn | Shelved) -> bool:
+        """Answer with what somebody else got of the app, if that answers this request, too (RFC 9111 4)."""
+        place, request = self._place, self._incoming.request
+        if isinstance(value, StandIn):
+            stored = value.shelved.stored
+            if not matches(request, stored) or not stands_in(request, stored, place.now(), place.rules, value.status):
+                return False
+            await self._stand_in(value, "")
+            return True
+        if not matches(request, value.stored):
+            return False
+        if not isinstance(answer(request, value.stored, place.now(), place.rules), Serve):
+            return False
+        told = self._telling.forwarded("uri-miss", collapsed=True)
+        await self._send(answer_with(request, value, place.now(), told))
+        return True
+
+    async def _stand_in(self, value: StandIn, detail: str) -> None:
+        told = self._telling.forwarded("stale", fwd_status=value.status, detail=detail)
+        await self._send(answer_with(self._incoming.request, value.shelved, self._place.now(), told))
+
+    async def _lead(self, flight: Flight, found: Found, *, look_again: bool) -> None:
+        """Ask the app for all who wait, here and elsewhere, unless somebody landed while this request looked."""
+        try:
+            proof = flight.ask()
+            found = await self._seek() if look_again else found
+            grant = Grant(found, None, proof) if found.found is not None else await self._granted(found, flight)
+        except BaseException:
+            flight.settle(Then.RETRY)
+            raise
+        shelved = grant.look.found
+        if shelved is None:
+            await self._forward(grant, flight)
+            return
+        flight.settle(Landed(shelved, lambda: shelved, grant.proof))
+        if not await self._answered(grant.look):  # it was over in the very moment
+            await self._alone(grant.look)
+
+    async def _granted(self, found: Found, flight: Flight) -> Grant[Found]:
+        return await granted(self._place.shelf, found, flight, self._seek, may_wait=not is_within())
+
+    async def _alone(self, found: Found) -> None:
+        """Ask the app for this request; what it answers is stored where nobody else is about to store one."""
+        await self._forward(Grant(found, await self._right(found)), None)
+
+    async def _right(self, found: Found) -> PageRight | None:
+        """Ask for the right to store, unless that would be in vain."""
+        place, incoming = self._place, self._incoming
+        if incoming.method == "HEAD" and found.stored is None:
+            return None
+        if place.is_shared and place.memory.is_hopeless(incoming.key, is_private=place.is_private(incoming)):
+            return None
+        return await right_to(place.shelf, found)
+
+    async def _forward(self, grant: Grant[Found], flight: Flight | None) -> None:
+        await forward(attempt_at(self._place, self._incoming, grant, flight))

@@ -1,0 +1,59 @@
+"""Methods that may change something: what they make invalid is gone before their answer is seen (RFC 9111 4.4)."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from asynccache.core.url_keys import group_tags, key_of_url
+from asynccache.errors import BackendUnavailableError
+from asynccache.http.edge.telling import told
+from asynccache.http.headers import lowered
+from asynccache.http.rules import invalidates
+from asynccache.plan.io import LOOP
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from asynccache.http.edge.incoming import Incoming, Message
+    from asynccache.http.edge.place import Place
+    from asynccache.http.headers import Pair
+
+logger = logging.getLogger(__name__)
+
+
+async def write(place: Place, incoming: Incoming, key_prefix: str) -> None:
+    """Pass on a request whose method may change something, and invalidate what its answer says."""
+    member = place.telling(incoming).forwarded("method")
+
+    async def send(message: Message) -> None:
+        if message["type"] == "http.response.start":
+            headers = lowered(message.get("headers", ()))
+            await _invalidate(place, incoming, key_prefix, message["status"], headers)
+            message = {**message, "headers": told(headers, member)}
+        await incoming.send(message)
+
+    await place.app(incoming.scope, incoming.receive, send)
+
+
+async def _invalidate(place: Place, incoming: Incoming, key_prefix: str, status: int, headers: list[Pair]) -> None:
+    urls, groups = invalidates(incoming.request, status, headers)
+    keys = [incoming.key, *(key_of_url(url, key_prefix) for url in urls[1:])] if urls else []
+    for key in dict.fromkeys(keys):
+        await _told_where_lost(place.shelf.invalidate(key), key)
+    tags = group_tags(incoming.key, groups)
+    if tags:
+        await _told_where_lost(place.backend.void(LOOP, tags), str(tags))
+
+
+async def _told_where_lost(invalidation: Awaitable[object], what: str) -> None:
+    """Invalidate; the answer of the app goes out in any case, and what is lost is told."""
+    try:
+        await invalidation
+    except BackendUnavailableError as error:
+        if error.queued:
+            logger.warning("%s is invalidated when the store is back", what)
+        else:
+            logger.exception("%s could not be invalidated, and may be answered from the store until it is over", what)
+    except Exception:
+        logger.exception("%s could not be invalidated, and may be answered from the store until it is over", what)
