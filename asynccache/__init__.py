@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         SerializationError,
         UnknownBackendError,
     )
+    from asynccache.evicts import Evicts
     from asynccache.functions import cached
     from asynccache.http.edge.middleware import CacheMiddleware
     from asynccache.injection import Inject, inject
@@ -46,6 +47,7 @@ __all__ = [
     "CacheService",
     "CacheTimeoutError",
     "ConfigurationError",
+    "Evicts",
     "ExecutionContext",
     "ICacheService",
     "Inject",
@@ -69,6 +71,7 @@ _HOMES = {
     "CacheModule": "module",
     "CachePolicy": "core.policy",
     "CacheService": "service",
+    "Evicts": "evicts",
     "ExecutionContext": "context",
     "ICacheService": "interface",
     "Inject": "injection",

@@ -16,15 +16,17 @@ if TYPE_CHECKING:
 
 _ELLAR_HANDLER = "OPERATION_ENDPOINT"
 _ELLAR_ROUTES = "__ROUTE_OPERATION_PARAMETERS__"
+_DISPATCH = "dispatch_request"
 _MODULES_OF_VIEWS = frozenset({"flask.views", "quart.views"})
 
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """A place in a class where a handler is: its `function`, and how to `put` another one there."""
+    """A place in a class where a handler is: its `function`, its `methods`, and how to `put` another one there."""
 
     function: Any
     put: Callable[[Any], None]
+    methods: frozenset[str]
 
 
 def is_litestar_handler(target: Any) -> bool:
@@ -37,21 +39,24 @@ def handlers_of(controller: type, methods: Collection[str]) -> Iterator[Slot]:
 
     A Flask or Quart `View` has one for all methods.
     """
-    names = {"dispatch_request"} if _is_plain_view(controller) else {method.lower() for method in methods}
+    names = {_DISPATCH} if _is_plain_view(controller) else {method.lower() for method in methods}
     for name, found in getmembers_static(controller):
         if is_litestar_handler(found):
-            yield Slot(found.fn, _litestar_put(controller, name, found))
+            yield Slot(found.fn, _litestar_put(controller, name, found), frozenset(found.http_methods))
         elif isfunction(found) and hasattr(found, _ELLAR_HANDLER):
-            if all(hasattr(route, "methods") for route in getattr(found, _ELLAR_ROUTES, ())):
-                yield Slot(found, _ellar_put(controller, name))
+            routes = getattr(found, _ELLAR_ROUTES, ())
+            if all(hasattr(route, "methods") for route in routes):
+                known = frozenset(method for route in routes for method in route.methods)
+                yield Slot(found, _ellar_put(controller, name), known)
         elif name in names:
-            yield Slot(getattr_static(controller, name), _plain_put(controller, name))
+            known = frozenset(methods if name == _DISPATCH else {name.upper()})
+            yield Slot(getattr_static(controller, name), _plain_put(controller, name), known)
 
 
 def _is_plain_view(controller: type) -> bool:
     """Tell whether this is a view of Flask or Quart that dispatches by itself, as a `MethodView` does not."""
     is_view = any(kind.__module__ in _MODULES_OF_VIEWS for kind in controller.__mro__)
-    return is_view and getattr_static(controller, "dispatch_request").__module__ not in _MODULES_OF_VIEWS
+    return is_view and getattr_static(controller, _DISPATCH).__module__ not in _MODULES_OF_VIEWS
 
 
 def leads_to(endpoint: Any, wrapper: Any) -> bool:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Collection
-from typing import Any, TypeVar, cast, get_type_hints
+from typing import Any, TypeVar, cast
 
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import HTTPConnection, Request
-from starlette.websockets import WebSocket
 
 from asynccache.controllers import handlers_of, is_litestar_handler, move_routes
 from asynccache.core.lifetime import Ttl
@@ -32,6 +31,7 @@ from asynccache.http.settings import (
 )
 from asynccache.http.tag_names import check_tag_names
 from asynccache.http.views import callable_at_once, frameworks, serving
+from asynccache.likeness import check_is_handler, hints_of, like
 
 T = TypeVar("T", bound=Callable[..., Any])
 _PLAIN = CachePolicy()
@@ -148,6 +148,14 @@ def wrapper_of(function: Any) -> Any:
     return None if cached_settings(function) else getattr(function, "__dict__", {}).get(_WRAPPER)
 
 
+def recached(wrapper: Any, function: Callable[..., Any]) -> Any:
+    """Make what `@Cache` made of a handler once more, of this function in the place of the handler."""
+    made = _wrap(function, getattr(wrapper, _SETTINGS))
+    if getattr(wrapper, _BY_CLASS, False):
+        setattr(made, _BY_CLASS, True)
+    return made
+
+
 def _wrap_class(controller: type, settings: CacheSettings) -> type:
     slots = list(handlers_of(controller, settings.methods))
     if not slots:
@@ -170,19 +178,13 @@ def _wrap_class(controller: type, settings: CacheSettings) -> type:
 
 
 def _check_handler(target: Any) -> None:
-    if not (inspect.isfunction(target) or inspect.ismethod(target)):
-        raise TypeError(f"@Cache on {target!r}: it is for functions, methods and controller classes")
-    if inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target):
-        raise ConfigurationError(f"@Cache on the generator {target.__qualname__}: return a StreamingResponse")
+    check_is_handler(target, "@Cache", "return a StreamingResponse")
     if cached_settings(target) is not None:
         raise ConfigurationError(f"@Cache twice on {target.__qualname__}: once is enough")
-    sockets = [hint for hint in _hints(target).values() if inspect.isclass(hint) and issubclass(hint, WebSocket)]
-    if sockets or "websocket" in inspect.signature(target).parameters:
-        raise ConfigurationError(f"@Cache on {target.__qualname__}, a websocket: only HTTP responses can be cached")
 
 
 def _wrap(function: Callable[..., Any], settings: CacheSettings) -> Callable[..., Any]:
-    hints = _hints(function)
+    hints = hints_of(function)
     check_tag_names(function, hints, settings.tags)
     handler = Handler(function, settings)
     is_sync = not inspect.iscoroutinefunction(function)
@@ -201,27 +203,13 @@ def _wrap(function: Callable[..., Any], settings: CacheSettings) -> Callable[...
         found = handler.hit(call.scope)
         return await handler.answer(call) if found is None else call.replayed(found)
 
-    wrapper = functools.update_wrapper(callable_at_once(cached, handler) if is_sync else cached, function)
-    signature = inspect.signature(function)
-    shown = [
-        known.replace(annotation=hints.get(name, known.annotation)) for name, known in signature.parameters.items()
-    ]
-    wrapper.__signature__ = signature.replace(parameters=shown)  # type: ignore[attr-defined]
-    wrapper.__annotations__ = hints
+    wrapper = like(function, callable_at_once(cached, handler) if is_sync else cached, hints)
     setattr(wrapper, _SETTINGS, settings)
     setattr(wrapper, _HANDLER, handler)
     handler.wrapper = wrapper
     if inspect.isfunction(function):  # not weakly: above a route decorator in a factory nobody else keeps it
         setattr(function, _WRAPPER, wrapper)
     return wrapper
-
-
-def _hints(function: Callable[..., Any]) -> dict[str, Any]:
-    """Give the annotations, resolved where the names in them are known by now."""
-    try:
-        return get_type_hints(function, include_extras=True)
-    except (NameError, TypeError):
-        return dict(getattr(function, "__annotations__", {}))
 
 
 def _request(handler: Handler, args: tuple[Any, ...], kwargs: dict[str, Any]) -> HTTPConnection:

@@ -17,7 +17,9 @@ _STARS = {Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD}
 _OWNERS = ("self", "cls")
 
 
-def check_tag_names(function: Callable[..., Any], hints: Mapping[str, Any], templates: TagTemplates) -> None:
+def check_tag_names(
+    function: Callable[..., Any], hints: Mapping[str, Any], templates: TagTemplates, decorator: str = "@Cache"
+) -> None:
     """Raise `ConfigurationError` where tags name what is no parameter of a handler, and it takes no request.
 
     Who takes the request takes the parameters in the path with it.
@@ -30,7 +32,7 @@ def check_tag_names(function: Callable[..., Any], hints: Mapping[str, Any], temp
     known = [each.name for each in parameters]
     if unknown := sorted(templates.names - set(known)):
         raise ConfigurationError(
-            f"@Cache on {function.__qualname__}: tags name {unknown[0]!r}, and it takes {known}: add it to the "
+            f"{decorator} on {function.__qualname__}: tags name {unknown[0]!r}, and it takes {known}: add it to the "
             "parameters, if it is in the path"
         )
 
