@@ -93,4 +93,4 @@ def if_range_holds(headers: Sequence[Pair], received_at: float, if_range: Sequen
     asked = single_date(if_range, received_at)
     modified = single_date(lines_of(b"last-modified", headers), received_at)
     made = single_date(lines_of(b"date", headers), received_at)
-    return asked is not None and asked == modified and modified < (int(received_at) if made is None else made)
+    return asked is not None and asked == modified and modified + 1 <= (received_at if made is None else made)

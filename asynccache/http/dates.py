@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from calendar import timegm
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,11 +12,12 @@ if TYPE_CHECKING:
 _DAY = "(?:mon|tue|wed|thu|fri|sat|sun)"
 _LONG_DAY = "(?:monday|tuesday|wednesday|thursday|friday|saturday|sunday)"
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+_DAYS_BEFORE_1970 = date(1970, 1, 1).toordinal()
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _MONTH = f"(?P<month>{'|'.join(_MONTHS)})"
 _TIME = r"(?P<hour>[0-9]{2}):(?P<minute>[0-9]{2}):(?P<second>[0-9]{2})"
 _FORMS = tuple(
-    re.compile(form, re.IGNORECASE | re.ASCII)
+    re.compile(form.encode(), re.IGNORECASE)
     for form in (
         rf"{_DAY}, (?P<day>[0-9]{{2}}) {_MONTH} (?P<year>[0-9]{{4}}) {_TIME} GMT",
         rf"{_LONG_DAY}, (?P<day>[0-9]{{2}})-{_MONTH}-(?P<year>[0-9]{{2}}) {_TIME} GMT",
@@ -41,21 +41,22 @@ def written_date(moment: float) -> bytes:
 def http_date(text: bytes, now: float) -> int | None:
     """Give the seconds since 1970 of an IMF-fixdate, RFC 850 or asctime date; None for anything else.
 
-    A year of two digits is the latest that is not more than 50 years after `now`.
+    A year of two digits is the latest that is not more than 50 years after `now`. A leap second is the one after.
     """
-    decoded = text.decode("latin-1")
-    found = next(filter(None, (form.fullmatch(decoded) for form in _FORMS)), None)
+    found = next(filter(None, (form.fullmatch(text) for form in _FORMS)), None)
     if found is None:
         return None
-    month = _MONTHS.index(found["month"].lower()) + 1
-    day, hour, minute, second = (int(found[part]) for part in ("day", "hour", "minute", "second"))
-    within_year = (month, day, hour, minute, second)
-    year = int(found["year"]) if len(found["year"]) == 4 else _full_year(int(found["year"]), within_year, now)
-    leap = second == 60  # what RFC 5322 3.3 allows, as the second after
+    day, hour, minute, second, year = map(int, found.group("day", "hour", "minute", "second", "year"))
+    month = _MONTHS.index(found["month"].lower().decode()) + 1
+    if hour > 23 or minute > 59 or second > 60:
+        return None
+    if len(found["year"]) == 2:
+        year = _full_year(year, (month, day, hour, minute, second), now)
     try:
-        return timegm(datetime(year, month, day, hour, minute, second - leap, tzinfo=UTC).timetuple()) + leap
+        days = date(year, month, day).toordinal() - _DAYS_BEFORE_1970
     except ValueError:
         return None
+    return days * 86_400 + hour * 3600 + minute * 60 + second
 
 
 def _full_year(short: int, within_year: tuple[int, ...], now: float) -> int:
