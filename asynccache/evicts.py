@@ -12,7 +12,7 @@ from asynccache.controllers import handlers_of, is_litestar_handler, move_routes
 from asynccache.core.tags import TagTemplates, tagged
 from asynccache.decorator import handler_of, recached
 from asynccache.errors import ConfigurationError
-from asynccache.http.evictions import READING, Eviction, evicting, pending
+from asynccache.http.evictions import Eviction, evicting, pending
 from asynccache.http.tag_names import check_tag_names
 from asynccache.likeness import check_is_handler, hints_of, like
 
@@ -172,15 +172,3 @@ def evictions_of(endpoint: Any) -> tuple[EvictSettings, ...]:
 def evicting_wrapper_of(function: Any) -> Any:
     """Return what `@Evicts` made of a function; None where it was not used on it."""
     return None if evictions_of(function) else getattr(function, "__dict__", {}).get(_WRAPPER)
-
-
-def check_writes(methods: Iterable[str] | None, endpoint: Any, where: str) -> None:
-    """Find a handler with `@Evicts` that is only for requests that read.
-
-    Raises `ConfigurationError`.
-    """
-    if methods and evictions_of(endpoint) and READING.issuperset(methods):
-        raise ConfigurationError(
-            f"@Evicts on {where}, which is for {sorted(methods)} only: such requests only read; where one writes all "
-            "the same, let it call invalidate_tags"
-        )

@@ -131,6 +131,14 @@ def begin(service: CacheService, scope: Scope) -> tuple[Evictions | None, Token[
     return evictions, _pending.set(evictions)
 
 
+def end(evictions: Evictions | None, token: Token[Evictions | None]) -> None:
+    """Note that a request is answered; what is noted for it later would be lost, and is an error."""
+    if evictions is not None:
+        evictions.end()
+    with suppress(ValueError):  # an abandoned request that is cleared away in a foreign context
+        _pending.reset(token)
+
+
 def pending(handler: str) -> Evictions | None:
     """Give what notes evictions here; None: the request only reads.
 
@@ -170,12 +178,10 @@ async def _answered(app: App, service: CacheService, scope: Scope, receive: Any,
     else:
         await _do_rest(evictions)
     finally:
-        with suppress(ValueError):  # an abandoned request that is cleared away in a foreign context
-            _pending.reset(token)
+        end(evictions, token)
 
 
 async def _do_rest(evictions: Evictions | None) -> None:
     """Do what was noted after the head had left, or where none ever did: the handler has written."""
     if evictions is not None:
-        evictions.end()
         await evictions.do()

@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Host, Mount, Route, WebSocketRoute
 from asynccache.decorator import cached_settings, wrapper_of
 from asynccache.errors import ConfigurationError, UnknownBackendError
 from asynccache.http.current import SCOPE_KEY, Installed
+from asynccache.integrations.evicting import check_evictions, check_is_routed
 from asynccache.integrations.narrowing import check_declared
 from asynccache.loading.load import check_lock
 
@@ -40,10 +41,15 @@ def check_routes(routes: Iterable[BaseRoute], service: CacheService) -> None:
                 f"@Cache above the route decorator of {one.route.path!r} caches nothing: move @Cache below it, so that "
                 "the route gets what @Cache returns"
             )
+        where = f"the route {one.route.path!r}"
+        check_is_routed(one.route.endpoint, endpoints, where)
+        names = None if one.above is None else one.above | frozenset(one.route.param_convertors)
+        methods = getattr(one.route, "methods", None)
+        check_evictions(_members(one.route.endpoint), one.service, where, methods=methods, names=names)
         for cached, settings in _cached(one.route.endpoint):
             _check(one.route, settings, one.service)
             _check_tags(one, cached, settings)
-            check_declared(settings, _declared(one.route), f"the route {one.route.path!r}")
+            check_declared(settings, _declared(one.route), where)
 
 
 def _found(routes: Iterable[BaseRoute], service: CacheService, above: frozenset[str] | None) -> Iterator[_Found]:
@@ -90,10 +96,14 @@ def _declared(route: Any) -> frozenset[str] | None:
 
 def _cached(endpoint: Any) -> Iterator[tuple[Any, CacheSettings]]:
     """Give an endpoint, or the methods of a class, and what `@Cache` was told on them."""
-    while isinstance(endpoint, partial):
-        endpoint = endpoint.func
-    members = [member for _, member in getmembers_static(endpoint)] if isclass(endpoint) else []
-    for cached in (endpoint, *members):
+    for cached in _members(endpoint):
         settings = cached_settings(cached)
         if settings is not None:
             yield cached, settings
+
+
+def _members(endpoint: Any) -> list[Any]:
+    """Give an endpoint, and the methods of a class."""
+    while isinstance(endpoint, partial):
+        endpoint = endpoint.func
+    return [endpoint, *(member for _, member in getmembers_static(endpoint))] if isclass(endpoint) else [endpoint]
