@@ -144,7 +144,7 @@ def _decide(request: Request, stored: Stored | None, now: float, rules: Rules, *
 
 def _stale(request: Request, asked: CacheControl, stored: Stored, now: float) -> Serve | None:
     over = stored.age(now) - stored.lifetime
-    if over <= stored.revalidate_for and _accepts_stale(asked, stored, now):
+    if over < stored.revalidate_for and _accepts_stale(asked, stored, now):
         return Serve(stale=True, renew=not request.control.has(b"no-store"))
     if _allows_stale(asked, over) and _is_new_enough(asked, stored, now):
         return Serve(stale=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
-from urllib.parse import SplitResult, urljoin, urlsplit
+from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
 from asynccache.http.headers import lines_of
 from asynccache.http.structured import groups
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from asynccache.http.requests import Request
 
 _SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110 9.2.1
+_AS_WRITTEN = "".join(map(chr, range(0x21, 0x7F)))
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -48,7 +49,7 @@ def _resolved(reference: bytes, target: str) -> str | None:
     """Give the absolute URL of a reference; None for one of another origin, or that is no URL (RFC 3986 5)."""
     try:
         own = urlsplit(target)
-        url = urlsplit(urljoin(target, reference.decode("latin-1").strip(" \t")))
+        url = urlsplit(urljoin(target, quote(reference.strip(b" \t"), safe=_AS_WRITTEN)))
         if own.scheme not in _PORTS or _origin(url) != _origin(own):
             return None
     except ValueError:
