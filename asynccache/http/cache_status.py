@@ -25,7 +25,7 @@ def member(
     Args:
         name: of the cache.
         fwd: why the request went on: `uri-miss`, `vary-miss`, `stale`, `request`, `method`, `bypass`, `partial`; None:
-            it did not, this is a hit.
+            it did not, this is a hit; empty: neither, the answer was made by the cache.
         fwd_status: what was answered to it, where that is not what the client gets.
         ttl: seconds for which the response stays fresh; negative for a stale one.
         stored: the response was stored.
@@ -33,7 +33,9 @@ def member(
         key: under which it lies.
         detail: whatever else helps.
     """
-    parts = [_text(name), "hit" if fwd is None else f"fwd={fwd}"]
+    parts = [_text(name)]
+    if fwd != "":
+        parts.append("hit" if fwd is None else f"fwd={fwd}")
     if fwd_status is not None:
         parts.append(f"fwd-status={fwd_status}")
     if ttl is not None:

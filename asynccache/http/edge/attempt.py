@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 _SERVER_ERROR = 500
+_NOBODY = "nobody would have it: the store is away, or another request is about to store one"
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,11 @@ class Attempt(Turn):
     _detail: str = ""
 
     @property
+    def wants_body(self) -> bool:
+        """Whether there is somebody to keep an answer for."""
+        return self.open and self.incoming.method == "GET" and (self.right is not None or self.flight is not None)
+
+    @property
     def is_recording(self) -> bool:
         """Whether the body is to be kept."""
         return self.open and self.parts is not None
@@ -107,6 +113,9 @@ class Attempt(Turn):
                 return await self._stood_in(status)
             if status == 200 and self.incoming.method == "HEAD":
                 await self._compared(stored, headers, now)
+        if not self.wants_body:
+            self._detail = _NOBODY
+            return None
         judged = self._judged(status, headers, now, trailers=trailers)
         if isinstance(judged, Refusal):
             await self.refuse(judged, status)
@@ -118,9 +127,7 @@ class Attempt(Turn):
         if trailers:
             return Refusal("it has trailers")
         if self.note.forbidden:
-            return Refusal(self.note.forbidden, of_request=True)
-        if self.right is None and self.flight is None:
-            return Refusal("another request is about to store one, or the store is away", of_request=True)
+            return Refusal(self.note.forbidden)
         return may_store(self.incoming.request, status, headers, self.place.rules, now, self.requested_at)
 
     async def _confirmed(self, stored: Stored, headers: Sequence[Pair], now: float) -> Answer | None:
@@ -165,7 +172,7 @@ class Attempt(Turn):
         """Let those who wait go on, and later ones not wait at all where that would be in vain."""
         if not self.open:
             return
-        if status < _SERVER_ERROR and (self.is_private or not refusal.of_request):
+        if status < _SERVER_ERROR and self.incoming.method == "GET" and (self.is_private or not refusal.of_request):
             self.place.memory.refused(self.incoming.key, is_private=self.is_private)
         self._detail = refusal.why
         self.parts = None
@@ -190,7 +197,7 @@ class Attempt(Turn):
         if parts is None:
             await self.give_up("it is not as long as it says")
         elif self.note.forbidden:
-            await self.refuse(Refusal(self.note.forbidden, of_request=True))
+            await self.refuse(Refusal(self.note.forbidden))
         else:
             await self._keep(self._joined(parts))
 

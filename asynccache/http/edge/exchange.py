@@ -65,16 +65,21 @@ class Exchange:
     def _may_share(self) -> bool:
         """Tell whether others may wait for its answer, and it for that of others."""
         incoming, place = self._incoming, self._place
-        if incoming.method != "GET" or incoming.request.has(b"range") or incoming.request.control or is_within():
+        if not self._may_be_stored() or incoming.request.has(b"range") or incoming.request.control or is_within():
             return False
         return not place.memory.passes(incoming.key, is_private=place.is_private(incoming))
+
+    def _may_be_stored(self) -> bool:
+        """Tell whether an answer to this very request may be stored."""
+        request = self._incoming.request
+        return request.method == "GET" and not request.has_content and not request.control.has(b"no-store")
 
     # Answering from the store
 
     async def _answered(self, found: Found) -> bool:
         decision = self._place.decision(self._incoming, found)
         if isinstance(decision, GatewayTimeout):
-            await self._send(gateway_timeout(self._telling.forwarded("request", detail="only-if-cached")))
+            await self._send(gateway_timeout(self._telling.made_here("only-if-cached")))
             return True
         if not isinstance(decision, Serve) or found.shelved is None:
             return self._place.settings.timeout is not None and await self._soon(found)
@@ -176,7 +181,7 @@ class Exchange:
     async def _right(self, found: Found) -> PageRight | None:
         """Ask for the right to store, unless that would be in vain."""
         place, incoming = self._place, self._incoming
-        if incoming.method == "HEAD" and found.stored is None:
+        if not self._may_be_stored() and (incoming.method != "HEAD" or found.stored is None):
             return None
         if place.is_shared and place.memory.is_hopeless(incoming.key, is_private=place.is_private(incoming)):
             return None

@@ -84,7 +84,7 @@ def _asking(attempt: Attempt) -> Iterator[None]:
     if isinstance(attempt.decision, Validate):
         changes["headers"] = attempt.decision.over(scope["headers"])
     extensions = scope.get("extensions")
-    if extensions and not FILES.isdisjoint(extensions):
+    if extensions and attempt.wants_body and not FILES.isdisjoint(extensions):
         changes["extensions"] = {name: value for name, value in extensions.items() if name not in FILES}
     within = _is_within.set(True)
     try:

@@ -166,15 +166,17 @@ class CacheMiddleware:
 
     def _ready(self, scope: Scope) -> Shelved | None:
         """Find what answers a plain GET, if it is held in this process; None: look closely."""
-        host, cookie = self._settings.host, False
+        host, cookie = None, False
         for name, value in scope["headers"]:
             if name == b"host":
-                if host is None:
-                    host = value
+                if host is not None:
+                    return None
+                host = value
             elif name in self._looked_at:
                 return None
             elif name == b"cookie":
                 cookie = True
+        host = self._settings.host or host
         peek = self._home.found(scope)[1].peek
         if host is None or peek is None:
             return None

@@ -38,6 +38,10 @@ class Telling:
         """Say why the request went to the app, and what became of the answer."""
         return self._member(detail, fwd=why, **more)
 
+    def made_here(self, why: str) -> bytes:
+        """Say why the cache has made the answer."""
+        return member(self._name, fwd="", detail=why)
+
     def _member(self, detail: str, **more: Any) -> bytes:
         if self._debug:
             more |= {"key": self._key, "detail": detail or None}

@@ -6,7 +6,6 @@ import logging
 from typing import TYPE_CHECKING
 
 from asynccache.core.url_keys import group_tags, key_of_url
-from asynccache.errors import BackendUnavailableError
 from asynccache.http.edge.telling import told
 from asynccache.http.headers import lowered
 from asynccache.http.rules import invalidates
@@ -50,10 +49,8 @@ async def _told_where_lost(invalidation: Awaitable[object], what: str) -> None:
     """Invalidate; the answer of the app goes out in any case, and what is lost is told."""
     try:
         await invalidation
-    except BackendUnavailableError as error:
-        if error.queued:
-            logger.warning("%s is invalidated when the store is back", what)
+    except Exception as error:  # noqa: BLE001  # whatever a store raises, the answer goes out
+        if getattr(error, "queued", False):
+            logger.warning("the store is away: %s will be invalidated when it is back", what)
         else:
-            logger.exception("%s could not be invalidated, and may be answered from the store until it is over", what)
-    except Exception:
-        logger.exception("%s could not be invalidated, and may be answered from the store until it is over", what)
+            logger.error("%s was not invalidated, and may be answered as it was: %s", what, error)  # noqa: TRY400
