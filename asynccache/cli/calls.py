@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 from contextlib import contextmanager
-from importlib import import_module
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import msgspec
@@ -58,19 +57,10 @@ def call(
 
 def found(path: str) -> CachedCalls[Any, Any]:
     """Import the function that `module:function` names; `ConfigurationError` for what is no `@cached` function."""
-    module, colon, name = path.partition(":")
-    if not (colon and module and name):
-        raise ConfigurationError(f"{path!r}: write module:function, such as shop.reports:sales")
-    try:
-        with target.importing(module):
-            target_: Any = import_module(module)
-        for part in name.split("."):
-            target_ = getattr(target_, part)
-    except (ModuleNotFoundError, AttributeError) as missing:
-        raise ConfigurationError(f"{path!r} cannot be found: {missing}") from missing
-    if not isinstance(target_, CachedCalls):
-        raise ConfigurationError(f"{path!r} is no function with @cached, but {type(target_).__name__}")
-    return target_
+    named = target.imported(path, "function, such as shop.reports:sales")
+    if not isinstance(named, CachedCalls):
+        raise ConfigurationError(f"{path!r} is no function with @cached, but {type(named).__name__}")
+    return named
 
 
 def coerced(called: CachedCalls[Any, Any], words: list[str]) -> tuple[list[Any], dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 import typer
 
-from asynccache.cli import backends, calls, invalidation, values
+from asynccache.cli import backends, calls, explain, invalidation, values
 from asynccache.cli.exits import EXPLAINED
 
 app = typer.Typer(
@@ -19,6 +19,7 @@ app.command("set")(values.set_)
 app.command("delete")(values.delete)
 app.command("invalidate-tags")(invalidation.invalidate_tags)
 app.command("clear")(invalidation.clear)
+app.command("explain")(explain.explain)
 app.command("ping")(backends.ping)
 app.add_typer(backends.config_commands, name="config")
 app.add_typer(backends.db_commands, name="db")

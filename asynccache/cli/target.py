@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated
+from importlib import import_module
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -61,6 +62,21 @@ def importing(path: str) -> Iterator[None]:
         raise
     except Exception as failure:
         raise ConfigurationError(f"{path!r} cannot be imported: {type(failure).__name__}: {failure}") from failure
+
+
+def imported(path: str, what: str) -> Any:
+    """Import what `module:name` names; `ConfigurationError` where there is nothing, or `path` is no such name."""
+    module, colon, name = path.partition(":")
+    if not (colon and module and name):
+        raise ConfigurationError(f"{path!r}: write module:{what}")
+    try:
+        with importing(module):
+            found: Any = import_module(module)
+        for part in name.split("."):
+            found = getattr(found, part)
+    except (ModuleNotFoundError, AttributeError) as missing:
+        raise ConfigurationError(f"{path!r} cannot be found: {missing}") from missing
+    return found
 
 
 def warn(service: CacheService, name: str) -> None:

@@ -219,7 +219,18 @@ def test_a_function_that_fails_is_code_4_with_its_traceback(run, url):
 
 def test_help_has_examples_and_exit_codes(run):
     assert "Exit codes" in run("--help").stdout
-    for command in ("get", "set", "delete", "call", "ping", "config check", "db create", "clear", "invalidate-tags"):
+    for command in (
+        "get",
+        "set",
+        "delete",
+        "call",
+        "explain",
+        "ping",
+        "config check",
+        "db create",
+        "clear",
+        "invalidate-tags",
+    ):
         assert "Example" in run(*command.split(), "--help").stdout
 
 
