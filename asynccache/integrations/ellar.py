@@ -26,6 +26,7 @@ from asynccache.current import Serving
 from asynccache.http.connections import watch_connections
 from asynccache.http.current import SCOPE_KEY, Installed, service_of
 from asynccache.http.entrance import note_entrance_late
+from asynccache.http.evictions import answered
 from asynccache.http.passage import Passage
 from asynccache.integrations.narrowing import hide, narrow
 from asynccache.integrations.routes import check_routes
@@ -120,6 +121,9 @@ class Capture:
         with Serving(found):
             if scope["type"] == "http":
                 note_entrance_late(scope["app"], scope)
-                await Passage(scope, receive, send, found).run(self.app)
+                await answered(self._let_through, found.service, scope, receive, send)
             else:
                 await self.app(scope, receive, send)
+
+    async def _let_through(self, scope: Any, receive: Any, send: Any) -> None:
+        await Passage(scope, receive, send, scope[SCOPE_KEY]).run(self.app)

@@ -31,8 +31,11 @@ from asynccache.http.connections import Cookies
 from asynccache.http.current import SCOPE_KEY, Installed, installed, service_of
 from asynccache.http.disguises import Watcher, teach, teach_keyed
 from asynccache.http.entrance import note_entrance_late
+from asynccache.http.evictions import answered
 from asynccache.http.hiding import Hiding
 from asynccache.http.passage import Passage
+from asynccache.http.statement import take_back
+from asynccache.integrations.evicting import check_evictions
 from asynccache.integrations.modules import installed_from
 from asynccache.integrations.narrowing import check_declared, hide
 from asynccache.interface import ICacheService
@@ -70,6 +73,7 @@ class CachePlugin(InitPlugin, ReceiveRoutePlugin):
             raise ConfigurationError("two CachePlugins on one app: give all backends to one CacheModule.setup")
         app_config.state[SCOPE_KEY] = self.installed
         app_config.lifespan.insert(0, self._lifespan)
+        app_config.before_send.append(_last_look)
         app_config.dependencies.setdefault(self._dependency, Provide(self._service, sync_to_thread=False))
         app_config.signature_namespace.setdefault("ICacheService", ICacheService)
         return app_config
@@ -83,8 +87,10 @@ class CachePlugin(InitPlugin, ReceiveRoutePlugin):
                 if self._is_cached(handler, route.path):
                     _let_replays_pass(handler)
             for handler, model in route.route_handler_map.values():
+                where = f"the route {route.path!r}"
+                check_evictions([handler.fn], self.installed.service, where, methods=handler.http_methods)
                 if (settings := cached_settings(handler.fn)) is not None:
-                    check_declared(settings, _declared(model), f"the route {route.path!r}")
+                    check_declared(settings, _declared(model), where)
             route.__class__ = ServedRoute
 
     def _is_cached(self, handler: HTTPRouteHandler, path: str) -> bool:
@@ -106,6 +112,11 @@ class CachePlugin(InitPlugin, ReceiveRoutePlugin):
         return self.installed.service
 
 
+async def _last_look(message: Any, _scope: Any) -> None:
+    """Look at the head of an answer when all middleware has had its part in it."""
+    take_back(message)
+
+
 def get_cache_service(where: ASGIConnection[Any, Any, Any, Any] | Litestar) -> ICacheService:
     """Return the service of the app that serves this connection, or of this app."""
     return service_of({"app": where} if isinstance(where, Litestar) else {"app": where.app})
@@ -118,19 +129,22 @@ class ServedRoute(HTTPRoute):
 
     async def handle(self, scope: Any, receive: Any, send: Any) -> None:
         """Handle a request, that of a cached handler by way of a passage."""
-        handler, model = self.route_handler_map[scope["method"]]
         found = scope[SCOPE_KEY] = installed(scope)
-        app: Any = super().handle
         with Serving(found):
-            settings = cached_settings(handler.fn)
-            if settings is None:
-                await app(scope, receive, send)
-                return
-            note_entrance_late(scope["app"], scope)
-            passage = _Passage(scope, receive, send, found)
-            if settings.query != ALL and scope["method"] in settings.methods:
-                hide(passage, settings, _parameters(settings, model))
-            await passage.run(app)
+            await answered(self._let_through, found.service, scope, receive, send)
+
+    async def _let_through(self, scope: Any, receive: Any, send: Any) -> None:
+        handler, model = self.route_handler_map[scope["method"]]
+        settings = cached_settings(handler.fn)
+        app: Any = super().handle
+        if settings is None:
+            await app(scope, receive, send)
+            return
+        note_entrance_late(scope["app"], scope)
+        passage = _Passage(scope, receive, send, scope[SCOPE_KEY])
+        if settings.query != ALL and scope["method"] in settings.methods:
+            hide(passage, settings, _parameters(settings, model))
+        await passage.run(app)
 
 
 class _Passage(Passage):

@@ -22,10 +22,11 @@ from asynccache.decorator import cached_settings, handler_of
 from asynccache.http.call import Call
 from asynccache.http.current import SCOPE_KEY, Installed
 from asynccache.http.entrance import note_entrance
+from asynccache.http.evictions import answered
 from asynccache.http.views import Views, frameworks
 from asynccache.integrations.extensions import found_on, put_on
 from asynccache.integrations.quart_recording import Unmade
-from asynccache.integrations.recording import replayed
+from asynccache.integrations.recording import looked_at, replayed
 from asynccache.integrations.views import answers, check_views
 from asynccache.integrations.werkzeug import ViewReads, hidden_query, is_watched, plain_session
 
@@ -64,6 +65,7 @@ class Caching:
         """
         service = put_on(app, self._modules).service
         app.ensure_async = partial(_ensure_async, app.ensure_async)  # type: ignore[method-assign]
+        app.process_response = partial(_process, app.process_response)  # type: ignore[method-assign]
         _render_without_reading(app)
         app.asgi_app = _Check(app, app.asgi_app, service)  # type: ignore[method-assign]
 
@@ -110,7 +112,7 @@ class _Check:
             check_views(self._app.view_functions, self._service)
             self._is_checked = True
         note_entrance(self._asgi_app, scope)
-        await self._asgi_app(scope, receive, send)
+        await answered(self._asgi_app, self._service, scope, receive, send)
 
 
 def _ensure_async(ensure_async: Callable[..., Any], function: Callable[..., Any]) -> Callable[..., Any]:
@@ -122,6 +124,11 @@ def _ensure_async(ensure_async: Callable[..., Any], function: Callable[..., Any]
     owner = getattr(function, "__self__", None)
     view = ensure_async(handler.function)
     return partial(_answer, handler, view) if owner is None else partial(_answer, handler, view, owner)
+
+
+async def _process(process_response: Callable[..., Awaitable[Any]], response: Any, *context: Any) -> Any:
+    """Look at a response when all others have had their part in it."""
+    return looked_at(await process_response(response, *context))
 
 
 async def _through(called: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> Any:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from asynccache.http.capture import Tee
 from asynccache.http.mark import busy
+from asynccache.http.statement import Said
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from asynccache.http.hiding import Hiding
     from asynccache.http.mark import Mark
@@ -76,12 +77,37 @@ class Recording:
     async def _take(self, message: Any) -> None:
         if message["type"] == "http.response.start":
             for name, value in message["headers"][len(self._said) :]:
-                self.response.headers.add(name.decode("latin-1").title(), value.decode("latin-1"))
+                self.response.headers.add(name.decode("latin-1").title(), _text(value))
 
 
 def replayed(found: Replay, response_class: Any) -> Any:
     """Give the response that an answer from the store is."""
     response = response_class(bytes(found.body), found.status_code)
     response.headers.clear()
-    response.headers.extend((name.decode("latin-1"), value.decode("latin-1")) for name, value in found.raw_headers)
+    response.headers.extend((name.decode("latin-1"), _text(value)) for name, value in found.raw_headers)
     return response
+
+
+def looked_at(response: Any) -> Any:
+    """Give a response on its way out; with a cookie that was added since, it no longer says how long it is good for."""
+    headers = response.headers
+    if "set-cookie" in headers and any(type(value) is _SaidText for _, value in headers):
+        kept = [pair for pair in headers if type(pair[1]) is not _SaidText]
+        headers.clear()
+        headers.extend(kept)
+    return response
+
+
+def last_looked_at(process_response: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """Look at each response when all others have had their part in it."""
+    return lambda response: looked_at(process_response(response))
+
+
+class _SaidText(str):
+    """What `Said` is in these frameworks, which keep headers as text."""
+
+    __slots__ = ()
+
+
+def _text(value: bytes) -> str:
+    return (_SaidText if type(value) is Said else str)(value, "latin-1")

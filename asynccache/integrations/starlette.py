@@ -13,15 +13,17 @@ from asynccache.current import Serving
 from asynccache.errors import ConfigurationError
 from asynccache.http.current import SCOPE_KEY, Installed, installed, service_of
 from asynccache.http.entrance import note_entrance
+from asynccache.http.evictions import answered
 from asynccache.http.passage import on_its_own
+from asynccache.http.statement import take_back
 from asynccache.integrations.modules import installed_from
 from asynccache.integrations.routes import check_routes
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Awaitable
 
     from starlette.requests import HTTPConnection
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from asynccache.interface import ICacheService
 
@@ -93,7 +95,17 @@ class _Announce:
         scope[SCOPE_KEY] = self.found
         with Serving(self.found), on_its_own(scope):
             note_entrance(self.app, scope)
-            await self.app(scope, receive, send)
+            await answered(self.app, self.found.service, scope, receive, _last_look(send))
+
+
+def _last_look(send: Send) -> Send:
+    """Look at the head of an answer when all that is below has had its part in it."""
+
+    def passing(message: Message) -> Awaitable[None]:
+        take_back(message)
+        return send(message)
+
+    return passing
 
 
 def _wrap_lifespan(app: Starlette, found: Installed) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from asynccache.controllers import leads_to
 from asynccache.decorator import cached_settings, wrapper_of
 from asynccache.errors import ConfigurationError, UnknownBackendError
+from asynccache.integrations.evicting import check_evictions, check_is_routed
 from asynccache.loading.load import check_lock
 
 if TYPE_CHECKING:
@@ -16,8 +17,8 @@ if TYPE_CHECKING:
     from asynccache.service import CacheService
 
 
-def check_views(views: Mapping[str, Any], service: CacheService, *, ends_renewals: bool = True) -> None:
-    """Find unknown backends, and caches that views never got; and limits, where nothing `ends_renewals`."""
+def check_views(views: Mapping[str, Any], service: CacheService, *, is_wsgi: bool = False) -> None:
+    """Find unknown backends, and caches that views never got; in WSGI, what there is only in ASGI."""
     routed = {id(view) for view in views.values()}
     for endpoint, view in views.items():
         wrapper = wrapper_of(view)
@@ -26,12 +27,19 @@ def check_views(views: Mapping[str, Any], service: CacheService, *, ends_renewal
                 f"@Cache above the route decorator of {endpoint!r} caches nothing: move @Cache below it, so that the "
                 "route gets what @Cache returns"
             )
+        check_is_routed(view, routed, repr(endpoint))
+        check_evictions([view, *_members(view)], service, f"the view {endpoint!r}")
         for settings in _settings(view):
             try:
                 check_lock(settings.policy, service.get_backend(settings.backend))
             except UnknownBackendError as unknown:
                 raise UnknownBackendError(f"@Cache on the view {endpoint!r}: {unknown}") from None
-            if settings.policy.hard_timeout is not None and not ends_renewals:
+            if settings.edge and is_wsgi:
+                raise ConfigurationError(
+                    f"@Cache(edge=True) on the view {endpoint!r}: a WSGI app hears of no CacheMiddleware around it, "
+                    "so leave edge out"
+                )
+            if settings.policy.hard_timeout is not None and is_wsgi:
                 raise ConfigurationError(
                     f"@Cache on the view {endpoint!r} has a hard_timeout, but pages are renewed in threads here, which "
                     "nothing ends: leave it out, and give what the view calls a timeout"
