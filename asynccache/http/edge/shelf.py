@@ -21,7 +21,7 @@ from asynccache.core.url_keys import group_tags
 from asynccache.http.edge.found import Found, Kept, variant_key
 from asynccache.http.edge.lookup import Lookup, known_index, remember
 from asynccache.http.edge.shelved import Shelved
-from asynccache.http.stored import MAX_VARIES, MAX_VARY_NAMES, Index
+from asynccache.http.stored import MAX_VARIES, MAX_VARY_NAMES, Index, VaryNames
 from asynccache.http.terms import NotTakenError, Terms
 from asynccache.loading.changes import Change
 
@@ -95,12 +95,13 @@ class Shelf(Lookup):
                 return await self._store_first(it)
             shelved = Shelved(stored)
             return shelved if await self._land(url, shelved, it.terms, it.flight, it.ticket) else None
-        key = variant_key(url, index.id, stored.names, stored.values)
+        is_told = set(_with(index.varies, stored.names)) == set(index.varies)
+        if not await (self._prolong_index(it, index) if is_told else self._extend_index(it, index)):
+            return None
+        key, shelved = variant_key(url, index.id, stored.names, stored.values), Shelved(stored)
         if key != it.found.key:
-            return await self._store_elsewhere(it, index, key)
-        shelved = Shelved(stored)
-        landed = await self._prolong_index(it, index) and await self._land(key, shelved, it.terms, it.flight, it.ticket)
-        return shelved if landed else None
+            return await self._store_elsewhere(it, key, shelved)
+        return shelved if await self._land(key, shelved, it.terms, it.flight, it.ticket) else None
 
     async def _store_first(self, it: _Delivery) -> Shelved | None:
         """Store a variant by an id that nobody knows, and then the index, if nothing was invalidated until then."""
@@ -116,18 +117,14 @@ class Shelf(Lookup):
         remember(self._backend, url, index, it.index_terms.ttl)
         return shelved
 
-    async def _store_elsewhere(self, it: _Delivery, index: Index, key: str) -> Shelved | None:
+    async def _store_elsewhere(self, it: _Delivery, key: str, shelved: Shelved) -> Shelved | None:
         """Store a variant where the request did not look, since the response names other fields than were expected.
 
         A right of its own is asked for before the other one shows that nothing was invalidated until now.
         """
-        known = it.stored.names in index.varies
-        if not await (self._prolong_index(it, index) if known else self._extend_index(it, index)):
-            return None
         async with self._right_to(key) as own:
             if own is None or not await self._still_stands(it):
                 return None
-            shelved = Shelved(it.stored)
             return shelved if await self._land(key, shelved, it.terms, it.flight, own.ticket) else None
 
     async def _still_stands(self, it: _Delivery) -> bool:
@@ -155,9 +152,11 @@ class Shelf(Lookup):
                 return False
             entry = await self._opened(url, lead.stale) if self._is_fenced else await self._read(url)
             index = None if entry is None else entry.value
-            if not isinstance(index, Index) or index.id != known.id or len(index.varies) >= MAX_VARIES:
+            if not isinstance(index, Index) or index.id != known.id:
                 return False
-            extended = Index(index.id, (names, *(others for others in index.varies if others != names)))
+            extended = Index(index.id, _with(index.varies, names))
+            if len(extended.varies) > MAX_VARIES:
+                return False
             landed = await self._land(url, extended, terms, turn, lead.ticket)
             if landed:
                 remember(self._backend, url, extended, terms.ttl)
@@ -197,10 +196,19 @@ def _refusal(found: Found, stored: Stored, keep_for: float) -> str:
         return "it is of no use to later requests"
     if len(stored.names) > MAX_VARY_NAMES:
         return f"its Vary names {len(stored.names)} fields: {MAX_VARY_NAMES} is the most"
-    if index is not None and stored.names not in index.varies and len(index.varies) >= MAX_VARIES:
+    if index is not None and len(_with(index.varies, stored.names)) > MAX_VARIES:
         return f"responses of its URL have {MAX_VARIES} different Vary fields: no more are told apart"
     there = None if found.entry is None else found.entry.value
     if stored.span is not None and isinstance(there, Shelved):
         is_whole = there.stored.span is None and there.is_fresh(stored.received_at)
         return "the whole response is stored, and fresh" if is_whole else ""
     return ""
+
+
+def _with(varies: tuple[VaryNames, ...], names: VaryNames) -> tuple[VaryNames, ...]:
+    """Add the names of a response that is newer than all there are.
+
+    A response without any is not used any more once the URL is known to vary (RFC 9111 4.1).
+    """
+    kept = varies if not names else [others for others in varies if others]
+    return (names, *(others for others in kept if others != names))

@@ -1,0 +1,64 @@
+"""An invalidation at each moment of storing a response: whatever it meets, nothing from before is found after."""
+
+import asyncio
+
+import pytest
+
+from asynccache.http.edge.shelf import Shelf
+from tests.http.edge.shelves import BEFORE, INVALIDATIONS, NOW, URL, Node
+
+STEPS = ("claim", "remove", "_land", "_write", "_prolong", "_still_stands", "_opened")
+
+
+def stepping(name):
+    async def step(self, *args, **options):
+        await self.before_step()
+        return await getattr(super(Stepping, self), name)(*args, **options)
+
+    return step
+
+
+class Stepping(Shelf):
+    """A shelf that lets something happen before one of the steps of storing."""
+
+    left = 0
+    happening = None
+
+    async def before_step(self):
+        self.left -= 1
+        if self.left == 0 and self.happening is not None:
+            self.task = asyncio.create_task(self.happening())
+            await asyncio.wait({self.task}, timeout=0.02)  # it may have to wait for what is being stored
+
+
+for name in STEPS:
+    setattr(Stepping, name, stepping(name))
+
+
+@pytest.mark.parametrize("invalidate", [INVALIDATIONS["url"], INVALIDATIONS["tag"]], ids=["url", "tag"])
+@pytest.mark.parametrize(("there", "names"), BEFORE.values(), ids=BEFORE)
+async def test_nothing_from_before_is_found_after(nodes, invalidate, there, names):
+    storing, other = Node(nodes[0].backend, Stepping), nodes[1]
+    if nodes[0] is nodes[1]:
+        other = storing
+    step = happened = 0
+    while happened == step:
+        step += 1
+        for number, (known, value) in enumerate(there):
+            more = {"received_at": NOW + number}
+            assert (await other.store(known, b"old", tags=["red"], more=more, x_a=value, x_b=value)).is_stored
+        load = await storing.begin(x_a="1")
+        shelf = storing.shelf
+        shelf.left, shelf.task = step, None
+        shelf.happening = lambda: invalidate(other.service)
+        await storing.end(load, names, b"too late", tags=["red"])
+        shelf.left = 0
+        if shelf.task is not None:
+            await shelf.task
+            happened += 1
+            assert await other.find(x_a="1") is None
+            assert await storing.find(x_a="1") is None
+        await invalidate(other.service)
+        assert await storing.find(x_a="1") is None
+        await other.service.invalidate_url_async(URL)
+    assert happened
