@@ -56,13 +56,12 @@ def has_session(scope: Scope) -> bool:
     return dict.__len__(session) > 0 if isinstance(session, dict) else bool(session)
 
 
-def is_nobodys(scope: Scope, headers: Iterable[Pair], names: Container[bytes], *, read_session: bool) -> bool:
+def is_nobodys(scope: Scope, headers: Iterable[Pair], names: Container[bytes]) -> bool:
     """Tell whether nothing that comes with a request can tell a guard who asks: in doubt, it can.
 
-    Fields of these names do not count, for which the answer is another one anyway; an empty session counts where it was
-    read, and whoever stands for nobody does: that, too, may have been asked.
+    Fields of these names do not count, for which the answer is another one anyway.
     """
-    if "user" in scope or "auth" in scope or ("session" in scope and (read_session or has_session(scope))):
+    if has_session(scope) or carried_login(scope) is not None:
         return False
     return all(name in NAMELESS or name in names for name, _ in headers)
 

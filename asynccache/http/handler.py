@@ -19,7 +19,6 @@ from asynccache.http.outer import forbid
 from asynccache.http.quick import page_in_memory, plain_host
 from asynccache.http.reads import Reads, is_watched
 from asynccache.http.settings import keyed_by_body
-from asynccache.http.snapshot import EMPTY_SESSION
 from asynccache.http.visit import BYPASS, Visit
 
 if TYPE_CHECKING:
@@ -165,10 +164,7 @@ class Handler:
                 logger.info("%s answers nothing before routing: no CacheMiddleware is around its app", self.name)
             return
         note.add_tags(record.tags)
-        if not settings.edge or scope["method"] not in SAFE_METHODS:
-            return
-        read_session = bool(record.conditions & EMPTY_SESSION)
-        if is_nobodys(scope, headers, record.names, read_session=read_session):
+        if settings.edge and scope["method"] in SAFE_METHODS and is_nobodys(scope, headers, record.names):
             note.remember(self, place[0], (place[1], found))
 
     async def answer_at_edge(self, scope: Scope, send: Send, key: str, owner: Any) -> bool:

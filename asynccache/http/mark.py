@@ -213,7 +213,7 @@ class Mark(Turn):
         """Give the fields that are ours of an answer that was stored as this page, and tell what is around the app."""
         ask = self.ask
         self.handler.tell_outer(ask.scope, ask.headers, (ask.key, ask.owner), installed(ask.scope), page.record)
-        return page.added(states=ask.is_nobodys(page.record))
+        return page.added(states=ask.is_told(page.record))
 
     def _terms(self) -> Terms:
         """Say how to store it: what the handler said for this page beats the policy."""

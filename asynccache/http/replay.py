@@ -60,7 +60,7 @@ class Replay(Response):
 def replay(snapshot: Snapshot, ask: Ask, now: float, label: bytes = b"") -> Replay:
     """Answer a request with a page that fits it; `label` is what Cache-Status says where it is not simply a hit."""
     record = snapshot.record
-    pairs = snapshot.pairs(now, states=bool(record.control) and ask.is_nobodys(record))
+    pairs = snapshot.pairs(now, states=ask.is_told(record))
     if label:
         said = (b"cache-status", b"asynccache; " + label)
         pairs = tuple(said if pair[1] is HIT else pair for pair in pairs)
