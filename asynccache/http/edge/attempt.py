@@ -45,10 +45,9 @@ _NOBODY = "nobody would have it: the store is away, or another request is about 
 
 
 @dataclass(frozen=True, slots=True)
-class StandIn:
-    """What is over, and stands in for an answer that failed: with this status, or, where it is None, by an error."""
+class AppFailed:
+    """The app answered with this status, or raised where it is None: whoever has something older may send that."""
 
-    shelved: Shelved
     status: int | None
 
 
@@ -155,10 +154,10 @@ class Attempt(Turn):
         self._fwd_status = status
         if status is None:
             self._detail = "the app failed"
-        stand_in = StandIn(shelved, status)
+        failed = AppFailed(status)
         if self.right is not None:
             await self.right.give_up()
-        self.land(Landed(stand_in, lambda: stand_in))
+        self.land(Landed(failed, lambda: failed))
         return answer_with(self.incoming.request, shelved, self.place.now(), self.told())
 
     async def fail(self) -> Answer | None:

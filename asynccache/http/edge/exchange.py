@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from asynccache.http.edge.answers import answer_with, gateway_timeout
-from asynccache.http.edge.attempt import StandIn, attempt_at
+from asynccache.http.edge.attempt import AppFailed, attempt_at
 from asynccache.http.edge.forwarding import forward, is_within
 from asynccache.http.edge.renewing import renew_behind
 from asynccache.http.following import followed
@@ -94,16 +94,15 @@ class Exchange:
 
     async def _soon(self, found: Found) -> bool:
         """Answer with what is over where the app takes too long, and nothing forbids that; else let it be asked."""
-        shelved, place, seconds = found.shelved, self._place, self._place.settings.timeout
-        if shelved is None or not stands_in(self._incoming.request, shelved.stored, place.now(), place.rules):
+        if not self._stands_in(found):
             return False
-        flight = renew_behind(place, self._incoming, found)
-        outcome = await followed(LOOP, flight, seconds)
+        flight = renew_behind(self._place, self._incoming, found)
+        outcome = await followed(LOOP, flight, self._place.settings.timeout)
         if isinstance(outcome, Landed):
-            return await self._collapsed(outcome.value)
+            return await self._collapsed(found, outcome.value)
         if self._flights.under_way.get(flight.key) is not flight:
             return False
-        await self._stand_in(StandIn(shelved, None), "the app takes too long")
+        await self._stand_in(found, None, "the app takes too long")
         return True
 
     async def _send(self, answer: Answer) -> None:
@@ -120,39 +119,40 @@ class Exchange:
             return True
         outcome = await followed(LOOP, flight)
         if isinstance(outcome, Landed):
-            if flight.suits(outcome, arrived, asked) and await self._collapsed(outcome.value):
+            value = outcome.value
+            failed = isinstance(value, AppFailed)
+            if (failed or flight.suits(outcome, arrived, asked)) and await self._collapsed(found, value):
                 return True
-            if not self._is_for_this(outcome.value):
+            if failed or not matches(self._incoming.request, value.stored):
                 return False
         elif outcome is Then.RETRY:
             return False
         await self._alone(found)
         return True
 
-    def _is_for_this(self, value: StandIn | Shelved) -> bool:
-        """Tell whether what others got is of the kind that this request gets: then waiting again is in vain."""
-        return not isinstance(value, StandIn) and matches(self._incoming.request, value.stored)
-
-    async def _collapsed(self, value: StandIn | Shelved) -> bool:
+    async def _collapsed(self, found: Found, value: AppFailed | Shelved) -> bool:
         """Answer with what somebody else got of the app, if that answers this request, too (RFC 9111 4)."""
         place, request = self._place, self._incoming.request
-        if isinstance(value, StandIn):
-            stored = value.shelved.stored
-            if not matches(request, stored) or not stands_in(request, stored, place.now(), place.rules, value.status):
+        if isinstance(value, AppFailed):
+            if not self._stands_in(found, value.status):
                 return False
-            await self._stand_in(value, "")
+            await self._stand_in(found, value.status)
             return True
-        if not matches(request, value.stored):
-            return False
-        if not isinstance(answer(request, value.stored, place.now(), place.rules), Serve):
+        fits = matches(request, value.stored)
+        if not fits or not isinstance(answer(request, value.stored, place.now(), place.rules), Serve):
             return False
         told = self._telling.forwarded("uri-miss", collapsed=True)
         await self._send(answer_with(request, value, place.now(), told))
         return True
 
-    async def _stand_in(self, value: StandIn, detail: str) -> None:
-        told = self._telling.forwarded("stale", fwd_status=value.status, detail=detail)
-        await self._send(answer_with(self._incoming.request, value.shelved, self._place.now(), told))
+    def _stands_in(self, found: Found, status: int | None = None) -> bool:
+        stored, place = found.stored, self._place
+        return stored is not None and stands_in(self._incoming.request, stored, place.now(), place.rules, status)
+
+    async def _stand_in(self, found: Found, status: int | None, detail: str = "") -> None:
+        told = self._telling.forwarded("stale", fwd_status=status, detail=detail)
+        shelved: Any = found.shelved
+        await self._send(answer_with(self._incoming.request, shelved, self._place.now(), told))
 
     async def _lead(self, flight: Flight, found: Found, *, look_again: bool) -> None:
         """Ask the app for all who wait, here and elsewhere, unless somebody landed while this request looked."""

@@ -14,6 +14,7 @@ from asynccache.http.edge.telling import told
 from asynccache.http.headers import lowered
 from asynccache.http.page_rules import Then
 from asynccache.http.rules import Forward, Validate
+from asynccache.http.statement import take_back
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -126,7 +127,9 @@ async def passed(app: App, incoming: Incoming, member: bytes) -> None:
 
     async def send(message: Message) -> None:
         if message["type"] == "http.response.start":
-            message = {**message, "headers": told(lowered(message.get("headers", ())), member)}
+            message = dict(message)
+            take_back(message)
+            message["headers"] = told(lowered(message.get("headers", ())), member)
         await incoming.send(message)
 
     await app(incoming.scope, incoming.receive, send)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from asynccache.http.edge.telling import told
 from asynccache.http.headers import Pair, lowered
+from asynccache.http.statement import take_back
 
 if TYPE_CHECKING:
     from asynccache.http.edge.attempt import Attempt
@@ -86,6 +87,8 @@ class Tee:
 
     async def _start(self, message: Message) -> None:
         attempt = self._attempt
+        message = dict(message)
+        take_back(message)
         self._headers = lowered(message.get("headers", ()))
         self._head = message
         instead = await attempt.judge(message["status"], self._headers, trailers=bool(message.get("trailers")))
