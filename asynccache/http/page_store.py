@@ -115,23 +115,32 @@ class PageStore:
 
     async def _land(self, key: str, found: Found, terms: Terms, flight: Flight | None, ticket: Ticket) -> bool:
         """Store by a right; a store without fences is told by flights, and says whether it could take it."""
-        backend, peek, fenced = self._backend, self._backend.peek, self._is_fenced
-        landed = await backend.land(
+        if self._is_fenced:
+            landed = await self._landed(key, found, terms, ticket)
+            peek = self._backend.peek
+            if landed and peek is not None and Capability.SHARED not in self._backend.capabilities:
+                self._check_taken(peek(key, self._version, Kind.PAGE))
+            return landed
+        if not await self._landed(key, None, terms, ticket) or not await self._write(key, found, terms, flight):
+            return False
+        if await self._landed(key, None, terms, ticket):
+            return True
+        await self.remove(key)  # a tag was invalidated, perhaps just before this was written
+        return False
+
+    async def _landed(self, key: str, found: Found | None, terms: Terms, ticket: Ticket) -> bool:
+        """Tell whether nothing was invalidated since a right was granted, and store by it if that is to be done."""
+        return await self._backend.land(
             self._io,
             key,
             found,
-            terms.ttl if fenced else None,
+            None if found is None else terms.ttl,
             ticket,
             stale=terms.stale,
             tags=terms.tags,
             version=self._version,
             kind=Kind.PAGE,
         )
-        if fenced:
-            if landed and peek is not None and Capability.SHARED not in backend.capabilities:
-                self._check_taken(peek(key, self._version, Kind.PAGE))
-            return landed
-        return landed and await self._write(key, found, terms, flight)
 
     def _check_taken(self, there: object) -> None:
         if there is None:

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from asynccache.core.claims import LEASE_SECONDS, Lead
-from asynccache.core.entry import Kind
 from asynccache.core.url_keys import group_tags
 from asynccache.http.edge.found import Found, Kept, variant_key
 from asynccache.http.edge.lookup import Lookup, known_index, remember
@@ -129,9 +128,7 @@ class Shelf(Lookup):
 
     async def _still_stands(self, it: _Delivery) -> bool:
         """Tell whether nothing was invalidated since its right was granted, and end that."""
-        stands = await self._backend.land(
-            self._io, it.found.key, None, None, it.ticket, tags=it.terms.tags, version=self._version, kind=Kind.PAGE
-        )
+        stands = await self._landed(it.found.key, None, it.terms, it.ticket)
         return stands and (it.flight is None or it.flight.begin_storing())
 
     async def _prolong_index(self, it: _Delivery, index: Index) -> bool:
