@@ -1,4 +1,4 @@
-"""A shop under uvicorn, cached in each of the two ways."""
+"""A shop under uvicorn, cached in each way."""
 
 import pytest
 
@@ -6,7 +6,7 @@ from tests.clients.shop import Shop
 from tests.http.over_sockets import serving
 
 
-@pytest.fixture(params=["@Cache"])
+@pytest.fixture(params=["@Cache", "safe"])
 def shop(request):
     return Shop(request.param)
 

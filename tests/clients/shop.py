@@ -1,6 +1,7 @@
 """The app that real clients visit: each page tells how often it was made, and the door what was asked and answered."""
 
 import asyncio
+import re
 from collections import Counter
 from dataclasses import dataclass
 
@@ -8,15 +9,14 @@ from starlette.applications import Starlette
 from starlette.responses import HTMLResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from asynccache import Cache, CacheModule, get_cache_service, install
+from asynccache import Cache, CacheMiddleware, CacheModule, get_cache_service, install
 from asynccache.backends.local_cache import LocalMemCacheBackend
 
 _ASKING = {"cache-control", "pragma", "if-none-match", "if-modified-since", "range"}
 PAGES = {  # path: the headers with which it is made
     "/page": {"cache-control": "max-age=60"},
-    "/news": {"cache-control": "no-cache"},
     "/short": {"cache-control": "max-age=1, stale-if-error=600"},
-    "/strict": {"cache-control": "max-age=1, stale-if-error=600, must-revalidate"},
+    "/strict": {"cache-control": "max-age=1"},
     "/old": {"cache-control": "max-age=60", "age": "30"},
     "/languages": {"cache-control": "max-age=60", "vary": "accept-language"},
     "/private": {"cache-control": "private, max-age=60"},
@@ -37,7 +37,7 @@ class Visit:
 
 
 class Shop:
-    """An app whose pages are cached by `@Cache`, and its door.
+    """An app whose pages are cached by `@Cache`, or by a `CacheMiddleware` of a profile before it, and its door.
 
     `made` counts how often each page was made; those in `fails` fail from now on.
     """
@@ -51,8 +51,11 @@ class Shop:
         self.clients = set()
         wrap = Cache(60) if kind == "@Cache" else lambda handler: handler
         pages = [Route(path, wrap(self._page(path))) for path in PAGES]
-        self.app = Starlette(routes=[*pages, Route("/change", self._change, methods=["POST"])])
+        self.app = Starlette(
+            routes=[*pages, Route("/news", self._news), Route("/page", self._change, methods=["POST"])]
+        )
         install(self.app, CacheModule.setup(default=LocalMemCacheBackend()))
+        self.front = self.app if kind == "@Cache" else CacheMiddleware(self.app, profile=kind)
 
     def _page(self, path):
         async def page(request):
@@ -73,12 +76,19 @@ class Shop:
         page.__qualname__ = f"page{path}"
         return page
 
+    async def _news(self, request):
+        told = {"cache-control": "no-cache", "etag": '"1"'}
+        if request.headers.get("if-none-match") == told["etag"]:
+            return Response(status_code=304, headers=told)
+        self.made["/news"] += 1
+        return HTMLResponse(f"/news {self.made['/news']}", headers=told)
+
     async def _change(self, request):
         return Response(status_code=303, headers={"location": "/page"})
 
     async def __call__(self, scope, receive, send):
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
+            await self.front(scope, receive, send)
             return
 
         self.clients.add(scope["client"])
@@ -88,7 +98,7 @@ class Shop:
                 self.visits.append(_visit(scope, message))
             await send(message)
 
-        await self.app(scope, receive, note)
+        await self.front(scope, receive, note)
 
     def invalidate(self, url):
         """Remove a page from the app's store."""
@@ -101,5 +111,10 @@ class Shop:
 
 def _visit(scope, message):
     asking = {name.decode(): value.decode() for name, value in scope["headers"] if name.decode() in _ASKING}
-    told = dict(message["headers"]).get(b"cache-status", b"").decode().removeprefix("asynccache; ")
-    return Visit(scope["method"], scope["path"], asking, message["status"], told)
+    told = dict(message["headers"]).get(b"cache-status", b"").decode()
+    return Visit(scope["method"], scope["path"], asking, message["status"], said(told))
+
+
+def said(cache_status):
+    """Give what our member of Cache-Status says, less the seconds that are left."""
+    return re.sub(r"; ttl=\d+", "", cache_status.removeprefix("asynccache; "))

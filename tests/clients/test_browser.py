@@ -61,3 +61,23 @@ def test_after_a_change_reload_shows_the_new_page_and_back_the_one_that_was_seen
     assert tab.back() == "/page 1"
     assert tab.reload() == "/page 2"
     assert asked(shop, "/page")[1:] == [(200, "fwd=uri-miss; stored", True)]
+
+
+@pytest.mark.parametrize("shop", ["rfc9111"], indirect=True)
+def test_by_the_letter_of_the_rfc_reload_asks_the_app(tab, url, shop):
+    assert [tab.open(f"{url}/page"), tab.reload(), tab.reload(past_the_cache=True)] == ["/page 1", "/page 2", "/page 3"]
+    said = [cache for _, _, cache in shop.asked("/page")]
+    assert said == ["fwd=uri-miss; stored", "fwd=request; stored", "fwd=request; stored"]
+
+
+@pytest.mark.parametrize("shop", ["safe"], indirect=True)
+def test_what_the_app_wants_asked_for_each_time_is_sent_once(tab, url, shop):
+    assert [tab.open(f"{url}/news"), tab.open(f"{url}/page"), tab.open(f"{url}/news")] == [
+        "/news 1",
+        "/page 1",
+        "/news 1",
+    ]
+    assert [(status, "if-none-match" in asking) for asking, status, _ in shop.asked("/news")] == [
+        (200, False),
+        (304, True),
+    ]

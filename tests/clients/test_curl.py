@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 
+from tests.clients.shop import said
 from tests.servers import find
 
 
@@ -21,7 +22,7 @@ def curl(url, tmp_path):
         command = [program.path, "-qsS", "--noproxy", "*", "-w", wanted, "-o", str(body), *words, f"{url}{path}"]
         told = subprocess.run(command, env=env, check=True, capture_output=True, text=True, timeout=20).stdout
         status, _, cache = told.partition(" ")
-        return int(status), cache.removeprefix("asynccache; "), body.read_bytes() if body.exists() else b""
+        return int(status), said(cache), body.read_bytes() if body.exists() else b""
 
     return run
 
@@ -66,6 +67,8 @@ def test_a_part_is_cut_out_of_the_stored_whole(curl, shop, words, part):
     assert shop.made["/long"] == 1
 
 
-def test_who_writes_is_not_answered_from_the_store(curl):
+@pytest.mark.parametrize("shop", ["safe"], indirect=True)
+def test_who_writes_ends_what_is_stored(curl):
     curl("/page")
-    assert curl("/change", "-X", "POST")[0] == 303
+    assert curl("/page", "-X", "POST")[:2] == (303, "fwd=method")
+    assert curl("/page") == (200, "fwd=uri-miss; stored", b"/page 2")

@@ -9,6 +9,7 @@ import pytest
 
 from tests.http.over_sockets import serving
 from tests.servers import Nginx
+from tests.servers.process import wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 PASSING, STORING = re.findall(r"```nginx\n(.*?)```", (ROOT / "docs/cdn.md").read_text(), re.DOTALL)
@@ -77,7 +78,7 @@ def test_nginx_stores_what_the_app_lets_it(storing, shop):
 
 @pytest.mark.parametrize("path", ["/news", "/private"])
 def test_nginx_stores_nothing_that_is_not_for_all(storing, shop, path):
-    assert [by(storing.get(path))[1] for _ in range(3)] == ["fwd=uri-miss"] * 3
+    assert [by(storing.get(path))[-1] for _ in range(3)] == ["fwd=uri-miss"] * 3
 
 
 @pytest.mark.parametrize("carried", [{"authorization": "Bearer t"}, {"cookie": "a=b"}], ids=["authorization", "cookie"])
@@ -111,3 +112,20 @@ def test_nginx_finds_the_app_on_a_unix_socket_and_the_app_knows_the_scheme(shop,
         client = nginx(PASSING.replace("$scheme", "https"), f"unix:{socket}")
         assert [by(client.get("/page")) for _ in range(2)] == [["fwd=uri-miss"], ["hit"]]
         assert shop.schemes == {"https"}
+
+
+def test_an_error_of_the_app_passes_both_and_stays_in_neither(storing, shop):
+    shop.fails.add("/page")
+    assert [storing.get("/page").status_code for _ in range(2)] == [500, 500]
+    shop.fails.clear()
+    assert storing.get("/page").text == "/page 1"
+
+
+@pytest.mark.parametrize("shop", ["safe"], indirect=True)
+def test_while_the_app_is_away_nginx_sends_what_the_app_allows_to_be_stale_and_nothing_else(shop, nginx):
+    with serving(shop) as port:
+        client = nginx(STORING, f"127.0.0.1:{port}")
+        assert [client.get(path).status_code for path in ("/short", "/strict")] == [200, 200]
+    wait_until(lambda: client.get("/strict").status_code == 502, "nginx lets its pages end")
+    stale = client.get("/short")
+    assert (stale.status_code, stale.text, by(stale)[-1]) == (200, "/short 1", "hit")
