@@ -94,7 +94,8 @@ async def test_a_cached_view_answers_as_if_it_were_not(framework, name, look):
     site, hits = site_with(framework, look), 0
     for query, headers in asked(site):
         plain, cached = [await site.ask(at + query, headers=headers) for at in ("/plain", "/cached")]
-        wanted = (206, plain.text[:2]) if cached.status_code == 206 else (plain.status_code, plain.text)
+        ranges = {206: (206, plain.text[:2]), 416: (416, plain.text)}  # of an empty text there is no part
+        wanted = ranges.get(cached.status_code, (plain.status_code, plain.text))
         assert (cached.status_code, cached.text) == wanted, (query, headers)
         hits += is_hit(cached)
     assert hits > 0 or name not in OF_NOBODY
