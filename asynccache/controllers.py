@@ -35,10 +35,16 @@ def is_litestar_handler(target: Any) -> bool:
 
 
 def handlers_of(controller: type, methods: Collection[str]) -> Iterator[Slot]:
-    """Find the handlers of a class, inherited ones too: of Litestar, of Ellar, else by their methods.
+    """Find the handlers of a class for some of these methods, inherited ones too: of Litestar, of Ellar, else by name.
 
     A Flask or Quart `View` has one for all methods.
     """
+    for slot in _slots(controller, methods):
+        if not slot.methods.isdisjoint(methods):
+            yield slot
+
+
+def _slots(controller: type, methods: Collection[str]) -> Iterator[Slot]:
     names = {_DISPATCH} if _is_plain_view(controller) else {method.lower() for method in methods}
     for name, found in getmembers_static(controller):
         if is_litestar_handler(found):
@@ -46,7 +52,7 @@ def handlers_of(controller: type, methods: Collection[str]) -> Iterator[Slot]:
         elif isfunction(found) and hasattr(found, _ELLAR_HANDLER):
             routes = getattr(found, _ELLAR_ROUTES, ())
             if all(hasattr(route, "methods") for route in routes):
-                known = frozenset(method for route in routes for method in route.methods)
+                known = frozenset(method.upper() for route in routes for method in route.methods)
                 yield Slot(found, _ellar_put(controller, name), known)
         elif name in names:
             known = frozenset(methods if name == _DISPATCH else {name.upper()})

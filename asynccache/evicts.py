@@ -98,7 +98,7 @@ class Evicts:
         return cast("T", wrapped)
 
     def _on_class(self, controller: type) -> type:
-        slots = [slot for slot in handlers_of(controller, _WRITING) if not slot.methods.isdisjoint(_WRITING)]
+        slots = list(handlers_of(controller, _WRITING))
         if not slots:
             raise ConfigurationError(
                 f"@Evicts on {controller.__qualname__}, which has no handler for {sorted(_WRITING)}: decorate what "
