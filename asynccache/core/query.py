@@ -69,10 +69,10 @@ def parameters_of(query: object) -> Parameters | None:
     if isinstance(query, bytes) or not isinstance(query, Collection):
         raise TypeError(f"query={query!r}: {_WHAT_WOULD_DO}")
     names = list(map(_checked, query))
-    minus = [name.startswith(_LEAVE_OUT) for name in names]
-    if any(minus) != all(minus):
+    signs = {name.startswith(_LEAVE_OUT) for name in names}
+    if len(signs) > 1:
         raise ConfigurationError(f"query={query!r} says both which count and which do not: {_WHAT_WOULD_DO}")
-    left_out = any(minus)
+    left_out = True in signs
     bare = [name.removeprefix(_LEAVE_OUT) if left_out else name for name in names]
     if _EVERY in bare:
         meant = "()" if left_out else f'"{ALL}"'
