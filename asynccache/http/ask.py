@@ -141,16 +141,6 @@ class Ask:
         """Tell whether nothing that comes with the request can tell a guard who asks, but what this page is kept by."""
         return is_nobodys(self.scope, self.headers, record.names)
 
-    def is_told(self, record: Record) -> bool:
-        """Tell whether the answer says for how long this page is good, so that others give it to whoever asks.
-
-        Not where somebody could be logged in: the page is for nobody then, and others know nothing of users.
-        """
-        scope = self.scope
-        if not record.control or "user" in scope or "auth" in scope:
-            return False
-        return not (record.conditions & EMPTY_SESSION and "session" in scope) and self.is_nobodys(record)
-
     def is_barred(self, record: Record) -> bool:
         """Tell whether this page, though it fits, was made for requests that carry less."""
         conditions = record.conditions

@@ -15,10 +15,11 @@ from asynccache.http.current import SCOPE_KEY, installed
 from asynccache.http.early import early_page
 from asynccache.http.edge.note import note_in
 from asynccache.http.entrance import renewing
-from asynccache.http.outer import forbid
+from asynccache.http.outer import forbid, is_told
 from asynccache.http.quick import page_in_memory, plain_host
 from asynccache.http.reads import Reads, is_watched
 from asynccache.http.settings import keyed_by_body
+from asynccache.http.statement import speaks_for_itself
 from asynccache.http.visit import BYPASS, Visit
 
 if TYPE_CHECKING:
@@ -164,8 +165,13 @@ class Handler:
                 logger.info("%s answers nothing before routing: no CacheMiddleware is around its app", self.name)
             return
         note.add_tags(record.tags)
+        if is_told(scope, headers, record):
+            note.keep_anonymous()
+        elif settings.cache_control is not None and not speaks_for_itself(record):
+            note.forbid("it may be for those only whom the guards above @Cache let in")
         if settings.edge and scope["method"] in SAFE_METHODS and is_nobodys(scope, headers, record.names):
             note.remember(self, place[0], (place[1], found))
+            note.forbid("its handler answers before routing")
 
     async def answer_at_edge(self, scope: Scope, send: Send, key: str, owner: Any) -> bool:
         """Send the stored page that answers this request before it is routed; False: there is none."""

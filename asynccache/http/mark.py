@@ -18,7 +18,7 @@ from asynccache.core.web_types import status_of
 from asynccache.errors import CacheError
 from asynccache.http.carried import CARRIED_USER
 from asynccache.http.current import installed
-from asynccache.http.outer import forbid, tell_tags
+from asynccache.http.outer import forbid, is_told, tell_tags
 from asynccache.http.page_rules import Allowed, Refusal, Then, judge_reads
 from asynccache.http.replay import replay, stale_label
 from asynccache.http.rights import UNDOUBTED
@@ -213,7 +213,7 @@ class Mark(Turn):
         """Give the fields that are ours of an answer that was stored as this page, and tell what is around the app."""
         ask = self.ask
         self.handler.tell_outer(ask.scope, ask.headers, (ask.key, ask.owner), installed(ask.scope), page.record)
-        return page.added(states=ask.is_told(page.record))
+        return page.added(states=is_told(ask.scope, ask.headers, page.record))
 
     def _terms(self) -> Terms:
         """Say how to store it: what the handler said for this page beats the policy."""

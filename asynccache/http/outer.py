@@ -1,17 +1,34 @@
-"""What an answer of `@Cache` tells the `CacheMiddleware` around its app, if there is one."""
+"""What an answer of `@Cache` tells those further out: caches between it and the client, and a `CacheMiddleware`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from asynccache.http.carried import is_nobodys
 from asynccache.http.edge.note import note_in
+from asynccache.http.snapshot import EMPTY_SESSION
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, MutableMapping
 
+    from asynccache.http.headers import Pair
+    from asynccache.http.snapshot import Record
+
     Scope = MutableMapping[str, Any]
 
 NO_TAGS = "its tags cannot be used"
+
+
+def is_told(scope: Scope, headers: Iterable[Pair], record: Record) -> bool:
+    """Tell whether the answer says for how long this page is good, so that others give it to whoever asks.
+
+    Not where somebody could be logged in: the page is for nobody then, and others know nothing of users.
+    """
+    if not record.control or "user" in scope or "auth" in scope:
+        return False
+    if record.conditions & EMPTY_SESSION and "session" in scope:
+        return False
+    return is_nobodys(scope, headers, record.names)
 
 
 def tell_tags(scope: Scope, tags: Iterable[str]) -> None:

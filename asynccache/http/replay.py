@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.responses import Response
 
+from asynccache.http.outer import is_told
 from asynccache.http.replies import Reply, answered
 from asynccache.http.requests import Request
 from asynccache.http.snapshot import EMPTY_SESSION, HIT, Snapshot
@@ -60,7 +61,7 @@ class Replay(Response):
 def replay(snapshot: Snapshot, ask: Ask, now: float, label: bytes = b"") -> Replay:
     """Answer a request with a page that fits it; `label` is what Cache-Status says where it is not simply a hit."""
     record = snapshot.record
-    pairs = snapshot.pairs(now, states=ask.is_told(record))
+    pairs = snapshot.pairs(now, states=is_told(ask.scope, ask.headers, record))
     if label:
         said = (b"cache-status", b"asynccache; " + label)
         pairs = tuple(said if pair[1] is HIT else pair for pair in pairs)

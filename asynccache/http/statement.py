@@ -75,7 +75,12 @@ def may_state(settings: CacheSettings, method: str, spoken: Collection[str], rec
         return False
     if not BY_PERSON.isdisjoint(record.names):
         return False
-    return not any(name in _OWN_WORDS or name.endswith(b"cache-control") for name, _ in record.headers)
+    return not speaks_for_itself(record)
+
+
+def speaks_for_itself(record: Record) -> bool:
+    """Tell whether a response says of itself how long it is good for, in whatever field."""
+    return any(name in _OWN_WORDS or name.endswith(b"cache-control") for name, _ in record.headers)
 
 
 def take_back(message: MutableMapping[str, Any]) -> None:

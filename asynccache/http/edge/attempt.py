@@ -6,9 +6,12 @@ import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from asynccache.http.edge.answers import answer_with
 from asynccache.http.edge.note import Note
 from asynccache.http.edge.shelved import Shelved
+from asynccache.http.edge.telling import told
 from asynccache.http.page_rules import Then
 from asynccache.http.rules import (
     Forward,
@@ -23,6 +26,7 @@ from asynccache.http.rules import (
     may_store,
     stands_in,
 )
+from asynccache.http.stored import ANONYMOUS
 from asynccache.http.turn import Turn
 from asynccache.loading.outcomes import Landed
 
@@ -94,8 +98,11 @@ class Attempt(Turn):
         """Whether the request carries somebody's identity."""
         return self.place.is_private(self.incoming)
 
-    def told(self) -> bytes:
-        """Give our member of Cache-Status for this answer."""
+    def told(self, headers: list[Pair]) -> list[Pair]:
+        """Give the header with what becomes of this answer."""
+        return told(headers, self._member(), self.place.now())
+
+    def _member(self) -> bytes:
         return self.place.telling(self.incoming).forwarded(
             self.decision.why, fwd_status=self._fwd_status, stored=self._is_stored, detail=self._detail
         )
@@ -127,7 +134,13 @@ class Attempt(Turn):
             return Refusal("it has trailers")
         if self.note.forbidden:
             return Refusal(self.note.forbidden)
-        return may_store(self.incoming.request, status, headers, self.place.rules, now, self.requested_at)
+        judged = may_store(self.incoming.request, status, headers, self.place.rules, now, self.requested_at)
+        return judged if isinstance(judged, Refusal) else self._as_noted(judged)
+
+    def _as_noted(self, stored: Stored, before: int = 0) -> Stored:
+        """Give it with what `@Cache` said of it, now or `before`."""
+        terms = (ANONYMOUS if self.note.is_anonymous else before & ANONYMOUS) | stored.terms
+        return stored if terms == stored.terms else msgspec.structs.replace(stored, terms=terms)
 
     async def _confirmed(self, stored: Stored, headers: Sequence[Pair], now: float) -> Answer | None:
         """Answer with what the app has confirmed; None where it meant something else (RFC 9111 4.3.4)."""
@@ -137,8 +150,8 @@ class Attempt(Turn):
             self.is_mismatched = True
             return None
         self._fwd_status = 304
-        shelved = await self._keep(fresh)
-        return answer_with(request, shelved, now, self.told(), validated=True)
+        shelved = await self._keep(self._as_noted(fresh, stored.terms))
+        return answer_with(request, shelved, now, self._member(), validated=True)
 
     async def _compared(self, stored: Stored, headers: Sequence[Pair], now: float) -> None:
         """Let the answer to a HEAD update what is stored (RFC 9111 4.3.5)."""
@@ -158,7 +171,7 @@ class Attempt(Turn):
         if self.right is not None:
             await self.right.give_up()
         self.land(Landed(failed, lambda: failed))
-        return answer_with(self.incoming.request, shelved, self.place.now(), self.told())
+        return answer_with(self.incoming.request, shelved, self.place.now(), self._member())
 
     async def fail(self) -> Answer | None:
         """Note that the app raised; give what is answered instead, if anything is."""

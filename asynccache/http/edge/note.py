@@ -33,19 +33,21 @@ class AnswersAtTheEdge(Protocol):
 class Note:
     """One request on its way from a `CacheMiddleware` to its app.
 
-    `tags` are those of what the middleware stores, `forbidden` tells why it is not to store the answer, and
-    `remembered` who may answer the next request of this URL.
+    `tags` are those of what the middleware stores, `forbidden` tells why it is not to store the answer, `is_anonymous`
+    that requests with Authorization are not answered by it, and `remembered` who may answer the next request of this
+    URL.
 
     Args:
         outer: the note of the `CacheMiddleware` around this one, which is told the same.
     """
 
-    __slots__ = ("forbidden", "outer", "remembered", "tags")
+    __slots__ = ("forbidden", "is_anonymous", "outer", "remembered", "tags")
 
     def __init__(self, outer: Note | None = None) -> None:
         self.outer = outer
         self.tags: tuple[str, ...] = ()
         self.forbidden = ""
+        self.is_anonymous = False
         self.remembered: tuple[AnswersAtTheEdge, str, Any] | None = None
 
     def add_tags(self, tags: Iterable[str]) -> None:
@@ -60,6 +62,12 @@ class Note:
         self.forbidden = why
         if self.outer is not None:
             self.outer.forbid(why)
+
+    def keep_anonymous(self) -> None:
+        """Keep what is stored of this answer from requests with Authorization, as the handler itself does."""
+        self.is_anonymous = True
+        if self.outer is not None:
+            self.outer.keep_anonymous()
 
     def remember(self, handler: AnswersAtTheEdge, key: str, owner: Any) -> None:
         """Let this handler answer later requests of this URL before they are routed."""
