@@ -123,7 +123,7 @@ def restored(payload: bytes) -> Found:
     """Read what was stored; `DamagedEntryError` for anything that is not exactly that."""
     try:
         found: Record | Spec | Pass | Stored | Index = _decoder.decode(payload)
-    except msgspec.MsgspecError as damage:
+    except (msgspec.MsgspecError, UnicodeDecodeError) as damage:
         raise DamagedEntryError(f"no page: {damage}") from None
     if not isinstance(found, Record | Stored):
         return found
