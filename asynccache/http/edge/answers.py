@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asynccache.http.dates import written_date
 from asynccache.http.replies import Reply, reply
 
 if TYPE_CHECKING:
@@ -33,8 +34,8 @@ def answer_with(request: Request, shelved: Shelved, now: float, told: bytes, *, 
     return sending(reply(request, shelved.stored, now, told, validated=validated))
 
 
-def gateway_timeout(told: bytes) -> Answer:
+def gateway_timeout(told: bytes, now: float) -> Answer:
     """Give the answer to a request that wants something stored or nothing (RFC 9111 5.2.1.7)."""
     length = b"%d" % len(_NOTHING_STORED)
-    headers = [(b"content-type", b"text/plain"), (b"content-length", length), (b"cache-status", told)]
-    return sending(Reply(504, headers, _NOTHING_STORED))
+    headers = [(b"content-type", b"text/plain"), (b"content-length", length), (b"date", written_date(now))]
+    return sending(Reply(504, [*headers, (b"cache-status", told)], _NOTHING_STORED))

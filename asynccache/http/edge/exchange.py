@@ -79,7 +79,7 @@ class Exchange:
     async def _answered(self, found: Found) -> bool:
         decision = self._place.decision(self._incoming, found)
         if isinstance(decision, GatewayTimeout):
-            await self._send(gateway_timeout(self._telling.made_here("only-if-cached")))
+            await self._send(gateway_timeout(self._telling.made_here("only-if-cached"), self._place.now()))
             return True
         if not isinstance(decision, Serve) or found.shelved is None:
             return self._place.settings.timeout is not None and await self._soon(found)

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from asynccache.http.edge.attempt import Attempt
-    from asynccache.http.edge.incoming import App, Incoming, Message, Receive, Scope
+    from asynccache.http.edge.incoming import Incoming, Message, Scope
+    from asynccache.http.edge.place import Place
 
 logger = logging.getLogger(__name__)
 _is_within: ContextVar[bool] = ContextVar("asynccache_within_edge", default=False)
@@ -38,23 +39,25 @@ def set_within(within: bool) -> None:  # noqa: FBT001  # what it is set to
 
 async def forward(attempt: Attempt) -> None:
     """Ask the app, and again where it confirmed something else than what is stored; settle the attempt in any case."""
+    hearing = _Hearing(attempt)
     try:
-        await _ask(attempt)
+        await _ask(attempt, hearing)
         if attempt.is_mismatched:
             attempt.is_mismatched = False
             attempt.decision = Forward(attempt.decision.why)
-            await _ask(attempt)
+            hearing.begin_again()
+            await _ask(attempt, hearing)
     finally:
         await attempt.leave(Then.RETRY)
 
 
-async def _ask(attempt: Attempt) -> None:
+async def _ask(attempt: Attempt, hearing: _Hearing) -> None:
     incoming = attempt.incoming
     tee = Tee(attempt, incoming.send)
     attempt.requested_at = attempt.place.now()
     try:
         with _asking(attempt):
-            await attempt.place.app(incoming.scope, _noting(attempt), tee)
+            await attempt.place.app(incoming.scope, hearing.receive, tee)
     except Exception as error:
         if await _in_its_place(attempt, tee):
             logger.warning("something older stands in: the app raised for %s", incoming.request.url, exc_info=error)
@@ -109,27 +112,43 @@ def _changed(scope: Scope, changes: dict[str, object]) -> Iterator[None]:
         scope.update(before)
 
 
-def _noting(attempt: Attempt) -> Receive:
-    """Give the `receive` of an app that may read content which no field announced: others would not have sent it."""
-    receive = attempt.incoming.receive
+class _Hearing:
+    """The client, as the app hears it.
 
-    async def noting() -> Message:
-        message = await receive()
+    An app that is asked again hears the end of the request again. Content that no field announced, others would not
+    have sent: the answer to it is not stored.
+    """
+
+    __slots__ = ("_attempt", "_has_heard", "_is_again")
+
+    def __init__(self, attempt: Attempt) -> None:
+        self._attempt = attempt
+        self._has_heard = False
+        self._is_again = False
+
+    def begin_again(self) -> None:
+        self._is_again = self._has_heard
+
+    async def receive(self) -> Message:
+        """Give the next message of the client."""
+        if self._is_again:
+            self._is_again = False
+            return {"type": "http.request", "body": b"", "more_body": False}
+        message = await self._attempt.incoming.receive()
+        self._has_heard = True
         if message.get("body"):
-            attempt.note.forbid("the request had content")
+            self._attempt.note.forbid("the request had content")
         return message
 
-    return noting
 
-
-async def passed(app: App, incoming: Incoming, member: bytes) -> None:
+async def passed(place: Place, incoming: Incoming, member: bytes) -> None:
     """Pass a request on that has nothing to do with the store, and say so."""
 
     async def send(message: Message) -> None:
         if message["type"] == "http.response.start":
             message = dict(message)
             take_back(message)
-            message["headers"] = told(lowered(message.get("headers", ())), member)
+            message["headers"] = told(lowered(message.get("headers", ())), member, place.now())
         await incoming.send(message)
 
-    await app(incoming.scope, incoming.receive, send)
+    await place.app(incoming.scope, incoming.receive, send)

@@ -6,7 +6,6 @@ import logging
 import time
 from typing import TYPE_CHECKING
 
-from asynccache.core.entry import Kind
 from asynccache.errors import ConfigurationError
 from asynccache.http.cache_status import member
 from asynccache.http.edge.exchange import Exchange
@@ -16,14 +15,13 @@ from asynccache.http.edge.incoming import incoming_of
 from asynccache.http.edge.keys import UrlKeys
 from asynccache.http.edge.memory import Memory
 from asynccache.http.edge.place import Place
+from asynccache.http.edge.quick import Quick
 from asynccache.http.edge.settings import EdgeSettings, hosts_of, name_of, rules_of, seconds_of
 from asynccache.http.edge.shelf import Shelf
-from asynccache.http.edge.shelved import Shelved
 from asynccache.http.edge.writing import write
 from asynccache.http.profile import MAX_BODY
 from asynccache.http.requests import READING
 from asynccache.http.settings import expect
-from asynccache.http.stored import COOKIELESS, VALIDATE
 from asynccache.plan.io import LOOP
 
 if TYPE_CHECKING:
@@ -36,10 +34,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 _KEEP_SECONDS = 86_400.0
-_LOOKED_AT = frozenset({
-    b"range", b"if-none-match", b"if-modified-since", b"authorization", b"content-length", b"transfer-encoding",
-})  # fmt: skip
-_CONTROLS = frozenset({b"cache-control", b"pragma"})
 
 
 class CacheMiddleware:
@@ -122,11 +116,7 @@ class CacheMiddleware:
         self._keys = UrlKeys(key_prefix)
         self._key_prefix = key_prefix
         self._memory = Memory()
-        self._clock = clock
-        self._hit = member(name)
-        self._looked_at = _LOOKED_AT | _CONTROLS if self._settings.rules.profile.obeys_clients else _LOOKED_AT
-        self._is_quick = not debug and hosts is None
-        self._trusts_cookies = self._settings.rules.profile.trusts_cookies
+        self._quick = Quick(self._keys, self._settings, version, member(name))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._settings.rules.profile.name} of {self.app!r:.80}>"
@@ -136,21 +126,20 @@ class CacheMiddleware:
         if scope["type"] != "http":
             await self._home.passed(scope, receive, send)
             return
-        found = self._ready(scope) if self._is_quick and scope["method"] == "GET" else None
-        if found is None:
-            await self._exchange(incoming_of(scope, receive, send, self._keys, self._settings))
+        service, backend = self._home.found(scope)
+        reply = self._quick.reply(scope, service, backend) if scope["method"] == "GET" else None
+        if reply is None:
+            incoming = incoming_of(scope, receive, send, self._keys, self._settings)
+            shelf = Shelf(backend, service.flights, self._version, LOOP)
+            await self._exchange(Place(self.app, self._settings, self._memory, service, backend, shelf), incoming)
             return
-        status, headers = found.status, found.pairs(self._clock(), self._hit)
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": found.body})
+        await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
+        await send({"type": "http.response.body", "body": reply.body})
 
-    async def _exchange(self, incoming: Incoming) -> None:
-        service, backend = self._home.found(incoming.scope)
-        shelf = Shelf(backend, service.flights, self._version, LOOP)
-        place = Place(self.app, self._settings, self._memory, service, backend, shelf)
+    async def _exchange(self, place: Place, incoming: Incoming) -> None:
         telling = place.telling(incoming)
         if not incoming.key:
-            await passed(self.app, incoming, telling.forwarded("bypass", detail="another host"))
+            await passed(place, incoming, telling.forwarded("bypass", detail="another host"))
         elif incoming.method not in READING:
             await write(place, incoming, self._key_prefix)
         elif not await self._answered_early(incoming):
@@ -163,32 +152,6 @@ class CacheMiddleware:
             return False
         handler, key, owner = remembered
         return await handler.answer_at_edge(incoming.scope, incoming.send, key, owner)
-
-    def _ready(self, scope: Scope) -> Shelved | None:
-        """Find what answers a plain GET, if it is held in this process; None: look closely."""
-        host, cookie = None, False
-        for name, value in scope["headers"]:
-            if name == b"host":
-                if host is not None:
-                    return None
-                host = value
-            elif name in self._looked_at:
-                return None
-            elif name == b"cookie":
-                cookie = True
-        host = self._settings.host or host
-        peek = self._home.found(scope)[1].peek
-        if host is None or peek is None:
-            return None
-        found = peek(self._keys.of(scope, host), self._version, Kind.PAGE)
-        if type(found) is not Shelved or not found.is_fresh(self._clock()):
-            return None
-        stored = found.stored
-        if stored.names or stored.span is not None or stored.terms & VALIDATE:
-            return None
-        if cookie and stored.terms & COOKIELESS and not self._trusts_cookies:
-            return None
-        return found
 
 
 def _check_texts(app: object, backend: object, version: object, key_prefix: object, clock: object) -> None:

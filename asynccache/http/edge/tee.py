@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asynccache.http.edge.telling import told
 from asynccache.http.headers import Pair, lowered
 from asynccache.http.statement import take_back
 
@@ -107,7 +106,7 @@ class Tee:
         if self._head is not None:
             head, self._head = self._head, None
             self.has_begun = True
-            await self._out({**head, "headers": told(self._headers, self._attempt.told())})
+            await self._out({**head, "headers": self._attempt.told(self._headers)})
         if self._held is not None:
             held, self._held = self._held, None
             await self._out(held)

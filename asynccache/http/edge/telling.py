@@ -6,6 +6,7 @@ from math import floor
 from typing import TYPE_CHECKING, Any
 
 from asynccache.http.cache_status import member
+from asynccache.http.dates import written_date
 
 if TYPE_CHECKING:
     from asynccache.http.edge.settings import EdgeSettings
@@ -53,6 +54,10 @@ def ttl_of(stored: Stored, now: float) -> int:
     return floor(stored.lifetime) - int(stored.age(now))
 
 
-def told(headers: list[Pair], said: bytes) -> list[Pair]:
-    """Add our member behind those of the caches that the response came by before (RFC 9211 2)."""
-    return [*headers, (FIELD, said)]
+def told(headers: list[Pair], said: bytes, now: float) -> list[Pair]:
+    """Add our member behind those of the caches that the response came by before, and Date where it has none.
+
+    RFC 9211 2; RFC 9110 6.6.1.
+    """
+    dated = any(name == b"date" for name, _ in headers)
+    return [*headers, *(() if dated else ((b"date", written_date(now)),)), (FIELD, said)]

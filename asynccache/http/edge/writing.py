@@ -29,7 +29,7 @@ async def write(place: Place, incoming: Incoming, key_prefix: str) -> None:
         if message["type"] == "http.response.start":
             headers = lowered(message.get("headers", ()))
             await _invalidate(place, incoming, key_prefix, message["status"], headers)
-            message = {**message, "headers": told(headers, member)}
+            message = {**message, "headers": told(headers, member, place.now())}
         await incoming.send(message)
 
     await place.app(incoming.scope, incoming.receive, send)
