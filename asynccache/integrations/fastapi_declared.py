@@ -18,12 +18,12 @@ _OPEN = "allow"
 class Declared(NamedTuple):
     """What a route and its dependencies take.
 
-    `query` are names of parameters, for which the `parameters` stand; None: any, as a model says that allows extra
-    ones. `headers` are the names of all headers where a model takes some, which FastAPI finds by going through all of
-    them; else None.
+    `query` are the parameters, each by the names that it may have, and the `parameters` stand for all of these; None:
+    any, as a model says that allows extra ones. `headers` are the names of all headers where a model takes some, which
+    FastAPI finds by going through all of them; else None.
     """
 
-    query: frozenset[str] | None
+    query: tuple[frozenset[str], ...] | None
     parameters: Parameters | None
     headers: frozenset[bytes] | None
 
@@ -45,10 +45,10 @@ def _found(dependant: Any) -> Declared:
     any_query = any(_is_open(model) for field in queries for model in _models(field))
     header_models = [model for field in headers for model in _models(field)]
     by_model = bool(header_models) and not any(map(_is_open, header_models))
-    names = frozenset(name for field in queries for name in _names(field))
+    named = tuple(names for field in queries for names in _names(field))
     return Declared(
-        None if any_query else names,
-        None if any_query else Parameters(names),
+        None if any_query else named,
+        None if any_query else Parameters(frozenset[str]().union(*named)),
         frozenset(name for field in headers for name in _header_names(field)) if by_model else None,
     )
 
@@ -71,33 +71,32 @@ def _is_open(model: type[BaseModel]) -> bool:
     return model.model_config.get("extra") == _OPEN
 
 
-def _names(field: Any) -> Iterator[str]:
-    """Give all names under which a parameter may come."""
-    yield from _aliases(field.name, field.field_info)
-    for model in _models(field):
-        for name, info in model.model_fields.items():
-            yield from _aliases(name, info)
+def _names(field: Any) -> Iterator[frozenset[str]]:
+    """Give all names under which a parameter may come, or each of those of a model."""
+    return (frozenset(_aliases(field, name, info)) for name, info in _infos(field))
 
 
-def _aliases(name: str, info: Any) -> Iterator[str]:
-    yield name
+def _infos(field: Any) -> list[tuple[str, Any]]:
+    """Give what is said of a parameter, or of each that is a field of a model."""
+    of_models = [pair for model in _models(field) for pair in model.model_fields.items()]
+    return of_models or [(field.name, field.field_info)]
+
+
+def _aliases(field: Any, name: str, info: Any) -> set[str]:
+    """Give the aliases of a parameter, and its name where it has none, or where its model takes both."""
+    given: set[str] = set()
     for alias in (info.alias, info.validation_alias):
         choices = alias.choices if isinstance(alias, AliasChoices) else [alias]
-        yield from (choice for choice in choices if isinstance(choice, str))
+        given.update(choice if isinstance(choice, str) else name for choice in choices if choice is not None)
+    configs = [model.model_config for model in _models(field)]
+    takes_name = any(config.get("populate_by_name") or config.get("validate_by_name") for config in configs)
+    return given | {name} if takes_name or not given else given
 
 
 def _header_names(field: Any) -> Iterator[bytes]:
     """Give the names of headers: those that are not spelt out have dashes in place of underscores."""
-    models = _models(field)
     converts = getattr(field.field_info, "convert_underscores", True)
-    infos = [pair for model in models for pair in model.model_fields.items()] or [(field.name, field.field_info)]
-    for name, info in infos:
-        given = set(_aliases(name, info)) - {name}
-        if not given or (models and _takes_names(models)):
-            given.add(name.replace("_", "-") if getattr(info, "convert_underscores", converts) else name)
-        yield from (one.lower().encode("latin-1", "replace") for one in given)
-
-
-def _takes_names(models: list[type[BaseModel]]) -> bool:
-    configs = [model.model_config for model in models]
-    return any(config.get("populate_by_name") or config.get("validate_by_name") for config in configs)
+    for name, info in _infos(field):
+        written = name.replace("_", "-") if getattr(info, "convert_underscores", converts) else name
+        for alias in _aliases(field, name, info):
+            yield (written if alias == name else alias).lower().encode("latin-1", "replace")

@@ -225,16 +225,16 @@ teach(
 )
 
 
-def _declared(model: Any) -> frozenset[str] | None:
+def _declared(model: Any) -> list[frozenset[str]] | None:
     """Give the parameters of the query that a route and its dependencies take; None: any."""
     if "query" in model.expected_reserved_kwargs:
         return None
-    return frozenset(parameter.field_alias for parameter in model.expected_query_params)
+    return [frozenset({parameter.field_alias}) for parameter in model.expected_query_params]
 
 
 def _parameters(settings: CacheSettings, model: Any) -> Parameters | None:
     names = _declared(model) if settings.is_by_declared else None
-    return None if names is None else Parameters(names)
+    return None if names is None else Parameters(frozenset[str]().union(*names))
 
 
 def _let_replays_pass(handler: HTTPRouteHandler) -> None:

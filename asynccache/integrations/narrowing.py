@@ -11,7 +11,7 @@ from asynccache.errors import ConfigurationError
 from asynccache.http.passage import Passage, passing
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Collection
+    from collections.abc import Awaitable, Callable, Collection, Iterable
 
     from starlette.types import Receive, Scope, Send
 
@@ -64,14 +64,19 @@ def hide(passage: Passage, settings: CacheSettings, declared: Parameters | None 
         passage.hide(kept)
 
 
-def check_declared(settings: CacheSettings, names: Collection[str] | None, where: str) -> None:
-    """Find parameters that a route takes and `query=` leaves out; None: nobody knows which it takes.
+def check_declared(settings: CacheSettings, taken: Iterable[Collection[str]] | None, where: str) -> None:
+    """Find a parameter that a route takes and `query=` leaves out.
+
+    Args:
+        settings: what `@Cache` was told.
+        taken: the parameters that the route takes, each by the names that it may have; None: nobody knows.
+        where: the route.
 
     Raises `ConfigurationError`.
     """
     if settings.query == ALL:
         return
-    if names is None:
+    if taken is None:
         if settings.is_by_declared:
             raise ConfigurationError(
                 f'@Cache(query="declared") on {where}: nobody knows there which parameters of the query it takes: '
@@ -79,7 +84,9 @@ def check_declared(settings: CacheSettings, names: Collection[str] | None, where
             )
         return
     parameters = settings.parameters
-    if parameters is not None and (hidden := sorted(name for name in names if not parameters.has(name))):
+    if parameters is None:
+        return
+    if hidden := sorted(min(names) for names in taken if not any(map(parameters.has, names))):
         raise ConfigurationError(
             f"@Cache(query={settings.query!r}) on {where}, which takes {hidden[0]!r}: it would never see it, since its "
             "pages are not kept by it; add it to query=, or take it away"

@@ -85,8 +85,8 @@ def _check_tags(found: _Found, cached: Any, settings: CacheSettings) -> None:
         )
 
 
-def _declared(route: Any) -> frozenset[str] | None:
-    """Give the parameters of the query that a route takes; None: nobody knows."""
+def _declared(route: Any) -> tuple[frozenset[str], ...] | None:
+    """Give the parameters of the query that a route takes, by the names that they may have; None: nobody knows."""
     if not hasattr(route, "dependant"):
         return None
     from asynccache.integrations.fastapi_declared import declared
