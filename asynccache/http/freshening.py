@@ -60,7 +60,7 @@ def freshen_by_head(
     compared = [_agrees(stored, headers, name) for name in (b"etag", b"last-modified")]
     compared.append(_has_length(stored, headers))
     if False in compared:
-        return replace(stored, lifetime=0.0, revalidate_for=0.0, terms=stored.terms | NEVER_STALE)
+        return replace(stored, lifetime=0.0, terms=stored.terms | NEVER_STALE)
     if True not in compared:
         return None
     updated = _updated(stored, request, headers, now, requested_at, rules)

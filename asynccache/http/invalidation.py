@@ -35,8 +35,9 @@ def invalidates(request: Request, status: int, headers: Sequence[Pair]) -> Inval
     if request.method in _SAFE or not 200 <= status < 400:
         return Invalidated()
     named = [*lines_of(b"location", headers), *lines_of(b"content-location", headers)]
-    urls = (request.url, *(url for url in (_resolved(line, request.url) for line in named) if url is not None))
-    return Invalidated(tuple(dict.fromkeys(urls)), groups(lines_of(b"cache-group-invalidation", headers)))
+    urls = (request.url, *(_resolved(line, request.url) for line in named))
+    named_groups = groups(lines_of(b"cache-group-invalidation", headers))
+    return Invalidated(tuple(dict.fromkeys(url for url in urls if url)), named_groups)
 
 
 def is_target(reference: bytes, target: str) -> bool:

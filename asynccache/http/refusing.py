@@ -85,7 +85,7 @@ def _of_part(head: Head) -> Refusal | None:
         return Refusal("it is no single range", "RFC 9111 3.3", of_request=True)
     if head.request.has(b"if-range"):
         return Refusal("it is a part without all fields", "RFC 9110 15.3.7", of_request=True)
-    return None if head.policy.is_explicit else Refusal("it is a part without a lifetime", "RFC 9111 3")
+    return None
 
 
 def _of_control(head: Head) -> Refusal | None:

@@ -137,6 +137,12 @@ YES, NO = True, False
         ("rule 10 a GET without content", YES, FRESH, {"asked": "content-length: 0"}),
         ("rule 11 POST", NO, FRESH, {"method": "POST"}),
         (
+            "rule 11 POST with no-store",
+            NO,
+            FRESH + " | content-location: list?x=1",
+            {"method": "POST", "asked": "cache-control: no-store"},
+        ),
+        (
             "rule 11 POST of its own resource",
             YES,
             FRESH + " | content-location: https://SHOP.example:443/a/list?x=1",
@@ -160,10 +166,17 @@ YES, NO = True, False
             for vary in ("*", "*, *", ", *", "Foo, *", "*,Foo", "Foo | vary: *", "foo bar", "foo;q=1")
         ),
         ("rule 16 Vary of empty members", YES, FRESH + " | vary: , Foo, ,", {}),
+        ("rule 24 a tag that is none", NO, "etag: abc", {}),
         ("rule 24 nothing to go on", NO, "content-type: text/plain", {}),
         ("rule 24 modified just now, without a lifetime", YES, "last-modified: <+0>", {}),
         ("rule 24 over on arrival, no validator", NO, "cache-control: max-age=5 | age: 5", {}),
         ("rule 24 over on arrival, with a validator", YES, 'cache-control: max-age=5 | age: 5 | etag: "a"', {}),
+        (
+            "rule 24 over on arrival, never to be stale",
+            NO,
+            "cache-control: max-age=5, stale-while-revalidate=9, must-revalidate | age: 5",
+            {},
+        ),
         (
             "rule 24 over on arrival, to be stale",
             YES,

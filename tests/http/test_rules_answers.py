@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from asynccache.http.profile import RFC9111, SAFE
+from asynccache.http.profile import RFC9111, SAFE, Rules
 from asynccache.http.replies import reply
 from asynccache.http.rules import Forward, GatewayTimeout, Serve, Validate, answer, matches, select, stands_in
 from tests.http.by_hand import NOW, RULES, date, fields, older, request, rows, stored
@@ -46,6 +46,15 @@ def decided(response, age, asked="", profile="rfc9111", method="GET"):
         ("rule 28 max-stale, over that", ASK_STALE, TAGGED, 71, {"asked": "cache-control: max-stale=10"}),
         ("rule 28 max-stale without a limit", STALE, TAGGED, 9999, {"asked": "cache-control: max-stale"}),
         ("rule 28 max-stale that is none", ASK_STALE, TAGGED, 61, {"asked": "cache-control: max-stale=x"}),
+        ("rule 28 min-fresh, just", FRESH, TAGGED, 50, {"asked": "cache-control: min-fresh=10"}),
+        ("rule 28 max-stale, too old", ASK_STALE, TAGGED, 61, {"asked": "cache-control: max-stale, max-age=60"}),
+        (
+            "rule 28 Pragma with an empty Cache-Control",
+            FRESH,
+            TAGGED,
+            1,
+            {"asked": "pragma: no-cache | cache-control:"},
+        ),
         ("rule 28 no-cache", ASK_REQUEST, TAGGED, 1, {"asked": "cache-control: No-Cache"}),
         ("rule 28 no-cache, no validator", Forward("request"), SWR, 1, {"asked": "cache-control: no-cache"}),
         ("rule 28 Pragma", ASK_REQUEST, TAGGED, 1, {"asked": "pragma: no-cache"}),
@@ -142,6 +151,13 @@ def decided(response, age, asked="", profile="rfc9111", method="GET"):
         ),
         ("rule 47 immutable, over", ASK_STALE, TAGGED + ", immutable", 61, {"asked": "cache-control: max-age=99"}),
         (
+            "rule 47 immutable, over, too old",
+            ASK_STALE,
+            TAGGED + ", immutable",
+            61,
+            {"asked": "cache-control: max-age=10, max-stale"},
+        ),
+        (
             "rule 47 immutable with an argument",
             ASK_REQUEST,
             TAGGED + ", immutable=1",
@@ -237,6 +253,14 @@ def test_which_requests_a_variant_is_for(expected, vary, first, second):
 def test_who_shares_a_response(expected, response, first, second, profile):
     kept = stored(f"cache-control: max-age=60{response}", first, profile=profile)
     assert matches(request(second), kept) == expected
+
+
+@pytest.mark.parametrize("asked", ["authorization: a", "cookie: a"])
+@pytest.mark.parametrize("profile", [SAFE, RFC9111], ids=["safe", "rfc9111"])
+def test_rule_09_what_lives_by_default_ttl_is_for_anonymous_requests(asked, profile):
+    rules = Rules(profile, default_ttl=60)
+    assert not matches(request(asked), stored("cache-control: must-revalidate", rules=rules))
+    assert matches(request(asked), stored("cache-control: public", rules=rules))
 
 
 def test_rule_18_the_newest_by_date_is_chosen():

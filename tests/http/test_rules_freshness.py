@@ -141,6 +141,7 @@ def test_rule_21_dates_beyond_2038_and_2286_count(text):
     ("seconds", "response"),
     rows(
         ("rule 24 a validator: keep_stale after its end", 160, 'cache-control: max-age=60 | etag: "a"'),
+        ("rule 37 no validator: as long, to stand in", 160, "cache-control: max-age=60"),
         ("rule 24 less the age that it came with", 150, 'cache-control: max-age=60 | etag: "a" | age: 10'),
         ("rule 36 as long as it may be renewed", 560, "cache-control: max-age=60, stale-while-revalidate=500"),
         ("rule 37 as long as it may stand in", 560, "cache-control: max-age=60, stale-if-error=500"),

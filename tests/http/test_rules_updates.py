@@ -15,6 +15,7 @@ from asynccache.http.rules import (
     invalidates,
     keep_for,
     matches,
+    stands_in,
 )
 from asynccache.http.stored import Span
 from tests.http.by_hand import NOW, RULES, URL, date, fields, named, older, request, rows, stored
@@ -51,7 +52,9 @@ def test_which_304_is_about_what_is_stored(expected, response, answered):
 
 def test_rule_33_fields_are_replaced_line_by_line_and_those_of_the_body_stay():
     answered = 'etag: "a" | X-A: 9 | x-c: 4 | content-length: 3 | content-encoding: br | content-range: bytes 0-1/2'
-    answered += " | content-type: c/d | connection: x-d | x-d: 1 | keep-alive: 5 | age: 7 | transfer-encoding: chunked"
+    answered += (
+        " | content-type: c/d | connection: x-d, x-b | x-d: 1 | keep-alive: 5 | age: 7 | transfer-encoding: chunked"
+    )
     fresh = freshened(OLD, answered)
     assert sorted(fresh.headers) == sorted(
         fields(f'etag: "a" | {LIFE} | x-a: 9 | x-b: 3 | x-c: 4 | content-length: 10 | content-type: c/d | date: <+0>')
@@ -134,6 +137,7 @@ def test_what_a_head_tells(expected, response, answered):
         assert answer(request(), told, NOW, RULES["rfc9111"]) == Serve()
     elif expected == "stale":
         assert not isinstance(answer(request(), told, NOW, RULES["rfc9111"]), Serve)
+        assert not stands_in(request(), told, NOW, RULES["rfc9111"])
         assert (told.headers, told.body) == (old.headers, old.body)
     else:
         assert told is None
@@ -147,10 +151,10 @@ def test_rule_27_a_head_tells_nothing_of_a_part():
 BODY = b"0123456789"
 
 
-def part(first, last, size="10", tag='"a"', more=""):
+def part(first, last, size="10", tag='"a"', more="", asked=""):
     body = BODY[first : last + 1]
     response = f"etag: {tag} | {LIFE} | content-length: {len(body)} | content-range: bytes {first}-{last}/{size}{more}"
-    return stored(response, f"range: bytes={first}-{last}", status=206, body=body)
+    return stored(response, f"range: bytes={first}-{last} | {asked}", status=206, body=body)
 
 
 @pytest.mark.parametrize(
@@ -170,6 +174,8 @@ def part(first, last, size="10", tag='"a"', more=""):
         ("rule 43 a weak tag", "apart", part(2, 5, tag='W/"a"'), part(6, 7, tag='W/"a"')),
         ("rule 43 another size", "apart", part(2, 5), part(6, 7, "11")),
         ("rule 43 another variant", "apart", part(2, 5, more=" | vary: x"), part(6, 7)),
+        ("rule 43 another field", "apart", part(2, 5, more=" | vary: x"), part(6, 7, more=" | vary: y")),
+        ("rule 43 another value", "apart", part(2, 5, more=" | vary: x"), part(6, 7, more=" | vary: x", asked="x: 1")),
     ),
 )
 def test_parts_are_joined(expected, old, new):
@@ -230,6 +236,10 @@ def test_what_a_write_makes_invalid(urls, method, status, answered):
 def test_groups_are_invalidated_by_writes(groups, method, status):
     answered = fields('cache-group-invalidation: "a" | cache-group-invalidation: "b"')
     assert invalidates(Request(method, [], URL), status, answered).groups == groups
+
+
+def test_rule_39_a_target_that_is_not_known_invalidates_nothing():
+    assert invalidates(Request("PUT", [], ""), 200, fields("location: /b")).urls == ()
 
 
 def test_rule_41_a_list_of_groups_that_is_none_means_nothing():
