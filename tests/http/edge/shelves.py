@@ -96,15 +96,16 @@ class Node:
 
     async def end_with(self, load, stored, *, keep_for=60.0, tags=()):
         """Store this; None where somebody else has the right."""
+        kept = None
         try:
-            if load.right is None:
-                return None
-            return await self.shelf.store(load.found, stored, keep_for, load.flight, load.right.ticket, tags=tags)
+            if load.right is not None:
+                kept = await self.shelf.store(load.found, stored, keep_for, load.flight, load.right.ticket, tags=tags)
         finally:
             if load.right is not None:
-                await load.right.give_up()
+                load.right.stop() if kept is not None and kept.is_stored else await load.right.give_up()
             if load.flight is not None:
                 load.flight.settle(GONE)
+        return kept
 
     async def store(self, names=(), body=b"body", *, tags=(), keep_for=60.0, more=None, **headers):
         """Store the answer to a request."""
