@@ -118,7 +118,7 @@ def _of_asking(which: str, found: Answer) -> Row:
     age = next((f", Age: {value.decode('latin-1')}" for name, value in found.headers if name == b"age"), "")
     failed = f", and it raised {type(found.raised).__name__}: {found.raised}" if found.raised is not None else ""
     took = f"{found.status or 'no answer'} in {1000 * found.seconds:.1f} ms, {len(found.body)} bytes{age}{failed}"
-    return Row("the app, asked twice", which, took, told or "no cache has spoken", "RFC 9211", _is_hit(found) or None)
+    return Row("what became of it", which, took, told or "no cache has spoken", "RFC 9211", _is_hit(found) or None)
 
 
 def _is_hit(found: Answer) -> bool:

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 ABSENT = "-"
 SECRET = "there, not shown"  # noqa: S105  # the very opposite
+_UNUSUAL = {"etag": "ETag", "cdn": "CDN"}
 _CONDITIONAL = "304 from what is stored, where that has not changed"
 _OBEYED = "@Cache and safe pay no attention, rfc9111 obeys"
 _REQUEST_FIELDS = (
@@ -152,7 +153,7 @@ def _decided(decision: Decision, stored: Stored, now: float) -> tuple[str, str, 
 
 def named(name: bytes) -> str:
     """Write a field's name as documents do."""
-    return {b"etag": "ETag"}.get(name) or "-".join(part.capitalize() for part in name.decode("latin-1").split("-"))
+    return "-".join(_UNUSUAL.get(part) or part.capitalize() for part in name.decode("latin-1").split("-"))
 
 
 def shown(lines: Sequence[bytes]) -> str:
