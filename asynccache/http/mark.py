@@ -124,8 +124,9 @@ class Mark(Turn):
         """Let those who wait go on, and later ones not wait at all where that would be in vain."""
         seen, settings = self.reads.seen(), self.handler.settings
         testify(Testimony(self.handler.name, self.ask.key, seen, refusal.why))
-        if refusal.of_reads:
-            forbid(self.ask.scope, refusal.why)
+        private = refusal if refusal.of_reads else judge_reads(seen, Allowed(), settings, self.ask.spoken)
+        if private is not None:
+            forbid(self.ask.scope, private.why)
         then = refusal.then
         if then is Then.MARK and settings.public and not refusal.of_reads and (seen.identity or seen.everything):
             then = Then.RUN  # it may be for this client alone, who is not to keep others from the cache

@@ -10,7 +10,7 @@ from asynccache.errors import ConfigurationError
 from asynccache.http.edge.note import EDGE_KEY
 from asynccache.http.following import followed
 from asynccache.http.mark import Mark, busy, is_busy
-from asynccache.http.outer import tell_tags
+from asynccache.http.outer import forbid
 from asynccache.http.page_rules import Then
 from asynccache.http.pauses import Pauses
 from asynccache.http.renewals import Renewal, renewal_in
@@ -127,8 +127,7 @@ class Visit:
 
     async def _run(self, label: bytes) -> Any:
         """Run the handler for this request alone."""
-        if EDGE_KEY in self._ask.scope:
-            tell_tags(self._ask.scope, self._tags if self._has_tags() else ("",))
+        forbid(self._ask.scope, "@Cache has not seen what its handler read")
         return self._call.recorded(await self._call.run(), None, label)
 
     async def _run_or_stand_in(self, look: Look) -> Any:
