@@ -8,6 +8,7 @@ from asynccache.controllers import leads_to
 from asynccache.decorator import cached_settings, wrapper_of
 from asynccache.errors import ConfigurationError, UnknownBackendError
 from asynccache.integrations.evicting import check_evictions, check_is_routed
+from asynccache.integrations.narrowing import check_declared
 from asynccache.loading.load import check_lock
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def check_views(views: Mapping[str, Any], service: CacheService, *, is_wsgi: boo
         check_is_routed(view, routed, repr(endpoint))
         check_evictions([view, *_members(view)], service, f"the view {endpoint!r}")
         for settings in _settings(view):
+            check_declared(settings, None, f"the view {endpoint!r}")
             try:
                 check_lock(settings.policy, service.get_backend(settings.backend))
             except UnknownBackendError as unknown:
