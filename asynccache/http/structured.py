@@ -64,6 +64,6 @@ def _is_usable(key: str, member: Item) -> bool:
 def _read(lines: Sequence[bytes], read: Callable[[Reader], T]) -> T | None:
     """Read all lines as one (RFC 9651 4.2)."""
     try:
-        return Reader(b",".join(lines).decode("ascii")).whole(read)
+        return read(Reader(b",".join(lines).decode("ascii")))
     except (InvalidFieldError, UnicodeDecodeError):
         return None

@@ -68,15 +68,6 @@ class Reader:
         self._text = text
         self._at = 0
 
-    def whole(self, read: Callable[[Reader], T]) -> T:
-        """Read it all."""
-        self._take(_SPACES)
-        found = read(self)
-        self._take(_SPACES)
-        if self._at < len(self._text):
-            raise InvalidFieldError
-        return found
-
     def dictionary(self) -> dict[str, Item]:
         """Read the members of a dictionary."""
         return dict(self._members(self._keyed))
@@ -87,6 +78,7 @@ class Reader:
 
     def _members(self, read: Callable[[], T]) -> list[T]:
         members: list[T] = []
+        self._take(_SPACES)
         while self._at < len(self._text):
             members.append(read())
             self._take(_OPTIONAL_SPACE)

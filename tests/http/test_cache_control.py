@@ -56,8 +56,8 @@ def test_what_is_there_in_whatever_form(lines, names):
         (b"max-age=0", 0),
         (b"max-age=2147483647", 2**31 - 1),
         (b"max-age=2147483649", 2**31),
-        (b"max-age=" + b"9" * 6000, 2**31),
-        (b"max-age=" + b"0" * 6000 + b"7", 7),
+        (b"max-age=" + b"9" * 4500, 2**31),
+        (b"max-age=" + b"0" * 4500 + b"7", 7),
         (b"max-age=60, max-age=1", 60),
         (b"max-age=1, max-age=60", 1),
         (b"max-age=a, max-age=60", 0),
@@ -140,6 +140,7 @@ def test_what_private_is_about(lines, fields, bare):
         (b'ext="public"', False),
         (b'ext="a, public', False),
         (b"publico", False),
+        (b"public\n", False),
         (b"", False),
     ],
 )
@@ -262,7 +263,7 @@ def check_narrow(line):
     control = CacheControl.of([line])
     for name in (b"max-age", b"s-maxage", b"public", b"private", b"no-cache", b"no-store"):
         if control.says(name):
-            assert re.search(rb"(^|,)[ \t]*" + name + rb"[ \t]*(,|$)", line, re.IGNORECASE | re.DOTALL)
+            assert re.search(rb"(^|,)[ \t]*" + name + rb"[ \t]*(,|\Z)", line, re.IGNORECASE | re.DOTALL)
         if control.seconds(name):
             assert re.search(rb"(^|,)[ \t]*" + name + rb'=("[0-9\\]+"|[0-9]+)[ \t]*(,|\Z)', line, re.IGNORECASE)
         assert control.has(name) or name not in outside_quotes(line)

@@ -20,7 +20,9 @@ from asynccache.http.structured_text import Token
         (member("c", key="GET http://h/?a=1"), b'c; hit; key="GET http://h/?a=1"'),
         (member("c", fwd="bypass", detail="no-store"), b"c; fwd=bypass; detail=no-store"),
         (member("c", fwd="bypass", detail='it says "no"'), b'c; fwd=bypass; detail="it says \\"no\\""'),
+        (member("c", key="a\\b"), b'c; hit; key="a\\\\b"'),
         (member("9"), b'"9"; hit'),
+        (member("c d"), b'"c d"; hit'),
         (member(""), b'""; hit'),
     ],
 )
