@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from asynccache.core.url_keys import url_key
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     Scope = MutableMapping[str, Any]
 
 _PATH = "/:@!$&'()*+,;=-._~"
+_SEEN_AS = "\uff1e"  # no byte of a request is that
 _REMEMBERED = 4096
 _SHORT = 512
 
@@ -31,8 +32,13 @@ class UrlKeys:
         self._known: dict[tuple[object, ...], str] = {}
 
     def of(self, scope: Scope, host: bytes) -> str:
-        """Give the key of a request to this host (`host[:port]`), by the path and query as they came."""
-        asked = (scope.get("scheme"), host, scope.get("raw_path"), scope["path"], scope.get("query_string"))
+        """Give the key of a request to this host (`host[:port]`), by the path and query as they came.
+
+        Where somebody outside has changed the path that the app sees, that is in the key as well: it is of no other URL
+        that the app's answer is stored then, whatever field of the request moved them to do so.
+        """
+        path, query = scope["path"], scope.get("query_string")
+        asked = (scope.get("scheme"), host, scope.get("raw_path"), path, query, scope.get("root_path"))
         key = self._known.get(asked)
         if key is None:
             key = self._made(scope, host)
@@ -43,8 +49,12 @@ class UrlKeys:
         return key
 
     def _made(self, scope: Scope, host: bytes) -> str:
-        raw_path = scope.get("raw_path") or quote(scope["path"], safe=_PATH).encode()
-        return url_key(scope.get("scheme", "http"), host, raw_path, scope.get("query_string", b""), self._prefix)
+        path, raw_path = scope["path"], scope.get("raw_path")
+        written = quote(path, safe=_PATH, errors="surrogatepass")
+        scheme, query = scope.get("scheme", "http"), scope.get("query_string", b"")
+        key = url_key(scheme, host, raw_path or written.encode(), query, self._prefix)
+        is_what_came = not raw_path or unquote(raw_path.decode("latin-1")) in (path, scope.get("root_path", "") + path)
+        return key if is_what_came else f"{key}{_SEEN_AS}{written}"
 
 
 def host_of(scope: Scope, field: bytes | None) -> bytes:

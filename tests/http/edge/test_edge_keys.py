@@ -1,5 +1,7 @@
 """The keys of URLs before any app: one for what is one, byte by byte, and never one for two."""
 
+from urllib.parse import unquote
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -63,13 +65,27 @@ TARGETS = ["/", "/a?b=c", "/a%2Fb?x=%20&y", "/a'b(c)*;v=1,2!$&+~@:", '/"<>\\^`{|
 @pytest.mark.parametrize("host", ["h", "H:80", "h:8080", "[::1]:81"])
 @pytest.mark.parametrize("prefix", ["", "sh:op"])
 def test_a_request_has_the_key_of_its_url(target, host, prefix):
-    scope = scope_of(target, scheme="http")
+    scope = scope_of(target)
+    scope["path"] = unquote(scope["path"])
     assert UrlKeys(prefix).of(scope, host.encode()) == key_of_url(f"http://{host}{target}", prefix)
 
 
 def test_a_request_whose_server_tells_no_raw_path_has_the_key_of_its_url():
     scope = {**scope_of("/"), "raw_path": None, "path": "/caf\u00e9 100%"}
     assert UrlKeys().of(scope, b"h") == key_of_url("http://h/caf%C3%A9%20100%25")
+
+
+def test_a_path_that_somebody_has_changed_is_in_the_key():
+    def key(raw_path, path, root_path=""):
+        scope = {**scope_of("/"), "raw_path": raw_path, "path": path, "root_path": root_path}
+        return keys.of(scope, b"h")
+
+    keys = UrlKeys()
+    plain = key(b"/a/b", "/a/b")
+    assert key(b"/a/b", "/b", "/a") == key(b"/a/b", "/a/b", "/a") == plain
+    changed = [key(b"/a/b", "/b"), key(b"/a/b", "/c"), key(b"/c", "/a/b"), key(b"/b", "/a/b"), key(b"/a/b", "\udc80")]
+    assert len({plain, key(b"/c", "/c"), key(b"/b", "/b"), *changed}) == 8
+    assert key(b"/caf%C3%A9%20%25", "/caf\u00e9 %") == key_of_url("http://h/caf%C3%A9%20%25")
 
 
 def test_keys_are_remembered_and_never_mixed_up():
