@@ -120,9 +120,9 @@ def _of_identity(head: Head) -> Refusal | None:
 
 
 def content_length(lines: Sequence[bytes]) -> int | None:
-    """Read the only line of Content-Length (RFC 9110 8.6); None for what is no number."""
+    """Read the only line of Content-Length (RFC 9110 8.6); None for what is no number, or longer than any."""
     digits = lines[0].strip(b" \t") if len(lines) == 1 else b""
-    return int(digits.lstrip(b"0")[:_LONGEST_NUMBER] or b"0") if digits.isdigit() else None
+    return int(digits) if digits.isdigit() and len(digits) <= _LONGEST_NUMBER else None
 
 
 def too_long(rules: Rules) -> Refusal:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 READING = frozenset({"GET", "HEAD"})
 """The methods that a stored response answers."""
+_NOTHING = CacheControl(())
 
 
 class Request:
@@ -51,7 +52,8 @@ class Request:
     def control(self) -> CacheControl:
         """What its Cache-Control says (RFC 9111 5.2.1)."""
         if self._control is None:
-            self._control = CacheControl.of(self.lines(b"cache-control"))
+            lines = self.lines(b"cache-control")
+            self._control = CacheControl.of(lines) if lines else _NOTHING
         return self._control
 
     @property

@@ -159,6 +159,7 @@ YES, NO = True, False
         ("rule 11 POST that created", NO, FRESH + " | content-location: list?x=1", {"method": "POST", "status": 201}),
         ("rule 12 longer than max_body", NO, FRESH + " | content-length: 99999999999", {}),
         ("rule 12 a length of 5000 digits", NO, FRESH + f" | content-length: {'9' * 5000}", {}),
+        ("rule 12 a length of 5000 zeros", NO, FRESH + f" | content-length: {'0' * 5000}1", {}),
         ("rule 12 two lengths", NO, FRESH + " | content-length: 1 | content-length: 1", {}),
         ("rule 12 an event stream", NO, FRESH + " | content-type: Text/Event-Stream; charset=utf-8", {}),
         *(
