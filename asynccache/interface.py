@@ -12,6 +12,8 @@ from asynccache.interface_loads import ILoadsAndLocks
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from starlette.datastructures import URL
+
     from asynccache.core.lifetime import Ttl
     from asynccache.model import BaseCacheBackend, Version
 
@@ -156,22 +158,22 @@ class ICacheService(ILoadsAndLocks):
         raise NotImplementedError
 
     def invalidate_url(
-        self, url: str, version: Version = None, backend: str | None = None, *, key_prefix: str = ""
+        self, url: str | URL, version: Version = None, backend: str | None = None, *, key_prefix: str = ""
     ) -> bool:
         """Remove what `@Cache` and `CacheMiddleware` stored for a URL, all variants; tell whether there was anything.
 
-        `url` is absolute, as the client writes it, query included; `key_prefix` is that of the `@Cache` or of the
-        middleware. Raises `ValueError` for a URL without scheme or host.
+        `url` is absolute, as the client writes it, with what counts of its query, or what `request.url_for` gives;
+        `key_prefix` is that of the `@Cache` or of the middleware. Raises `ValueError` for a URL without scheme or host.
         """
         raise NotImplementedError
 
     async def invalidate_url_async(
-        self, url: str, version: Version = None, backend: str | None = None, *, key_prefix: str = ""
+        self, url: str | URL, version: Version = None, backend: str | None = None, *, key_prefix: str = ""
     ) -> bool:
         """Remove what `@Cache` and `CacheMiddleware` stored for a URL, all variants; tell whether there was anything.
 
-        `url` is absolute, as the client writes it, query included; `key_prefix` is that of the `@Cache` or of the
-        middleware. Raises `ValueError` for a URL without scheme or host.
+        `url` is absolute, as the client writes it, with what counts of its query, or what `request.url_for` gives;
+        `key_prefix` is that of the `@Cache` or of the middleware. Raises `ValueError` for a URL without scheme or host.
         """
         raise NotImplementedError
 

@@ -15,6 +15,8 @@ from asynccache.named import NamedBackends
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from starlette.datastructures import URL
+
     from asynccache.config import BackendLike
     from asynccache.core.lifetime import Ttl
     from asynccache.model import Version
@@ -162,12 +164,12 @@ class Operations(NamedBackends, ICacheService):
             return await store.delete_many_async(keys, version)
 
     def invalidate_url(
-        self, url: str, version: Version = None, backend: str | None = None, *, key_prefix: str = ""
+        self, url: str | URL, version: Version = None, backend: str | None = None, *, key_prefix: str = ""
     ) -> bool:
         return self.delete_many(_keys_of(str(url), key_prefix), version, backend) > 0
 
     async def invalidate_url_async(
-        self, url: str, version: Version = None, backend: str | None = None, *, key_prefix: str = ""
+        self, url: str | URL, version: Version = None, backend: str | None = None, *, key_prefix: str = ""
     ) -> bool:
         return await self.delete_many_async(_keys_of(str(url), key_prefix), version, backend) > 0
 
