@@ -1,4 +1,4 @@
-"""Whatever becomes of the store, pages and read-throughs are answered, and soon (C1 to C5)."""
+"""Whatever becomes of the store, pages, whole apps and read-throughs are answered, and soon (C1 to C5)."""
 
 import asyncio
 import time
@@ -6,7 +6,7 @@ import time
 import pytest
 from starlette.responses import PlainTextResponse
 
-from asynccache import Cache, get_cache_service
+from asynccache import Cache, CacheMiddleware, get_cache_service
 from asynccache.backends.aio_cache import AioMemCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
 from asynccache.backends.sql_cache import SQLCacheBackend
@@ -24,8 +24,16 @@ MAKERS = {
 NETWORK = [{"latency": 0.25}, {"garbage_p": 0.5}]
 
 
+class Plain:
+    """An app without a cache that says what may be stored."""
+
+    async def __call__(self, scope, receive, send):
+        headers = {"cache-control": "max-age=60", "vary": "accept"}
+        await PlainTextResponse(scope["path"], headers=headers)(scope, receive, send)
+
+
 class Users:
-    """They ask for pages and, every other time, for values, of one app."""
+    """They ask for pages, in turn of a handler and of a middleware, and for values, of one app."""
 
     def __init__(self, backend):
         @Cache(60)
@@ -35,11 +43,12 @@ class Users:
         self.backend = backend
         self.app = app_of(page, backend=backend)
         self.service = get_cache_service(self.app)
+        self.edge = CacheMiddleware(Plain(), self.service)
         self.turn = 0
 
     async def __call__(self, key, began, report):
         self.turn += 1
-        asked, start = (self.page, self.value)[self.turn % 2], time.monotonic()
+        asked, start = (self.page, self.value, self.whole)[self.turn % 3], time.monotonic()
         try:
             await asked(key.replace(" ", "-"), report, start - began)
         except Exception as error:
@@ -47,10 +56,15 @@ class Users:
         report.seconds.append(time.monotonic() - start)
 
     async def page(self, key, report, moment):
-        answer = await ask(self.app, f"/{key}")
+        self.note(await ask(self.app, f"/{key}"), key, report, moment)
+
+    async def whole(self, key, report, moment):
+        self.note(await ask(self.edge, f"/{key}"), key, report, moment)
+
+    def note(self, answer, key, report, moment):
         if answer.status != 200 or answer.body.decode() != f"/{key}":
             report.wrong.append(answer)
-        elif answer.cache == "hit":
+        elif answer.cache.startswith("hit"):
             report.hits.append(moment)
 
     async def value(self, key, report, moment):
