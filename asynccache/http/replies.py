@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 ASKING = frozenset({b"if-none-match", b"if-modified-since", b"range"})
 """The fields by which a GET may ask for less than all."""
-_OURS = frozenset({b"age", b"cache-status"})
+_OF_ALL = frozenset({
+    b"age", b"cache-status",
+    b"access-control-allow-origin", b"access-control-allow-credentials", b"access-control-expose-headers",
+})  # fmt: skip  # without the last three a script of another origin would not get the answer at all
 _OF_THE_WHOLE = frozenset({b"content-length", b"content-range"})
 
 
@@ -75,7 +78,7 @@ def answered(
 
 def _not_modified(whole: Reply) -> Reply:
     """Answer that the client has it (RFC 9110 15.4.5); where it has no entity tag, by its Last-Modified."""
-    kept = NOT_MODIFIED_FIELDS | _OURS
+    kept = NOT_MODIFIED_FIELDS | _OF_ALL
     if all(name != b"etag" for name, _ in whole.headers):
         kept |= {b"last-modified"}
     return Reply(304, [pair for pair in whole.headers if pair[0] in kept], b"")
@@ -95,7 +98,7 @@ def _unsatisfied(whole: Reply, span: Span | None) -> Reply:
     """Answer that there is no such part (RFC 9110 15.5.17); what is said of the whole does not go for this."""
     size = span.size if span and span.size is not None else len(whole.body)
     framing = [(b"content-range", written_unsatisfied(size)), (b"content-length", b"0")]
-    return Reply(416, [*framing, *(pair for pair in whole.headers if pair[0] in _OURS)], b"")
+    return Reply(416, [*framing, *(pair for pair in whole.headers if pair[0] in _OF_ALL)], b"")
 
 
 def _without(headers: Sequence[Pair], names: Collection[bytes]) -> list[Pair]:

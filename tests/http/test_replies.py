@@ -115,6 +115,12 @@ def test_conditions_are_looked_at_in_their_order(fields, status):
     assert got(ask(**fields), stored(TAG, LAST, DATE)).status == status
 
 
+@pytest.mark.parametrize("asked", [{"if_none_match": b'"a"'}, {"range": b"bytes=10-"}, {"range": b"bytes=0-1"}, {}])
+def test_scripts_of_other_origins_get_each_answer(asked):
+    fields = [(b"access-control-allow-origin", b"*"), (b"access-control-expose-headers", b"etag")]
+    assert set(fields) <= set(got(ask(**asked), stored(TAG, *fields)).headers)
+
+
 # 206 and 416
 
 
