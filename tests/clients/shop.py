@@ -19,6 +19,8 @@ PAGES = {  # path: the headers with which it is made
     "/strict": {"cache-control": "max-age=1"},
     "/old": {"cache-control": "max-age=60", "age": "30"},
     "/languages": {"cache-control": "max-age=60", "vary": "accept-language"},
+    "/draft": {"cache-control": "no-store"},
+    "/checked": {"cache-control": "max-age=0, must-revalidate"},
     "/private": {"cache-control": "private, max-age=60"},
     "/long": {"cache-control": "max-age=60"},
     "/slow": {"cache-control": "max-age=60"},
