@@ -80,7 +80,10 @@ def combined(stored: Stored, new: Stored) -> Stored | None:
 
 
 def _is_about(stored: Stored, headers: Sequence[Pair], now: float) -> bool:
-    """Tell whether a 304 means what is stored: by its strong tag alone, else by any validator that it has."""
+    """Tell whether a 304 means what is stored: by its strong tag alone, else by any validator that it has.
+
+    One without any answers the conditions that were sent, and these named nothing else (RFC 9110 15.4.5).
+    """
     tags = lines_of(b"etag", headers)
     if tags:
         tag, own = entity_tag(tags), entity_tag(lines_of(b"etag", stored.headers))

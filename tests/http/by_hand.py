@@ -65,3 +65,8 @@ def older(response, seconds):
 
 def named(stored_response, name):
     return [value for field, value in stored_response.headers if field == name]
+
+
+TAGGED = 'etag: "a" | cache-control: max-age=60'
+PART = stored(f"{TAGGED} | content-range: bytes 2-5/10", "range: bytes=2-5", status=206, body=b"2345")
+"""Bytes 2 to 5 of ten."""
