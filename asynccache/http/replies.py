@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 ASKING = frozenset({b"if-none-match", b"if-modified-since", b"range"})
 """The fields by which a GET may ask for less than all."""
 _OF_ALL = frozenset({
-    b"age", b"cache-status",
+    b"date", b"age", b"cache-status",
     b"access-control-allow-origin", b"access-control-allow-credentials", b"access-control-expose-headers",
 })  # fmt: skip  # without the last three a script of another origin would not get the answer at all
 _OF_THE_WHOLE = frozenset({b"content-length", b"content-range"})
