@@ -35,17 +35,17 @@ class Exchange:
         incoming: the request.
     """
 
-    __slots__ = ("_flights", "_incoming", "_place", "_telling")
+    __slots__ = ("_arrived", "_flights", "_incoming", "_place", "_telling")
 
     def __init__(self, place: Place, incoming: Incoming) -> None:
         self._place = place
         self._incoming = incoming
         self._flights = place.service.flights
+        self._arrived = self._flights.begun
         self._telling = place.telling(incoming)
 
     async def answer(self) -> None:
         """Answer it; a few rounds of waiting for others are enough."""
-        arrived = self._flights.begun
         for _ in range(ROUNDS):
             settled = self._flights.settled
             found = await self._seek()
@@ -53,7 +53,7 @@ class Exchange:
                 return
             if not self._may_share():
                 break
-            if await self._shared(found, arrived, settled):
+            if await self._shared(found, settled):
                 return
         else:
             found = await self._seek()
@@ -97,9 +97,10 @@ class Exchange:
         if not self._stands_in(found):
             return False
         flight = renew_behind(self._place, self._incoming, found)
+        asked = flight.asked
         outcome = await followed(LOOP, flight, self._place.settings.timeout)
         if isinstance(outcome, Landed):
-            return await self._collapsed(found, outcome.value)
+            return self._may_take(flight, outcome, asked) and await self._collapsed(found, outcome.value)
         if self._flights.under_way.get(flight.key) is not flight:
             return False
         await self._stand_in(found, None, "the app takes too long")
@@ -110,7 +111,7 @@ class Exchange:
 
     # Asking the app
 
-    async def _shared(self, found: Found, arrived: int, settled: int) -> bool:
+    async def _shared(self, found: Found, settled: int) -> bool:
         """Lead, or follow whoever leads; False: look again."""
         flight, leads = self._flights.join(self._place.shelf.flight_key(found))
         asked = flight.asked
@@ -120,15 +121,18 @@ class Exchange:
         outcome = await followed(LOOP, flight)
         if isinstance(outcome, Landed):
             value = outcome.value
-            failed = isinstance(value, AppFailed)
-            if (failed or flight.suits(outcome, arrived, asked)) and await self._collapsed(found, value):
+            if self._may_take(flight, outcome, asked) and await self._collapsed(found, value):
                 return True
-            if failed or not matches(self._incoming.request, value.stored):
+            if isinstance(value, AppFailed) or not matches(self._incoming.request, value.stored):
                 return False
         elif outcome is Then.RETRY:
             return False
         await self._alone(found)
         return True
+
+    def _may_take(self, flight: Flight, outcome: Landed, asked: int) -> bool:
+        """Tell whether what others got cannot be older than an invalidation that this request has to heed."""
+        return isinstance(outcome.value, AppFailed) or flight.suits(outcome, self._arrived, asked)
 
     async def _collapsed(self, found: Found, value: AppFailed | Shelved) -> bool:
         """Answer with what somebody else got of the app, if that answers this request, too (RFC 9111 4)."""
@@ -141,7 +145,8 @@ class Exchange:
         fits = matches(request, value.stored)
         if not fits or not isinstance(answer(request, value.stored, place.now(), place.rules), Serve):
             return False
-        told = self._telling.forwarded("uri-miss", collapsed=True)
+        why = place.decision(self._incoming, found)
+        told = self._telling.forwarded(getattr(why, "why", "stale"), collapsed=True)
         await self._send(answer_with(request, value, place.now(), told))
         return True
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from asynccache.errors import BackendUnavailableError
-from asynccache.http.current import SCOPE_KEY, service_of
+from asynccache.errors import BackendUnavailableError, ConfigurationError, UnknownBackendError
+from asynccache.http.current import SCOPE_KEY, Installed
 from asynccache.service import CacheService
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from asynccache.config import BackendLike
     from asynccache.http.edge.incoming import App, Receive, Scope, Send
     from asynccache.model import BaseCacheBackend
@@ -44,23 +47,52 @@ class Home:
         """Give the service and the backend; `ConfigurationError` where none was given and none is installed."""
         service = self._service
         if service is None:
-            service = service_of(scope if "app" in scope or SCOPE_KEY in scope else {"app": _with_state(self._app)})
+            found = scope.get(SCOPE_KEY)
+            app = scope.get("app") or _with_state(self._app)
+            found = found or getattr(getattr(app, "state", None), SCOPE_KEY, None)
+            if not isinstance(found, Installed):
+                raise ConfigurationError(
+                    "CacheMiddleware has nowhere to store: give it a service, a backend or a URL, such as "
+                    "CacheMiddleware(app, 'redis://localhost'), or call install(app, CacheModule.setup(default=...)) "
+                    "on the app behind it"
+                )
+            service = found.service
         return service, service.get_backend(self._backend)
 
     async def passed(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass on what is no request of HTTP; what was made here is opened and closed with the app."""
-        if scope["type"] != "lifespan" or not self._is_own:
+        if scope["type"] != "lifespan":
             await self._app(scope, receive, send)
-            return
-        service: Any = self._service
-        try:
-            await service.start()
-        except BackendUnavailableError:
-            logger.warning("the store of %r is not ready: the app starts without it", service, exc_info=True)
-        try:
+        elif self._service is None:
+            await self._checked(scope, receive, send)
+        elif self._is_own:
+            async with _open(self._service):
+                await self._app(scope, receive, send)
+        else:
             await self._app(scope, receive, send)
-        finally:
-            await service.aclose()
+
+    async def _checked(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the app not even start where there is nowhere to store."""
+        try:
+            self.found(scope)
+        except (ConfigurationError, UnknownBackendError) as error:
+            await receive()
+            await send({"type": "lifespan.startup.failed", "message": str(error)})
+        else:
+            await self._app(scope, receive, send)
+
+
+@asynccontextmanager
+async def _open(service: CacheService) -> AsyncIterator[None]:
+    """Open it meanwhile; a store that is away keeps no app from starting."""
+    try:
+        await service.start()
+    except BackendUnavailableError:
+        logger.warning("the store of %r is not ready: the app starts without it", service, exc_info=True)
+    try:
+        yield
+    finally:
+        await service.aclose()
 
 
 def _with_state(app: Any) -> Any:

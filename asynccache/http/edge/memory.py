@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -71,5 +72,6 @@ def _put(table: dict[Any, Any], key: Any, value: Any, size: int) -> None:
         return
     table.pop(key, None)
     if len(table) >= _REMEMBERED:
-        table.pop(next(iter(table)), None)
+        with suppress(RuntimeError, StopIteration):  # another thread has just changed it
+            table.pop(next(iter(table)), None)
     table[key] = value

@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+import anyio
+
 from asynccache.http.edge.attempt import attempt_at
 from asynccache.http.edge.forwarding import forward, set_within
 from asynccache.http.edge.note import EDGE_KEY
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     from asynccache.loading.flights import Flight
 
 logger = logging.getLogger(__name__)
+LONGEST_SECONDS = 60.0
+"""How long the app may take to renew something: others may have to wait for it in the end."""
 
 
 def renew_behind(place: Place, incoming: Incoming, found: Found) -> Flight:
@@ -50,7 +54,8 @@ def copied(incoming: Incoming) -> Incoming:
 async def _renewed(place: Place, incoming: Incoming, flight: Flight) -> Gone:
     set_within(within=False)
     try:
-        await _renew(place, incoming, flight)
+        with anyio.move_on_after(LONGEST_SECONDS):
+            await _renew(place, incoming, flight)
     except Exception:  # whoever reads it meanwhile has what is stored
         logger.warning("%s could not be renewed", incoming.request.url, exc_info=True)
     return GONE

@@ -12,7 +12,7 @@ from asynccache.http.profile import PROFILES, Profile, Rules
 from asynccache.http.settings import expect, tokens
 
 Hosts = str | Collection[str] | None
-_AUTHORITY = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]]+)(?::[0-9]+)?")
+_AUTHORITY = re.compile(r"(?:\[[0-9A-Fa-f:.]+\]|[^\s/?#@:\[\]*]+)(?::[0-9]+)?")
 _MEMBER = re.compile(r"[ -~]+")
 
 
@@ -80,7 +80,7 @@ def _authority(name: object) -> bytes:
     if not isinstance(name, str):
         raise TypeError(f"host has {name!r}: give names as str")
     if not name.isascii() or not _AUTHORITY.fullmatch(name):
-        raise ConfigurationError(f"host={name!r}: give a name as the Host field has it, such as 'shop.example:8443'")
+        raise ConfigurationError(f"host={name!r}: give a whole name, as the Host field has it: 'shop.example:8443'")
     return name.lower().encode("ascii")
 
 

@@ -51,7 +51,8 @@ class Telling:
 
 def ttl_of(stored: Stored, now: float) -> int:
     """Give the seconds for which a response stays fresh, fewer than none for one that is over (RFC 9211 2.3)."""
-    return floor(stored.lifetime) - int(stored.age(now))
+    left = floor(stored.lifetime) - int(stored.age(now))
+    return left if stored.is_fresh(now) else min(-1, left)
 
 
 def told(headers: list[Pair], said: bytes, now: float) -> list[Pair]:

@@ -10,6 +10,7 @@ from starlette.routing import Route
 from asynccache import CacheMiddleware, CacheModule, CacheService, ConfigurationError, UnknownBackendError, install
 from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.http.edge.note import note_in
+from asynccache.http.replies import Reply
 from tests.http.edge.origins import FRESH, Edge, Origin, lines, part, start, whole
 from tests.http.serving import ask
 
@@ -433,8 +434,9 @@ async def test_the_cache_that_is_installed_is_used_from_outside_and_inside():
 
 
 async def test_without_a_cache_it_says_what_is_missing():
-    with pytest.raises(ConfigurationError, match=r"install\(app"):
-        await ask(CacheMiddleware(Origin(lambda *_: whole(b"x"))))
+    app = CacheMiddleware(Origin(lambda *_: whole(b"x")))
+    with pytest.raises(ConfigurationError, match=r"give it a service, .* or call install\(app"):
+        await ask(app)
 
 
 async def test_backends_versions_and_prefixes_keep_responses_apart():
@@ -466,6 +468,9 @@ async def test_a_handler_gives_tags_and_forbids():
 
 async def test_a_handler_may_answer_before_the_request_is_routed():
     class Handler:
+        def reply_at_edge(self, scope, key, owner):
+            return Reply(200, [], b"at once") if scope["query_string"] == b"now" else None
+
         async def answer_at_edge(self, scope, send, key, owner):
             for message in whole(f"{key} {owner}".encode()) if scope["query_string"] != b"no" else ():
                 await send(message)
@@ -479,6 +484,7 @@ async def test_a_handler_may_answer_before_the_request_is_routed():
     edge = Edge()
     edge.app = CacheMiddleware(app, edge.backend)
     assert await edge.bodies("/", "/", "/?no", "/?no") == [b"routed", b"key owner", b"routed", b"routed"]
+    assert await edge.bodies("/?now", "/?now") == [b"routed", b"at once"]
 
 
 @pytest.mark.parametrize(
@@ -496,8 +502,9 @@ async def test_a_handler_may_answer_before_the_request_is_routed():
         ({"max_body": -1}, ConfigurationError, "max_body=-1: give a number of bytes"),
         ({"max_body": 1.5}, TypeError, "max_body=1.5: give int"),
         ({"timeout": -1}, ConfigurationError, "timeout=-1: give a number of seconds"),
-        ({"host": ""}, ConfigurationError, "host='': give a name as the Host field has it"),
-        ({"host": "https://h"}, ConfigurationError, "host='https://h': give a name as the Host field has it"),
+        ({"host": ""}, ConfigurationError, "host='': give a whole name, as the Host field has it"),
+        ({"host": "https://h"}, ConfigurationError, "host='https://h': give a whole name"),
+        ({"host": ["*.h"]}, ConfigurationError, r"host='\*.h': give a whole name"),
         ({"host": []}, ConfigurationError, "host is empty: nothing would be cached"),
         ({"host": [b"h"]}, TypeError, "host has b'h': give names as str"),
         ({"host": 1}, TypeError, "host=1: give None, a name"),

@@ -6,7 +6,7 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.testclient import TestClient
 
-from asynccache import CacheMiddleware, CacheService
+from asynccache import CacheMiddleware, CacheModule, CacheService, install
 from asynccache.backends.local_cache import LocalMemCacheBackend
 from tests.http.edge.origins import FRESH, Edge, Origin, lines, part, start, whole
 from tests.http.serving import ask
@@ -70,6 +70,14 @@ async def test_an_app_without_lifespan_or_one_that_fails_closes_what_was_opened(
     with pytest.raises(RuntimeError, match="no lifespan"):
         await lifespan(CacheMiddleware(failing, backend))
     assert backend.noted == ["open", "shut"]
+
+
+async def test_an_app_without_a_cache_does_not_start():
+    assert await lifespan(CacheMiddleware(Starlette())) == ["lifespan.startup.failed"]
+    app = Starlette()
+    install(app, CacheModule.setup(default="local"))
+    assert await lifespan(CacheMiddleware(app)) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
+    assert await lifespan(CacheMiddleware(app, backend="pages")) == ["lifespan.startup.failed"]
 
 
 async def test_an_app_starts_where_its_store_is_away(fresh_redis, caplog):

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from asynccache import CacheMiddleware, CacheService
+from asynccache.http.edge import renewing
 from tests.http.edge.origins import FRESH, Edge, Origin, lines, part, settle, start, whole
 from tests.http.serving import ask
 
@@ -38,6 +39,25 @@ async def test_what_is_over_is_sent_at_once_and_renewed_once_behind():
     go.set()
     await settle()
     assert [(await edge.ask()).cache, edge.calls] == ["hit; ttl=60", 2]
+
+
+async def test_what_has_been_over_for_less_than_a_second_says_so():
+    edge = Edge(then(whole(b"1", RENEWS), whole(b"", status=500)))
+    await edge.ask()
+    edge.clock.advance(60.2)
+    assert (await edge.ask()).cache == "hit; ttl=-1"
+
+
+async def test_an_app_that_hangs_while_it_renews_is_left_in_the_end(monkeypatch):
+    monkeypatch.setattr(renewing, "LONGEST_SECONDS", 0.01)
+    edge = Edge(then(whole(b"1", RENEWS), [asyncio.Event().wait], whole(b"3", RENEWS)))
+    await edge.ask()
+    edge.clock.advance(61)
+    await edge.ask()
+    while edge.origin.running or edge.calls < 2:
+        await asyncio.sleep(0.01)
+    edge.clock.advance(61)
+    assert (await edge.ask()).body == b"3"
 
 
 async def test_after_the_window_the_app_is_waited_for():
