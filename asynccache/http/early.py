@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from asynccache.core.page_keys import SAFE_METHODS
 from asynccache.http.ask import Ask, OneKey
 from asynccache.http.pages import Pages
-from asynccache.http.quick import page_in_memory, plain_host
 from asynccache.http.replay import replay
 from asynccache.http.seeking import sought
 from asynccache.http.snapshot import Snapshot
@@ -30,15 +29,7 @@ if TYPE_CHECKING:
 
 async def early_page(handler: Handler, found: Installed, scope: Scope, key: str, owner: Owner) -> Replay | None:
     """Answer with the page under this key; None: the request goes inside."""
-    plain = plain_host(scope)
-    if plain is not None:
-        page = None if plain[1] else page_in_memory(handler, found, scope, key, owner, ())
-        if page is not None:
-            return page
-    return await _looked_for(handler, found, Ask(scope, OneKey(key, owner)))
-
-
-async def _looked_for(handler: Handler, found: Installed, ask: Ask) -> Replay | None:
+    ask = Ask(scope, OneKey(key, owner))
     if ask.method not in SAFE_METHODS or ask.carries_body():
         return None
     settings, service = handler.settings, found.service

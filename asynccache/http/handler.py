@@ -18,6 +18,7 @@ from asynccache.http.entrance import renewing
 from asynccache.http.outer import forbid, is_told
 from asynccache.http.quick import page_in_memory, plain_host
 from asynccache.http.reads import Reads, is_watched
+from asynccache.http.replies import Reply
 from asynccache.http.settings import keyed_by_body
 from asynccache.http.statement import speaks_for_itself
 from asynccache.http.visit import BYPASS, Visit
@@ -172,6 +173,12 @@ class Handler:
         if settings.edge and scope["method"] in SAFE_METHODS and is_nobodys(scope, headers, record.names):
             note.remember(self, place[0], (place[1], found))
             note.forbid("its handler answers before routing")
+
+    def reply_at_edge(self, scope: Scope, key: str, owner: Any) -> Reply | None:
+        """Give the page in memory that answers this plain GET of who cannot be known; None: look closer."""
+        plain = plain_host(scope)
+        page = None if plain is None or plain[1] else page_in_memory(self, owner[1], scope, key, owner[0], ())
+        return None if page is None else Reply(page.status_code, page.raw_headers, page.body)
 
     async def answer_at_edge(self, scope: Scope, send: Send, key: str, owner: Any) -> bool:
         """Send the stored page that answers this request before it is routed; False: there is none."""

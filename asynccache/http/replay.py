@@ -28,6 +28,7 @@ class Replay(Response):
     """A response from the store; what is changed on it stays its own."""
 
     background = None
+    body: bytes
     is_sent = False
     _changed: list[Pair] | None = None
 

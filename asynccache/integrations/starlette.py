@@ -102,7 +102,8 @@ def _last_look(send: Send) -> Send:
     """Look at the head of an answer when all that is below has had its part in it."""
 
     def passing(message: Message) -> Awaitable[None]:
-        take_back(message)
+        if message["type"] == "http.response.start":
+            take_back(message)
         return send(message)
 
     return passing

@@ -116,7 +116,7 @@ class CacheMiddleware:
         self._keys = UrlKeys(key_prefix)
         self._key_prefix = key_prefix
         self._memory = Memory()
-        self._quick = Quick(self._keys, self._settings, version, member(name))
+        self._quick = Quick(self._keys, self._settings, self._memory, version, member(name))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self._settings.rules.profile.name} of {self.app!r:.80}>"

@@ -12,6 +12,8 @@ from asynccache.core.tags import tagged
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 
+    from asynccache.http.replies import Reply
+
     Scope = MutableMapping[str, Any]
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
@@ -19,14 +21,18 @@ EDGE_KEY = "asynccache.edge"
 
 
 class AnswersAtTheEdge(Protocol):
-    """A handler whose stored pages may be sent before a request is routed: `@Cache(edge=True)`."""
+    """A handler whose stored pages may be sent before a request is routed: `@Cache(edge=True)`.
+
+    `key` and `owner` are what it had remembered for an earlier request of the same URL. Nothing may be raised for the
+    sake of the store; what `send` raises goes on.
+    """
+
+    def reply_at_edge(self, scope: Scope, key: str, owner: Any) -> Reply | None:
+        """Give the stored page that answers this plain GET, if it lies in memory; None: `answer_at_edge` may know."""
+        ...
 
     async def answer_at_edge(self, scope: Scope, send: Send, key: str, owner: Any) -> bool:
-        """Send the stored page that answers this request, if there is one; nothing was sent where this is False.
-
-        `key` and `owner` are what it had remembered for an earlier request of the same URL. Nothing may be raised for
-        the sake of the store; what `send` raises goes on.
-        """
+        """Send the stored page that answers this request, if there is one; nothing was sent where this is False."""
         ...
 
 

@@ -11,10 +11,14 @@ from asynccache.http.stored import COOKIELESS, UNKEPT, VALIDATE
 from asynccache.plan.io import LOOP
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from asynccache.http.edge.incoming import Scope
     from asynccache.http.edge.keys import UrlKeys
+    from asynccache.http.edge.memory import Memory
     from asynccache.http.edge.settings import EdgeSettings
     from asynccache.http.edge.shelved import Shelved
+    from asynccache.http.headers import Pair
     from asynccache.model import BaseCacheBackend, Version
     from asynccache.service import CacheService
 
@@ -30,18 +34,32 @@ class Quick:
     Args:
         keys: of URLs.
         settings: of the middleware.
+        memory: which handlers answer before routing.
         version: of the keys.
         member: what Cache-Status says of a hit.
     """
 
-    __slots__ = ("_clock", "_host", "_is_on", "_keys", "_lookup", "_member", "_noted", "_others", "_terms", "_version")
+    __slots__ = (
+        "_clock",
+        "_host",
+        "_is_on",
+        "_keys",
+        "_lookup",
+        "_member",
+        "_memory",
+        "_noted",
+        "_others",
+        "_terms",
+        "_version",
+    )
 
-    def __init__(self, keys: UrlKeys, settings: EdgeSettings, version: Version, member: bytes) -> None:
+    def __init__(self, keys: UrlKeys, settings: EdgeSettings, memory: Memory, version: Version, member: bytes) -> None:
         profile = settings.rules.profile
         self._is_on = not settings.debug and settings.hosts is None
         self._keys = keys
         self._clock = settings.clock
         self._host = settings.host
+        self._memory = memory
         self._version = version
         self._member = member
         self._others = _OTHERS | _CONTROLS if profile.obeys_clients else _OTHERS
@@ -64,19 +82,23 @@ class Quick:
                     asks = True
                 else:
                     return None
-        host = self._host or host
-        found = None if host is None else self._found(scope, host, service, backend)
-        now = self._clock()
-        if found is None or not found.is_fresh(now) or found.stored.terms & terms or found.stored.span is not None:
+        if (host := self._host or host) is None:
+            return None
+        key = self._keys.of(scope, host)
+        if (remembered := self._memory.handler(key)) is not None:
+            return remembered[0].reply_at_edge(scope, *remembered[1:])
+        found = self._found(scope, key, service, backend)
+        return None if found is None or found.stored.terms & terms else self._of(found, scope["headers"], asks=asks)
+
+    def _of(self, found: Shelved, headers: Sequence[Pair], *, asks: bool) -> Reply | None:
+        now, stored = self._clock(), found.stored
+        if not found.is_fresh(now) or stored.span is not None:
             return None
         whole = Reply(found.status, found.pairs(now, self._member), found.body)
-        if not asks:
-            return whole
-        stored = found.stored
-        return answered(Request("GET", scope["headers"]), whole, stored.received_at, stored.headers)
+        return answered(Request("GET", headers), whole, stored.received_at, stored.headers) if asks else whole
 
-    def _found(self, scope: Scope, host: bytes, service: CacheService, backend: BaseCacheBackend) -> Shelved | None:
+    def _found(self, scope: Scope, key: str, service: CacheService, backend: BaseCacheBackend) -> Shelved | None:
         lookup = self._lookup
         if lookup is None or lookup[0] is not backend:
             lookup = self._lookup = backend, Lookup(backend, service.flights, self._version, LOOP)
-        return lookup[1].glance(self._keys.of(scope, host), scope["headers"])
+        return lookup[1].glance(key, scope["headers"])
