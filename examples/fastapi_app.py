@@ -1,17 +1,18 @@
 """FastAPI: cached endpoints in a router of their own, the service as a dependency, and an app factory.
 
-`@Cache` goes below the route decorator. Dependencies run on hits too: a guard still guards, a database session is still
-opened; what a hit saves is the handler, the validation of what it returns and the making of JSON.
+`@Cache` and `@Evicts` go below the route decorator. Dependencies run on hits too: a guard still guards, a database session is still
+opened; what a hit saves is the handler, the validation of what it returns and the making of JSON. Whatever links carry
+besides the parameters that are declared, there is one page for all of them.
 
 Run it: uvicorn --factory examples.fastapi_app:create_app
 """
 
 from itertools import count
 
-from fastapi import APIRouter, FastAPI, HTTPException, Request
+from fastapi import APIRouter, FastAPI, HTTPException
 from pydantic import BaseModel
 
-from asynccache import Cache, CacheModule, install
+from asynccache import Cache, CacheModule, Evicts, install
 from asynccache.integrations.fastapi import CacheServiceDep
 
 router = APIRouter(prefix="/products")
@@ -28,7 +29,7 @@ class Product(BaseModel):
 
 
 @router.get("/{product_id}")
-@Cache(ttl=60)
+@Cache(ttl=60, tags=["product:{product_id}"], query="declared")
 async def product(product_id: int) -> Product:
     if product_id not in names:
         raise HTTPException(404)
@@ -36,9 +37,9 @@ async def product(product_id: int) -> Product:
 
 
 @router.put("/{product_id}", status_code=204)
-async def rename(product_id: int, name: str, request: Request, cache: CacheServiceDep) -> None:
+@Evicts(tags=["product:{product_id}"])
+async def rename(product_id: int, name: str) -> None:
     names[product_id] = name
-    await cache.invalidate_url_async(str(request.url_for("product", product_id=product_id)))
 
 
 @router.get("/{product_id}/visits")
