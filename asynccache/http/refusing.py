@@ -14,7 +14,6 @@ from asynccache.http.stored import MAX_VARY_NAMES
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from asynccache.http.profile import Rules
 
 _UNSTORABLE_STATUSES = frozenset({428, 429, 431, 511})  # RFC 6585 3-6
 _OWN_STATUSES = {  # they answer a field of one request; others of the same URL have other answers
@@ -125,11 +124,6 @@ def content_length(lines: Sequence[bytes]) -> int | None:
     return int(digits) if digits.isdigit() and len(digits) <= _LONGEST_NUMBER else None
 
 
-def too_long(rules: Rules) -> Refusal:
-    """Refuse a body beyond `max_body`."""
-    return Refusal(f"its body is longer than max_body={rules.max_body}")
-
-
 def _of_length(head: Head) -> Refusal | None:
     lines = head.lines.get(b"content-length", ())
     if not lines:
@@ -137,7 +131,8 @@ def _of_length(head: Head) -> Refusal | None:
     length = content_length(lines)
     if length is None:
         return Refusal("its Content-Length is no number")
-    return too_long(head.rules) if length > head.rules.max_body else None
+    most = head.rules.max_body
+    return Refusal(f"its body is longer than max_body={most}") if length > most else None
 
 
 def _of_events(head: Head) -> Refusal | None:

@@ -9,10 +9,10 @@ lower case throughout; times are seconds since 1970, by the clock of the one who
 from __future__ import annotations
 
 from asynccache.http.answering import Decision, Forward, GatewayTimeout, Serve, Validate, answer, stands_in
-from asynccache.http.describing import conditions, has_validator
+from asynccache.http.describing import conditions
 from asynccache.http.freshening import combined, freshen, freshen_by_head
 from asynccache.http.invalidation import Invalidated, invalidates
-from asynccache.http.refusing import Refusal, too_long
+from asynccache.http.refusing import Refusal
 from asynccache.http.requests import Request
 from asynccache.http.selecting import covers, matches, select
 from asynccache.http.storing import completed, keep_for, may_store
@@ -34,13 +34,11 @@ __all__ = [
     "covers",
     "freshen",
     "freshen_by_head",
-    "has_validator",
     "invalidates",
     "keep_for",
     "matches",
     "may_store",
     "select",
     "stands_in",
-    "too_long",
     "vary_values",
 ]

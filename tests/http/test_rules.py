@@ -163,6 +163,7 @@ YES, NO = True, False
             (f"rule 16 Vary {vary!r}", NO, f"{FRESH} | vary: {vary}", {})
             for vary in ("*", "*, *", ", *", "Foo, *", "*,Foo", "Foo | vary: *", "foo bar", "foo;q=1")
         ),
+        ("rule 16 Vary of 33 names", NO, f"{FRESH} | vary: {','.join(f'x-{n}' for n in range(33))}", {}),
         ("rule 16 Vary of empty members", YES, FRESH + " | vary: , Foo, ,", {}),
         ("rule 24 a tag that is none", NO, "etag: abc", {}),
         ("rule 24 nothing to go on", NO, "content-type: text/plain", {}),
