@@ -61,6 +61,10 @@ def create_app():
     return CacheMiddleware(Starlette(routes=ROUTES), AWAY, default_ttl=60)
 
 
+lazy = Starlette(routes=ROUTES)
+lazy.add_middleware(CacheMiddleware, service=AWAY, default_ttl=60)  # it is made when the app is first called
+
+
 @asynccontextmanager
 async def _stays_down(app):
     raise RuntimeError("no database")
