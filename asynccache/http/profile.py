@@ -51,7 +51,8 @@ class Rules:
         targets: lower-case names of the fields that replace Cache-Control, the first one that is valid (RFC 9213).
         default_ttl: seconds for which a response is fresh that says nothing of its own, and no heuristic does.
         max_body: bytes of the longest body that is stored.
-        keep_stale: seconds for which a response that is over is kept to be validated.
+        keep_stale: seconds for which a response that is over is kept: to be validated; or, where it may be stale, to
+            be sent where the app fails or a client allows it.
     """
 
     profile: Profile = SAFE
