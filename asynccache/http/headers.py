@@ -77,4 +77,9 @@ def age_of(headers: Iterable[Pair]) -> int:
 
 def weak_etag(body: bytes) -> bytes:
     """Make an entity tag of a body; weak, since what stands outside may still compress it."""
-    return b'W/"%s"' % blake2b(body, digest_size=12).hexdigest().encode()
+    return b"W/" + strong_etag(body)
+
+
+def strong_etag(body: bytes) -> bytes:
+    """Make an entity tag of a body that nobody changes any more."""
+    return b'"%s"' % blake2b(body, digest_size=12).hexdigest().encode()

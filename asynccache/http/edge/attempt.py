@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +11,13 @@ from asynccache.http.edge.answers import answer_with
 from asynccache.http.edge.note import Note
 from asynccache.http.edge.shelved import Shelved
 from asynccache.http.edge.telling import told
+from asynccache.http.headers import strong_etag
 from asynccache.http.page_rules import Then
 from asynccache.http.rules import (
-    Forward,
     Refusal,
     Validate,
     combined,
     completed,
-    conditions,
     freshen,
     freshen_by_head,
     keep_for,
@@ -38,12 +36,9 @@ if TYPE_CHECKING:
     from asynccache.http.edge.incoming import Incoming
     from asynccache.http.edge.place import Place
     from asynccache.http.headers import Pair
-    from asynccache.http.rights import Grant
-    from asynccache.http.rules import Decision
+    from asynccache.http.rules import Forward
     from asynccache.http.stored import Stored
-    from asynccache.loading.flights import Flight
 
-logger = logging.getLogger(__name__)
 _SERVER_ERROR = 500
 _NOBODY = "nobody would have it: the store is away, or another request is about to store one"
 
@@ -82,6 +77,7 @@ class Attempt(Turn):
     _fwd_status: int | None = None
     _is_stored: bool = False
     _detail: str = ""
+    _added: tuple[Pair, ...] = ()
 
     @property
     def wants_body(self) -> bool:
@@ -100,7 +96,7 @@ class Attempt(Turn):
 
     def told(self, headers: list[Pair]) -> list[Pair]:
         """Give the header with what becomes of this answer."""
-        return told(headers, self._member(), self.place.now())
+        return told([*headers, *self._added], self._member(), self.place.now())
 
     def _member(self) -> bytes:
         return self.place.telling(self.incoming).forwarded(
@@ -211,7 +207,14 @@ class Attempt(Turn):
         elif self.note.forbidden:
             await self.refuse(Refusal(self.note.forbidden))
         else:
-            await self._keep(self._joined(parts))
+            await self._keep(self._joined(self._tagged(parts)))
+
+    def _tagged(self, parts: Stored) -> Stored:
+        """Give it an entity tag, where it has none and that is wanted."""
+        if not self.place.settings.etags or parts.status != 200 or any(name == b"etag" for name, _ in parts.headers):
+            return parts
+        self._added = ((b"etag", strong_etag(parts.body)),)
+        return msgspec.structs.replace(parts, headers=(*parts.headers, *self._added))
 
     def _joined(self, parts: Stored) -> Stored:
         """Join a part to what is there of the same representation (RFC 9111 3.4)."""
@@ -236,24 +239,3 @@ class Attempt(Turn):
             await right.give_up()
         self.land(Landed(shelved, lambda: shelved, proof if self._is_stored else self.proof))
         return shelved
-
-
-def attempt_at(place: Place, incoming: Incoming, grant: Grant[Found], flight: Flight | None) -> Attempt:
-    """Begin to ask the app, by what was found, and with the right to store what it answers if there is one."""
-    return Attempt(
-        place=place,
-        incoming=incoming,
-        found=grant.look,
-        decision=_asking(place.decision(incoming, grant.look), grant.look.stored),
-        flight=flight,
-        right=grant.right,
-        proof=grant.proof if grant.right is None else 0,
-    )
-
-
-def _asking(decision: Decision, stored: Stored | None) -> Validate | Forward:
-    """Give how the app is asked, be it only to renew what answers meanwhile."""
-    if isinstance(decision, Validate | Forward):
-        return decision
-    asked = () if stored is None else conditions(stored)
-    return Validate("stale", asked) if asked else Forward("stale")

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from asynccache.http.edge.answers import answer_with, gateway_timeout
-from asynccache.http.edge.attempt import AppFailed, attempt_at
+from asynccache.http.edge.attempt import AppFailed
+from asynccache.http.edge.beginning import attempt_at
 from asynccache.http.edge.forwarding import forward, is_within
 from asynccache.http.edge.renewing import renew_behind
 from asynccache.http.following import followed

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import time
 from typing import TYPE_CHECKING
 
@@ -32,7 +31,6 @@ if TYPE_CHECKING:
     from asynccache.model import Version
     from asynccache.service import CacheService
 
-logger = logging.getLogger(__name__)
 _KEEP_SECONDS = 86_400.0
 
 
@@ -65,6 +63,8 @@ class CacheMiddleware:
         max_body: bytes of the longest body that is stored; longer ones pass as they come.
         keep_stale: seconds for which a response with an `ETag` or `Last-Modified` is kept after its end, to be
             validated with the app.
+        etags: give a response with status 200 that has no `ETag` one that is made of its body, so that clients can ask
+            whether it has changed. It is a strong one: let nothing in front change bodies, as compression does.
         timeout: seconds after which a stale response is sent where the app has not answered and nothing forbids it;
             what the app answers is stored when it comes. None: as long as the app takes.
         host: the hosts to cache for: None, whatever the request says; a name that stands for all of them, where the app
@@ -90,6 +90,7 @@ class CacheMiddleware:
         default_ttl: float | None = None,
         max_body: int = MAX_BODY,
         keep_stale: float = _KEEP_SECONDS,
+        etags: bool = False,
         timeout: float | None = None,
         host: str | Collection[str] | None = None,
         version: Version = None,
@@ -100,6 +101,7 @@ class CacheMiddleware:
     ) -> None:
         _check_texts(app, backend, version, key_prefix, clock)
         expect("debug", debug, bool)
+        expect("etags", etags, bool)
         fixed, hosts = hosts_of(host)
         self.app = app
         self._home = Home(app, service, backend)
@@ -110,6 +112,7 @@ class CacheMiddleware:
             hosts=hosts,
             name=name_of(name),
             debug=debug,
+            etags=etags,
             timeout=None if timeout is None else seconds_of("timeout", timeout),
             clock=clock,
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from asynccache.http.edge.attempt import attempt_at
+from asynccache.http.edge.beginning import attempt_at
 from asynccache.http.edge.forwarding import forward, set_within
 from asynccache.http.edge.note import EDGE_KEY
 from asynccache.http.entrance import without_conditions

@@ -25,6 +25,7 @@ class EdgeSettings:
     host: bytes | None
     name: str
     debug: bool
+    etags: bool
     timeout: float | None
     clock: Callable[[], float]
 

@@ -22,7 +22,10 @@ logger = logging.getLogger(__name__)
 
 
 async def write(place: Place, incoming: Incoming, key_prefix: str) -> None:
-    """Pass on a request whose method may change something, and invalidate what its answer says."""
+    """Pass on a request whose method may change something, and invalidate what its answer says.
+
+    The answer itself is never stored, be it for a later GET (RFC 9110 9.3.3): nobody knows which writes came after it.
+    """
     member = place.telling(incoming).forwarded("method")
 
     async def send(message: Message) -> None:

@@ -135,6 +135,19 @@ async def test_parts_are_kept_and_joined():
     assert edge.calls == 2
 
 
+@pytest.mark.parametrize("is_stream", [False, True])
+async def test_entity_tags_are_made_where_they_are_wanted_and_there_are_none(is_stream):
+    edge = Edge(lambda *_: [start(FRESH), *[part(b"x", more=True)] * is_stream, part(b"y")], etags=True)
+    first, again = await edge.ask(), await edge.ask()
+    tag = again.header("etag")
+    assert tag.startswith('"')
+    assert first.header("etag") == (None if is_stream else tag)
+    assert (await edge.ask(headers=lines(if_none_match=tag))).status == 304
+    assert (await Edge(None, FRESH, (b"etag", b'"own"'), etags=True).ask()).header("etag") == '"own"'
+    assert (await Edge(lambda *_: whole(b"", FRESH, status=404), etags=True).ask()).header("etag") is None
+    assert (await Edge().ask()).header("etag") is None
+
+
 # Validation
 
 
@@ -514,6 +527,7 @@ async def test_a_handler_may_answer_before_the_request_is_routed():
         ({"key_prefix": None}, TypeError, "key_prefix=None: give str"),
         ({"name": ""}, ConfigurationError, "name='': give printable ASCII letters"),
         ({"debug": 1}, TypeError, "debug=1: give bool"),
+        ({"etags": "weak"}, TypeError, "etags='weak': give bool"),
         ({"clock": 0}, ConfigurationError, "clock=0: give a function that returns seconds"),
         ({"service": "nowhere"}, ConfigurationError, "'nowhere' is no backend"),
         ({"app": None}, TypeError, "app=None: give an ASGI app"),
