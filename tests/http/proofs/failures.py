@@ -12,6 +12,7 @@ from tests.http.proofs.messages import part, sending, start
 NEVER, ALWAYS, PERHAPS = "never stored", "stored", "stored or not"
 ERRORS = [500, 501, 502, 503, 504, 505, 507, 511, 599]
 REFUSALS = [400, 401, 402, 403, 404, 406, 407, 408, 409, 412, 416, 418, 421, 425, 429, 451]
+UNSEEN = "an answer of an exception handler"  # which looks like any other to who only sees messages
 LENGTH = (b"content-length", b"3")
 
 
@@ -97,7 +98,7 @@ def broken():
         "an error in a body that is whole by its length", PERHAPS, [start(LENGTH), part(b"abc", more=True)], error=late
     )
     yield Vector("an error in the background", ALWAYS, [start(LENGTH), part(b"abc")], error=late)
-    yield Vector("an answer of an exception handler", NEVER, app=sorry)
+    yield Vector(UNSEEN, NEVER, app=sorry)
     yield Vector("cancelled by itself", NEVER, [start(), part(b"a", more=True)], error=asyncio.CancelledError())
 
 

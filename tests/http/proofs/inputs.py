@@ -66,7 +66,6 @@ REQUESTS = [
     {"root_path": "/evil"},
     {"scheme": "https"},
     {"scheme": "evil"},
-    {"scheme": "HTTP"},
     {"method": "HEAD"},
     {"method": "POST"},
     {"method": "PUT"},
@@ -87,26 +86,39 @@ async def parts_of(request, header):
     return [str(part) for part in parts]
 
 
-def shown_as(kind, parts):
+def shown_as(kind, parts, *told):
     """Give an ASGI app that gives back the parts, as handlers do."""
     match kind:
         case "text":
-            return saying(repr(parts))
+            return saying(repr(parts), *told)
         case "json":
-            return saying(json.dumps(parts), (b"content-type", b"application/json"))
+            return saying(json.dumps(parts), (b"content-type", b"application/json"), *told)
         case "page":
             page = f"<base href='{parts[2]}'><a href='{parts[1]}'>{parts[0]} {parts[4]}</a><p>{parts[3]} {parts[5:]}"
-            return saying(page, (b"content-type", b"text/html"))
+            return saying(page, (b"content-type", b"text/html"), *told)
         case _:
             target = str(URL("http://elsewhere/").include_query_params(parts=parts))
-            return saying("", (b"location", target.encode()), status=308)
+            return saying("", (b"location", target.encode()), *told, status=308)
 
 
 async def reflecting(request):
-    """Answer by the first part of the path: `/kind-number/...` has the number of the input."""
-    kind, _, number = request.scope["path"].split("/")[1].partition("-")
-    header = HEADERS[int(number)] if int(number) < len(HEADERS) else None
+    """Give back what is asked for."""
+    kind, header = asked_of(request)
     return shown_as(kind, await parts_of(request, header))
+
+
+async def vouching(request):
+    """Do so, and say in the header of the answer what it depends on."""
+    kind, header = asked_of(request)
+    parts = await parts_of(request, header)
+    told = [(b"cache-control", b"no-store" if parts[-1] else b"max-age=60")]
+    return shown_as(kind, parts, *told, *([(b"vary", header.encode())] if header else []))
+
+
+def asked_of(request):
+    """Give the kind of the answer, and the header that it depends on: the path is `/kind-number-of-input/...`."""
+    kind, _, number = request.scope["path"].split("/")[1].partition("-")
+    return kind, HEADERS[int(number)] if int(number) < len(HEADERS) else None
 
 
 async def asked(app, kind, number, given):

@@ -15,7 +15,7 @@ from tests.http.serving import scope_of
 
 PATIENCE = 60.0
 """Virtual seconds in which whoever stays is answered, though others wait for ever, or are slow."""
-FRESH = (b"cache-control", b"max-age=600")
+FRESH = ["max-age=600", "max-age=600", "max-age=0, stale-while-revalidate=600", "max-age=0"]
 KINDS = ["fine"] * 6 + ["streams"] * 3 + ["early", "late", "cut", "private", "500", "404"]
 current: ContextVar["Client"] = ContextVar("client")
 
@@ -101,6 +101,7 @@ class Party:
         self.calls: list[Called] = []
         self.clients: list[Client] = []
         self.barrier = 0
+        self.fresh = luck.choice(FRESH)
 
     async def application(self, request):
         """Answer as luck will have it."""
@@ -112,7 +113,7 @@ class Party:
         if called.kind == "early":
             raise Failed
         if called.kind == "streams":
-            return StreamingResponse(self.parts_of(called), headers={"cache-control": "max-age=600"})
+            return StreamingResponse(self.parts_of(called), headers={"cache-control": self.fresh})
         return self.slowly(called)
 
     async def parts_of(self, called):
@@ -122,9 +123,9 @@ class Party:
             yield called.body[place : place + 1]
 
     def slowly(self, called):
-        private = [(b"cache-control", b"private")] if called.kind == "private" else [FRESH]
+        control = "private" if called.kind in {"private", "500", "404"} else self.fresh
         length = len(called.body) + (called.kind == "cut")
-        headers = [*private, (b"content-length", b"%d" % length)]
+        headers = [(b"cache-control", control.encode()), (b"content-length", b"%d" % length)]
         if self.luck.random() < 0.3 and called.kind != "cut":
             headers.pop()
         status = {"500": 500, "404": 404}.get(called.kind, 200)

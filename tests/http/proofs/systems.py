@@ -6,10 +6,11 @@ An application is a function of a request, in any framework's form, that gives a
 import fastapi
 import litestar
 from starlette.applications import Starlette
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from asynccache import Cache, CacheModule, install
+from asynccache import Cache, CacheMiddleware, CacheModule, CacheService, get_cache_service, install
 from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.integrations.litestar import CachePlugin
 
@@ -74,4 +75,50 @@ def litestar_app(answering, backend=None, **options):
     return litestar.Litestar([handler], plugins=[plugin], openapi_config=None, logging_config=None)
 
 
-DECORATED = {"Starlette": starlette_app, "FastAPI": fastapi_app, "Litestar": litestar_app}
+def bare_app(answering):
+    """Make an app without any framework."""
+
+    async def app(scope, receive, send):
+        answer = await answering(Request(scope, receive))
+        await answer(scope, receive, send)
+
+    return app
+
+
+def safe_edge(answering, backend=None, **options):
+    return edge_of(answering, backend, "safe", **options)
+
+
+def full_edge(answering, backend=None, **options):
+    return edge_of(answering, backend, "rfc9111", **options)
+
+
+def edge_of(answering, backend, profile, *, enabled=True, **options):
+    if not enabled:
+        return bare_app(answering)
+    service = CacheService(default=LocalMemCacheBackend() if backend is None else backend)
+    app = CacheMiddleware(bare_app(answering), service, profile=profile, **options)
+    app.service = service
+    return app
+
+
+def edge_of_decorated(answering, backend=None, **options):
+    """Let a `CacheMiddleware` answer what a decorated handler has stored, before it is routed."""
+    app = starlette_app(answering, backend, edge=True, **options)
+    return CacheMiddleware(app) if options.get("enabled", True) else app
+
+
+def service_in(app):
+    """Give the service that an app of these stores by."""
+    if isinstance(app, CacheMiddleware):
+        return getattr(app, "service", None) or get_cache_service(app.app)
+    return get_cache_service(app)
+
+
+EDGES = {"safe": safe_edge, "rfc9111": full_edge}
+DECORATED = {
+    "Starlette": starlette_app,
+    "FastAPI": fastapi_app,
+    "Litestar": litestar_app,
+    "edge=True": edge_of_decorated,
+}

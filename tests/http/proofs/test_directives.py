@@ -6,8 +6,10 @@ import pytest
 
 from tests.http.proofs import directives
 from tests.http.proofs.messages import saying
-from tests.http.proofs.systems import DECORATED
+from tests.http.proofs.systems import DECORATED, EDGES
 from tests.http.serving import ask
+
+SYSTEMS = DECORATED | EDGES
 
 
 class Fields:
@@ -43,20 +45,26 @@ def test_there_are_enough_of_them():
     assert len(list(chain(directives.forbidden(), directives.doubtful(), directives.stale()))) >= 400
 
 
-@pytest.mark.parametrize("make", DECORATED.values(), ids=DECORATED)
+@pytest.mark.parametrize("make", SYSTEMS.values(), ids=SYSTEMS)
 @pytest.mark.parametrize("fields", [directives.forbidden, directives.doubtful], ids=lambda fields: fields.__name__)
-async def test_what_forbids_storing_is_obeyed_by_decorated_handlers(make, fields):
+async def test_what_forbids_storing_is_obeyed(make, fields):
     application = Fields(fields())
     assert lines_of(await application.repeated(make(application))) == []
 
 
-@pytest.mark.parametrize("make", DECORATED.values(), ids=DECORATED)
-async def test_what_only_looks_like_it_forbids_nothing_to_decorated_handlers(make):
+@pytest.mark.parametrize("make", EDGES.values(), ids=EDGES)
+async def test_what_is_over_when_it_comes_is_not_reused(make):
+    application = Fields(directives.stale())
+    assert lines_of(await application.repeated(make(application))) == []
+
+
+@pytest.mark.parametrize("make", SYSTEMS.values(), ids=SYSTEMS)
+async def test_what_only_looks_like_it_forbids_nothing(make):
     application = Fields(directives.allowed())
     assert lines_of(await application.repeated(make(application))) == application.fields
 
 
-@pytest.mark.parametrize("make", DECORATED.values(), ids=DECORATED)
+@pytest.mark.parametrize("make", SYSTEMS.values(), ids=SYSTEMS)
 async def test_a_field_that_is_not_for_others_stays_with_its_answer(make):
     application = Fields(directives.withheld())
     shown = [
