@@ -1,8 +1,8 @@
 """FastAPI: cached endpoints in a router of their own, the service as a dependency, and an app factory.
 
-`@Cache` and `@Evicts` go below the route decorator. Dependencies run on hits too: a guard still guards, a database session is still
-opened; what a hit saves is the handler, the validation of what it returns and the making of JSON. Whatever links carry
-besides the parameters that are declared, there is one page for all of them.
+`@Cache` and `@Evicts` go below the route decorator. Dependencies run on hits too: a guard still guards, a database
+session is still opened; what a hit saves is the handler, the validation of what it returns and the making of JSON.
+Whatever links carry besides the parameters that are declared, there is one page for all of them.
 
 Run it: uvicorn --factory examples.fastapi_app:create_app
 """

@@ -2,15 +2,19 @@
 
 from dataclasses import dataclass
 from itertools import count
+from typing import Annotated
 
+from fastapi import Depends, FastAPI
+from pydantic import BaseModel
 from starlette.applications import Starlette
 from starlette.endpoints import HTTPEndpoint
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 from starlette.testclient import TestClient
 
-from asynccache import Cache, CacheModule, CacheService, ICacheService, Inject, cached, inject, install
+from asynccache import Cache, CacheModule, CacheService, Evicts, ICacheService, Inject, cached, inject, install
 from asynccache.backends.local_cache import LocalMemCacheBackend
+from asynccache.integrations.fastapi import CacheServiceDep
 from asynccache.testing import FakeClock, override
 
 runs = count(1)
@@ -40,6 +44,40 @@ install(app, CacheModule.setup(default="local"))
 class Products(HTTPEndpoint):
     async def get(self, request):
         return JSONResponse(next(runs))
+
+
+class Product(BaseModel):
+    name: str
+
+
+DB = Annotated[dict, Depends(lambda: table)]
+shop, table = FastAPI(), {7: Product(name="tea")}
+
+
+@shop.get("/products/{product_id}")
+@Cache(ttl=60, tags=["product:{product_id}"])
+async def product(product_id: int, db: DB) -> Product:
+    next(runs)
+    return db[product_id]
+
+
+@shop.put("/products/{product_id}")
+@Evicts(tags=["product:{product_id}"])
+async def update(product_id: int, body: Product, cache: CacheServiceDep):
+    table[product_id] = body
+    return await cache.incr_async("updates")
+
+
+install(shop, CacheModule.setup(default="local"))
+
+
+def test_fastapi_reads_and_writes():
+    with override(shop, default="local"), TestClient(shop) as client:
+        seen = [client.get("/products/7") for _ in range(2)]
+        assert seen[0].json() == seen[1].json() == {"name": "tea"}
+        assert "hit" in seen[1].headers["cache-status"]
+        assert client.put("/products/7", json={"name": "cake"}).json() == 1
+        assert client.get("/products/7").json() == {"name": "cake"}
 
 
 def test_the_readmes_app():
