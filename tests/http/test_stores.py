@@ -8,9 +8,11 @@ from starlette.responses import PlainTextResponse
 
 from asynccache import Cache, get_cache_service
 from asynccache.backends.aio_cache import AioMemCacheBackend
+from asynccache.backends.callable_cache import CallableCacheBackend
 from asynccache.backends.dummy_cache import DummyCacheBackend
 from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
+from asynccache.backends.tiered_cache import TieredCacheBackend
 from asynccache.core.entry import Kind
 from asynccache.core.page_keys import page_key
 from asynccache.plan.io import LOOP
@@ -119,6 +121,13 @@ async def test_many_at_once_run_the_handler_once(make_backend):
         answers = await asyncio.gather(*(ask(app) for _ in range(50)))
     assert handler.calls == 1
     assert len({answer.body for answer in answers}) == 1
+
+
+async def test_a_near_tier_before_a_store_of_this_process_alone_is_not_all_there_is():
+    kept = {}
+    far = CallableCacheBackend(kept.get, kept.__setitem__, kept.__delitem__)
+    async with running(page(vary=("accept",)), TieredCacheBackend(LocalMemCacheBackend(), far)) as app:
+        assert [(await ask(app)).cache for _ in range(3)] == ["fwd=uri-miss; stored", "hit", "hit"]
 
 
 async def test_a_value_under_the_key_of_a_page_is_no_page(make_backend):

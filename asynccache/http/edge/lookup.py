@@ -5,13 +5,12 @@ from __future__ import annotations
 from time import monotonic
 from typing import TYPE_CHECKING
 
-from asynccache.core.entry import Entry, Kind
+from asynccache.core.entry import Kind
 from asynccache.http.edge.found import Found, found_alone, found_among, variant_key, variant_keys
 from asynccache.http.edge.shelved import Shelved
 from asynccache.http.page_store import PageStore
 from asynccache.http.stored import Index
 from asynccache.http.vary import vary_values
-from asynccache.model import Capability
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,8 +70,6 @@ class Lookup(PageStore):
         `choose` gives that one of the responses which the request is to be answered by, if any is; it is shown those
         that lie where requests with these headers look.
         """
-        if self._peek is not None and Capability.SHARED not in self._backend.capabilities:
-            return self._found_here(url, headers, choose)
         known = known_index(self._backend, url)[0]
         keys = [] if known is None else variant_keys(url, known, headers)
         entries = await self._read_many((url, *keys))
@@ -89,18 +86,6 @@ class Lookup(PageStore):
     def flight_key(self, found: Found) -> tuple[int, str, Kind]:
         """Give what a flight is known by that gets what was looked for."""
         return self._backend.flight_key(found.key, self._version, Kind.PAGE)
-
-    def _found_here(self, url: str, headers: Sequence[Pair], choose: Choose) -> Found:
-        entry = self._peeked(url)
-        index = None if entry is None else entry.value
-        if not isinstance(index, Index):
-            return found_alone(url, entry, choose)
-        keys = variant_keys(url, index, headers)
-        return found_among(url, index, keys, {key: self._peeked(key) for key in keys}, choose)
-
-    def _peeked(self, key: str) -> Entry | None:
-        found = None if self._peek is None else self._peek(key, self._version, Kind.PAGE)
-        return None if found is None else Entry(found)
 
 
 def known_index(backend: BaseCacheBackend, url: str) -> tuple[Index | None, float]:

@@ -6,6 +6,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 
 from asynccache import Cache, get_cache_service
+from asynccache.backends.callable_cache import CallableCacheBackend
 from asynccache.backends.dummy_cache import DummyCacheBackend
 from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
@@ -318,6 +319,15 @@ async def test_a_glance_gives_what_lies_in_memory_and_needs_no_choice():
     await node.store(B, b"b", x_b="1")
     assert node.shelf.glance(KEY, one) is None
     assert Node(DummyCacheBackend()).shelf.glance(KEY, one) is None
+
+
+async def test_a_near_tier_before_a_store_of_this_process_alone_is_not_all_there_is():
+    kept = {}
+    far = CallableCacheBackend(kept.get, kept.__setitem__, kept.__delitem__)
+    node = Node(TieredCacheBackend(LocalMemCacheBackend(), far))
+    for names in ((), A):
+        await node.store(names, b"1", x_a="1")
+        assert await node.find(x_a="1") == b"1"
 
 
 async def test_a_glance_at_near_copies_ends_with_what_they_are_of(redis_server, unique_prefix):
