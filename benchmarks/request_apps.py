@@ -41,6 +41,44 @@ def cached(size: int) -> Any:
     return app
 
 
+def raw(size: int) -> Any:
+    """Make an ASGI app of two messages: the floor before routing."""
+    body = b"x" * size
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", b"%d" % size),
+        (b"cache-control", b"public, max-age=600"),
+    ]
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    return app
+
+
+def before_routing(size: int) -> Any:
+    """Put `CacheMiddleware` before that app."""
+    from asynccache import CacheMiddleware
+
+    return CacheMiddleware(raw(size), "local")
+
+
+def edge(size: int) -> Any:
+    """Have `CacheMiddleware` answer the pages of a `@Cache`d handler."""
+    from asynccache import Cache, CacheMiddleware, CacheModule, install
+
+    body = "x" * size
+
+    @Cache(600, edge=True)
+    async def page(request):
+        return PlainTextResponse(body)
+
+    app = Starlette(routes=[Route(PAGE, page)])
+    install(app, CacheModule.setup(default="local"))
+    return CacheMiddleware(app)
+
+
 def uncached(size: int) -> Any:
     """Make the same app with our cache installed and not used."""
     from asynccache import CacheModule, install
@@ -98,6 +136,9 @@ APPS: dict[str, Callable[[int], Any]] = {
     "asynccache installed, route uncached": uncached,
     "fastapi-cache2 hit": fastapi_cache,
     "Ellar hit": ellar,
+    "raw ASGI": raw,
+    "CacheMiddleware hit": before_routing,
+    "@Cache(edge=True) hit": edge,
 }
 
 
