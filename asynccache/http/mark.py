@@ -18,7 +18,7 @@ from asynccache.core.web_types import status_of
 from asynccache.errors import CacheError
 from asynccache.http.carried import CARRIED_USER
 from asynccache.http.current import installed
-from asynccache.http.outer import forbid, is_told, tell_tags
+from asynccache.http.outer import forbid, is_for_nobody, is_told, tell_tags
 from asynccache.http.page_rules import Allowed, Refusal, Then, judge_reads
 from asynccache.http.replay import replay, stale_label
 from asynccache.http.rights import UNDOUBTED
@@ -181,7 +181,8 @@ class Mark(Turn):
         """Give what is recorded with what it says of how long it is good for, and of its tags."""
         settings, ask, now = self.handler.settings, self.ask, self.now()
         ahead, control = settings.policy.refresh_ahead, b""
-        if terms.ttl >= 1 and may_state(settings, ask.method, ask.spoken, record):
+        may_tell = may_state(settings, ask.method, ask.spoken, record) and not is_for_nobody(ask.scope, record)
+        if terms.ttl >= 1 and may_tell:
             control = statement(settings.cache_control, now - record.stored_at + terms.ttl, settings.policy)
         renew_at = inf if ahead is None else now + ahead * terms.ttl
         return msgspec.structs.replace(record, renew_at=renew_at, control=control, tags=terms.tags)

@@ -20,15 +20,18 @@ NO_TAGS = "its tags cannot be used"
 
 
 def is_told(scope: Scope, headers: Iterable[Pair], record: Record) -> bool:
-    """Tell whether the answer says for how long this page is good, so that others give it to whoever asks.
-
-    Not where somebody could be logged in: the page is for nobody then, and others know nothing of users.
-    """
-    if not record.control or "user" in scope or "auth" in scope:
-        return False
-    if record.conditions & EMPTY_SESSION and "session" in scope:
+    """Tell whether the answer says for how long this page is good, so that others give it to whoever asks."""
+    if not record.control or is_for_nobody(scope, record):
         return False
     return is_nobodys(scope, headers, record.names)
+
+
+def is_for_nobody(scope: Scope, record: Record) -> bool:
+    """Tell whether others may be logged in where this page is made, and get another one: caches know nothing of that.
+
+    That nobody was logged in cannot be seen to be read, and the session was.
+    """
+    return "user" in scope or "auth" in scope or bool(record.conditions & EMPTY_SESSION and "session" in scope)
 
 
 def tell_tags(scope: Scope, tags: Iterable[str]) -> None:

@@ -158,6 +158,7 @@ async def test_users_get_their_own_where_nobodys_page_answers_nobody(profile):
 
     site = Site(make, edge=True, profile=profile, middleware=[Middleware(AuthenticationMiddleware, backend=Bearer())])
     assert await site.texts() == ["nobody"] * 3
+    assert (await site.ask()).header("cache-control") is None
     assert site.seen == 1
     assert await site.texts(LOGIN) == ["alice"] * 3
     assert await site.texts() == ["nobody"] * 3

@@ -3,6 +3,7 @@
 from ellar.app import AppFactory
 from ellar.common import GuardCanActivate, ModuleRouter, UseGuards
 from ellar.core import Request
+from ellar.di import injectable
 
 from asynccache import Cache, CacheMiddleware
 from asynccache.integrations.ellar import CacheModule, get_cache_service
@@ -12,6 +13,7 @@ from tests.http.serving import ask
 async def test_edge_skips_guards_and_handler_for_who_carries_nothing():
     seen = []
 
+    @injectable
     class Guard(GuardCanActivate):
         async def can_activate(self, context):
             seen.append("guard")
