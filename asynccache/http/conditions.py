@@ -47,7 +47,8 @@ def is_same(one: bytes, other: bytes, *, strongly: bool = False) -> bool:
 
 def matches(if_none_match: Sequence[bytes], tag: bytes | None) -> bool:
     """Tell whether If-None-Match names this entity tag, or `*` (RFC 9110 13.1.2)."""
-    if b",".join(if_none_match).strip(b" \t") == b"*":
+    line = b",".join(if_none_match).strip(b" \t")
+    if line in {b"*", tag}:
         return True
     return tag is not None and any(is_same(tag, named) for named in entity_tags(if_none_match))
 
