@@ -1,6 +1,7 @@
 """Several clients of one URL at once, any of whom may leave at any moment; what answers may fail, stream, or be slow.
 
-It is played on an event loop without a clock, in an order that a seed says (`tests.coherence.deterministic`).
+It is played on an event loop without a clock, in an order that a seed says (`tests.coherence.deterministic`), and on
+trio.
 """
 
 import asyncio
@@ -8,6 +9,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+import anyio
 from starlette.responses import StreamingResponse
 
 from tests.http.proofs.messages import part, sending, start
@@ -50,7 +52,8 @@ class Client:
     messages: list[dict[str, Any]] = field(default_factory=list)
     error: BaseException | None = None
     has_left: bool = False
-    gone: asyncio.Event = field(default_factory=asyncio.Event)
+    lasted: float = 0.0
+    gone: anyio.Event = field(default_factory=anyio.Event)
 
     async def receive(self):
         if not self.messages and not self.gone.is_set() and self.turns >= 0:
@@ -88,9 +91,28 @@ class Client:
 async def idle(luck):
     """Let others go on: for a few turns, now and then for seconds."""
     if luck.random() < 0.1:
-        await asyncio.sleep(luck.random() * 2)
+        await anyio.sleep(luck.random() * 2)
     for _ in range(int(1 / (1 - luck.random() * 0.9)) - 1):
-        await asyncio.sleep(0)
+        await anyio.sleep(0)
+
+
+class Parts:
+    """A body in parts, each of which may take a while."""
+
+    def __init__(self, body, luck):
+        self._parts = iter([body[place : place + 1] for place in range(len(body))])
+        self._luck = luck
+
+    def __aiter__(self):
+        return self
+
+    async def __anext__(self):
+        if self._luck.random() < 0.3:
+            await idle(self._luck)
+        try:
+            return next(self._parts)
+        except StopIteration:
+            raise StopAsyncIteration from None
 
 
 class Party:
@@ -113,14 +135,8 @@ class Party:
         if called.kind == "early":
             raise Failed
         if called.kind == "streams":
-            return StreamingResponse(self.parts_of(called), headers={"cache-control": self.fresh})
+            return StreamingResponse(Parts(called.body, self.luck), headers={"cache-control": self.fresh})
         return self.slowly(called)
-
-    async def parts_of(self, called):
-        for place in range(len(called.body)):
-            if self.luck.random() < 0.3:
-                await idle(self.luck)
-            yield called.body[place : place + 1]
 
     def slowly(self, called):
         control = "private" if called.kind in {"private", "500", "404"} else self.fresh
@@ -150,11 +166,16 @@ class Party:
     async def ask(self, app, client):
         """Be one client, from when it comes to when it has its answer or is gone."""
         await idle(self.luck)
-        client.barrier, began = self.barrier, asyncio.get_running_loop().time()
+        client.barrier, began = self.barrier, anyio.current_time()
         self.clients.append(client)
         current.set(client)
-        asking = asyncio.ensure_future(app(scope_of("/a"), client.receive, client.send))
-        leaving = asyncio.ensure_future(self.leave(client, asking))
+        await self.serve(app(scope_of("/a"), client.receive, client.send), client)
+        client.lasted = anyio.current_time() - began
+
+    async def serve(self, call, client):
+        """Let an app answer a client in a task of its own, which may be cancelled once, as servers do."""
+        asking = asyncio.ensure_future(call)
+        leaving = asyncio.ensure_future(self.leave(client, asking.cancel))
         try:
             await asking
         except asyncio.CancelledError as error:
@@ -162,16 +183,15 @@ class Party:
         except Exception as error:
             client.error = error
         leaving.cancel()
-        client.lasted = asyncio.get_running_loop().time() - began
 
-    async def leave(self, client, asking):
+    async def leave(self, client, cancel):
         for _ in range(self.luck.randint(0, 3)):
             await idle(self.luck)
         if client.leaves == "hangs up":
             client.leave()
-        elif client.leaves == "is cancelled" and not asking.done():
+        elif client.leaves == "is cancelled":
             client.has_left = True
-            asking.cancel()
+            cancel()
 
     async def change(self, invalidate):
         """Invalidate once; who comes later gets nothing older."""
@@ -183,12 +203,12 @@ class Party:
     async def crowd(self, apps, invalidate):
         """Let clients come, and now and then somebody who invalidates."""
         ways = ["stays"] * 4 + ["while it is sent to", "hangs up", "is cancelled"]
-        coming = []
-        for number in range(self.luck.randint(2, 7)):
-            client = Client(number, self.luck, self.luck.choice(ways), self.luck.randint(0, 2))
-            coming.append(self.ask(self.luck.choice(apps), client))
-        coming += [self.change(invalidate) for _ in range(self.luck.choice([0, 0, 1, 2]))]
-        await asyncio.gather(*coming)
+        async with anyio.create_task_group() as group:
+            for number in range(self.luck.randint(2, 7)):
+                client = Client(number, self.luck, self.luck.choice(ways), self.luck.randint(0, 2))
+                group.start_soon(self.ask, self.luck.choice(apps), client)
+            for _ in range(self.luck.choice([0, 0, 1, 2])):
+                group.start_soon(self.change, invalidate)
 
     async def check(self, apps):
         """Check all that was answered, and what is answered when all is over."""
@@ -212,3 +232,17 @@ class Party:
         assert client.body == called.body or called.kind == "cut", "it is not what was made"
         assert called.client is client or called.is_for_all, "it is another's"
         assert called.number > client.barrier or called.client is client, "it is from before an invalidation"
+
+
+class TrioParty(Party):
+    """The same on trio, where who is cancelled once is cancelled from then on."""
+
+    async def serve(self, call, client):
+        async with anyio.create_task_group() as group:
+            with anyio.CancelScope() as scope:
+                group.start_soon(self.leave, client, scope.cancel)
+                try:
+                    await call
+                except Exception as error:
+                    client.error = error
+            group.cancel_scope.cancel()
