@@ -11,8 +11,9 @@ import anyio
 
 from asynccache.core.codec import DamagedEntryError
 from asynccache.core.entry import Kind
+from asynccache.http.edge.shelved import Shelved
 from asynccache.http.rights import PageRight
-from asynccache.http.snapshot import Found, restored
+from asynccache.http.snapshot import Found, Snapshot, restored
 from asynccache.http.terms import NotTakenError, Terms
 from asynccache.loading.outcomes import GONE
 from asynccache.model import Capability
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from asynccache.plan.io import IO
 
 logger = logging.getLogger(__name__)
+_LARGE = 512 * 1024  # memcached takes less than twice as much, unless it was told to
 
 
 class PageStore:
@@ -117,9 +119,8 @@ class PageStore:
         """Store by a right; a store without fences is told by flights, and says whether it could take it."""
         if self._is_fenced:
             landed = await self._landed(key, found, terms, ticket)
-            peek = self._backend.peek
-            if landed and peek is not None and Capability.SHARED not in self._backend.capabilities:
-                self._check_taken(peek(key, self._version, Kind.PAGE))
+            if landed and not await self._has_taken(key, found):
+                raise NotTakenError
             return landed
         if not await self._landed(key, None, terms, ticket) or not await self._write(key, found, terms, flight):
             return False
@@ -142,9 +143,13 @@ class PageStore:
             kind=Kind.PAGE,
         )
 
-    def _check_taken(self, there: object) -> None:
-        if there is None:
-            raise NotTakenError
+    async def _has_taken(self, key: str, found: Found) -> bool:
+        """Tell whether a store has room for what landed: who grants rights does not say, and asking for all costs."""
+        if Capability.SHARED in self._backend.capabilities:
+            is_large = isinstance(found, Snapshot | Shelved) and len(found.body) >= _LARGE
+            return not is_large or await self._backend.exists(self._io, key, self._version)
+        peek = self._backend.peek
+        return peek is None or peek(key, self._version, Kind.PAGE) is not None
 
     async def _write(self, key: str, found: Found, terms: Terms, flight: Flight | None) -> bool:
         if flight is not None and not flight.begin_storing():

@@ -23,6 +23,7 @@ from asynccache.http.edge.shelved import Shelved
 from asynccache.http.stored import MAX_VARIES, MAX_VARY_NAMES, Index, VaryNames
 from asynccache.http.terms import NotTakenError, Terms
 from asynccache.loading.changes import Change
+from asynccache.model import Capability
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -75,8 +76,9 @@ class Shelf(Lookup):
         """
         index, tags = found.index, tuple(dict.fromkeys((*stored.tags, *tags)))
         stored = msgspec.structs.replace(stored, tags=tags, index_id=b"" if index is None else index.id)
-        if why := _refusal(found, stored, keep_for):
-            return Kept(Shelved(stored), why)
+        why = _refusal(found, stored, keep_for)
+        if why or Capability.KEEPS_ENTRIES not in self._backend.capabilities:
+            return Kept(Shelved(stored), why or "the store keeps nothing")
         terms = Terms(keep_for, (*tags, *group_tags(found.url, stored.groups)), None, 0.0)
         try:
             shelved = await self._delivered(_Delivery(found, stored, terms, flight, ticket))

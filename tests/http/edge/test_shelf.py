@@ -6,6 +6,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 
 from asynccache import Cache, get_cache_service
+from asynccache.backends.aio_cache import AioMemCacheBackend
 from asynccache.backends.callable_cache import CallableCacheBackend
 from asynccache.backends.dummy_cache import DummyCacheBackend
 from asynccache.backends.local_cache import LocalMemCacheBackend
@@ -256,9 +257,18 @@ async def test_what_a_store_does_not_take_is_told():
     assert await node.find(x_a="1") == b"small"
 
 
+@pytest.mark.parametrize("names", [(), A])
+async def test_what_is_too_large_for_memcached_is_told(memcached_server, unique_prefix, names):
+    node = Node(AioMemCacheBackend(servers=memcached_server.url, key_prefix=unique_prefix, deadline=5))
+    async with node.service:
+        assert (await node.store(names, b"x" * 600_000)).is_stored
+        assert (await node.store(names, b"x" * 2_000_000)).why == NOT_TAKEN
+        assert await node.find() is None
+
+
 async def test_a_store_that_keeps_nothing_or_is_away_fails_nobody(redis_server):
     nothing = Node(DummyCacheBackend())
-    await nothing.store(A)
+    assert (await nothing.store(A)).why == "the store keeps nothing"
     assert await nothing.find() is None
     away = Node(RedisCacheBackend("redis://127.0.0.1:1"))
     async with away.service:
