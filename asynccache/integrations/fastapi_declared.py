@@ -19,8 +19,8 @@ class Declared(NamedTuple):
     """What a route and its dependencies take.
 
     `query` are the parameters, each by the names that it may have, and the `parameters` stand for all of these; None:
-    any, as a model says that allows extra ones. `headers` are the names of all headers where a model takes some, which
-    FastAPI finds by going through all of them; else None.
+    any, as a model says that allows extra ones. `headers` are the names of headers, for which FastAPI goes through all
+    that there are, by its version or where a model takes them; None: there are none, or a model allows extra ones.
     """
 
     query: tuple[frozenset[str], ...] | None
@@ -43,13 +43,12 @@ def _found(dependant: Any) -> Declared:
     queries = [field for each in dependants for field in each.query_params]
     headers = [field for each in dependants for field in each.header_params]
     any_query = any(_is_open(model) for field in queries for model in _models(field))
-    header_models = [model for field in headers for model in _models(field)]
-    by_model = bool(header_models) and not any(map(_is_open, header_models))
+    any_header = any(_is_open(model) for field in headers for model in _models(field))
     named = tuple(names for field in queries for names in _names(field))
     return Declared(
         None if any_query else named,
         None if any_query else Parameters(frozenset[str]().union(*named)),
-        frozenset(name for field in headers for name in _header_names(field)) if by_model else None,
+        frozenset(name for field in headers for name in _header_names(field)) if headers and not any_header else None,
     )
 
 
