@@ -60,3 +60,29 @@ async def test_nothing_from_before_is_found_after(nodes, invalidate, there, name
             assert b"too late" not in found
         await other.service.invalidate_url_async(URL)
     assert happened
+
+
+@pytest.mark.parametrize("before", ["nothing, and it varies", "another, by other fields", "another variant"])
+async def test_whoever_is_cancelled_while_storing_keeps_nobody_from_it(nodes, before):
+    there, names = BEFORE[before]
+    storing = Node(nodes[0].backend, Stepping)
+    for step in range(1, 20):
+        for known, value in there:
+            assert (await storing.store(known, b"old", x_a=value, x_b=value)).is_stored
+        load = await storing.begin(x_a="1")
+        ending = asyncio.create_task(storing.end(load, names, b"1"))
+        shelf = storing.shelf
+
+        async def cancel(task=ending):
+            task.cancel()
+
+        shelf.left, shelf.happening = step, cancel
+        await asyncio.wait({ending})
+        shelf.left = 0
+        assert not len(storing.service.flights)
+        assert (await storing.store(names, b"2", x_a="1")).is_stored
+        assert await nodes[1].find(x_a="1") == b"2"
+        await storing.service.invalidate_url_async(URL)
+        if not ending.cancelled():
+            break
+    assert step > 2
