@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asynccache.core.page_keys import SAFE_METHODS, scope_location
-from asynccache.http.carried import carried_login, has_own_state, has_session, is_nobodys
+from asynccache.http.carried import carried_login, has_own_state, has_session
 from asynccache.http.current import installed
 from asynccache.http.headers import Pair
 from asynccache.http.snapshot import EMPTY_SESSION, NO_RANGE, NO_USER, SHARED, SHARED_STATE, Record
@@ -136,10 +136,6 @@ class Ask:
     def is_personal(self) -> bool:
         """Tell whether somebody's session or user comes with it."""
         return has_session(self.scope) or carried_login(self.scope) is not None
-
-    def is_nobodys(self, record: Record) -> bool:
-        """Tell whether nothing that comes with the request can tell a guard who asks, but what this page is kept by."""
-        return is_nobodys(self.scope, self.headers, record.names)
 
     def is_barred(self, record: Record) -> bool:
         """Tell whether this page, though it fits, was made for requests that carry less."""

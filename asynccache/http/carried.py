@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.authentication import AuthCredentials
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Mapping, MutableMapping
+    from collections.abc import Iterable, Mapping, MutableMapping
 
     from asynccache.http.headers import Pair
 
@@ -56,14 +56,11 @@ def has_session(scope: Scope) -> bool:
     return dict.__len__(session) > 0 if isinstance(session, dict) else bool(session)
 
 
-def is_nobodys(scope: Scope, headers: Iterable[Pair], names: Container[bytes]) -> bool:
-    """Tell whether nothing that comes with a request can tell a guard who asks: in doubt, it can.
-
-    Fields of these names do not count, for which the answer is another one anyway.
-    """
+def is_nobodys(scope: Scope, headers: Iterable[Pair]) -> bool:
+    """Tell whether nothing that comes with a request can tell a guard who asks: in doubt, it can."""
     if has_session(scope) or carried_login(scope) is not None:
         return False
-    return all(name in NAMELESS or name in names for name, _ in headers)
+    return all(name in NAMELESS for name, _ in headers)
 
 
 def has_own_state(scope: Scope, shared: Mapping[str, object]) -> bool:

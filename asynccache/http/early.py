@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from asynccache.core.page_keys import SAFE_METHODS
 from asynccache.http.ask import Ask, OneKey
+from asynccache.http.carried import is_nobodys
 from asynccache.http.pages import Pages
 from asynccache.http.replay import replay
 from asynccache.http.seeking import sought
@@ -30,13 +31,13 @@ if TYPE_CHECKING:
 async def early_page(handler: Handler, found: Installed, scope: Scope, key: str, owner: Owner) -> Replay | None:
     """Answer with the page under this key; None: the request goes inside."""
     ask = Ask(scope, OneKey(key, owner))
-    if ask.method not in SAFE_METHODS or ask.carries_body():
+    if ask.method not in SAFE_METHODS or ask.carries_body() or not is_nobodys(scope, ask.headers):
         return None
     settings, service = handler.settings, found.service
     backend = service.get_backend(settings.backend)
     pages = Pages(backend, service.flights, settings.version, LOOP, timed=False)
     page = (await sought(backend, pages, settings.version, ask)).found
-    if type(page) is not Snapshot or ask.is_barred(page.record) or not ask.is_nobodys(page.record):
+    if type(page) is not Snapshot or ask.is_barred(page.record):
         return None
     now = backend.clock()
     if now >= page.record.renew_at:

@@ -70,7 +70,7 @@ class Handler:
         found = scope.get(SCOPE_KEY)
         if found is None or not self._is_plain or (plain := plain_host(scope)) is None:
             return None
-        host, odd = plain
+        host, nameless = plain
         try:
             query = scope["query_string"]
             if query and self._keys.parameters is not None:
@@ -80,7 +80,7 @@ class Handler:
             ]
         except KeyError:
             return None
-        return page_in_memory(self, found, scope, key, owner, odd)
+        return page_in_memory(self, found, scope, key, owner, states=nameless)
 
     async def answer(self, call: Call) -> Any:
         """Answer a request: with the stored page, or by the handler."""
@@ -170,14 +170,16 @@ class Handler:
             note.keep_anonymous()
         elif settings.cache_control is not None and not speaks_for_itself(record):
             note.forbid("it may be for those only whom the guards above @Cache let in")
-        if settings.edge and scope["method"] in SAFE_METHODS and is_nobodys(scope, headers, record.names):
+        if settings.edge and scope["method"] in SAFE_METHODS and is_nobodys(scope, headers):
             note.remember(self, place[0], (place[1], found))
             note.forbid("its handler answers before routing")
 
     def reply_at_edge(self, scope: Scope, key: str, owner: Any) -> Reply | None:
         """Give the page in memory that answers this plain GET of who cannot be known; None: look closer."""
         plain = plain_host(scope)
-        page = None if plain is None or plain[1] else page_in_memory(self, owner[1], scope, key, owner[0], ())
+        if plain is None or not plain[1]:
+            return None
+        page = page_in_memory(self, owner[1], scope, key, owner[0], states=True)
         return None if page is None else Reply(page.status_code, page.raw_headers, page.body)
 
     async def answer_at_edge(self, scope: Scope, send: Send, key: str, owner: Any) -> bool:

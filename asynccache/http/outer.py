@@ -21,9 +21,7 @@ NO_TAGS = "its tags cannot be used"
 
 def is_told(scope: Scope, headers: Iterable[Pair], record: Record) -> bool:
     """Tell whether the answer says for how long this page is good, so that others give it to whoever asks."""
-    if not record.control or is_for_nobody(scope, record):
-        return False
-    return is_nobodys(scope, headers, record.names)
+    return bool(record.control) and not is_for_nobody(scope, record) and is_nobodys(scope, headers)
 
 
 def is_for_nobody(scope: Scope, record: Record) -> bool:

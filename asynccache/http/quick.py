@@ -27,16 +27,15 @@ if TYPE_CHECKING:
 
 _USUAL = NOBODY | SHARED_STATE
 _PLAIN = NAMELESS - NOTED
-Odd = tuple[bytes, ...]
 
 
-def plain_host(scope: Scope) -> tuple[bytes | None, Odd] | None:
-    """Give the Host of a plain GET, and the names of those fields that may tell who asks; None: look closer."""
+def plain_host(scope: Scope) -> tuple[bytes | None, bool] | None:
+    """Give the Host of a plain GET, and whether nothing else in it may tell who asks; None: look closer."""
     headers = scope["headers"]
     if not headers or type(headers) is Pairs or type(headers[0][0]) is Name or scope.get("method") != "GET":
         return None
     host: bytes | None = None
-    odd: Odd = ()
+    nameless = True
     for name, value in headers:
         if name in _PLAIN:
             continue
@@ -47,12 +46,14 @@ def plain_host(scope: Scope) -> tuple[bytes | None, Odd] | None:
         elif name in NOTED:
             return None
         else:
-            odd = (*odd, name)
-    return host, odd
+            nameless = False
+    return host, nameless
 
 
-def page_in_memory(handler: Handler, found: Installed, scope: Scope, key: str, owner: Owner, odd: Odd) -> Replay | None:
-    """Answer a plain GET from a page in memory; None: look closer."""
+def page_in_memory(
+    handler: Handler, found: Installed, scope: Scope, key: str, owner: Owner, *, states: bool
+) -> Replay | None:
+    """Answer a plain GET from a page in memory, which `states` its freshness if it can; None: look closer."""
     settings = handler.settings
     backend, version = found.service.get_backend(settings.backend), settings.version
     if (peek := backend.peek) is None:
@@ -74,5 +75,4 @@ def page_in_memory(handler: Handler, found: Installed, scope: Scope, key: str, o
         return None
     if EDGE_KEY in scope:
         handler.tell_outer(scope, scope["headers"], (key, owner), found, record)
-    states = not odd or all(name in record.names for name in odd)
     return Replay(record.status, stored.pairs(now, states=states), stored.body)

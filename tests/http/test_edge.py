@@ -141,9 +141,10 @@ async def test_fields_that_pages_are_kept_by_make_pages_of_their_own():
     for _ in range(2):
         assert await site.texts((b"accept-language", b"de"), times=2) == ["de-"] * 2
         assert await site.texts((b"accept-language", b"en"), times=2) == ["en-"] * 2
-        assert await site.texts((b"x-tenant", b"one"), times=2) == ["-one"] * 2
         assert await site.texts(times=2) == ["--"] * 2
-    assert (site.calls, site.seen) == (4, 4)
+    assert (site.calls, site.seen) == (3, 3)
+    assert await site.texts((b"x-tenant", b"one")) == ["-one"] * 3
+    assert (site.calls, site.seen) == (4, 6)
 
 
 class Bearer(AuthenticationBackend):

@@ -169,11 +169,14 @@ def test_usual_fields_tell_nobodys_name():
     assert said(client, headers=fields) == SAID
 
 
-def test_a_field_that_the_page_is_kept_by_may_be_carried():
-    client = client_of(page(lambda request: PlainTextResponse(request.headers.get("x-tenant", ""))))
-    assert said(client, headers={"X-Tenant": "one"}) == SAID
-    assert client.get("/", headers={"X-Tenant": "one"}).headers["vary"] == "x-tenant"
-    assert said(client, headers={"X-Tenant": "two", "X-Api-Key": "k"}) is None
+def test_variants_say_it_to_who_is_not_known_by_what_they_are_kept_by():
+    client = client_of(
+        page(lambda request: PlainTextResponse(request.headers.get("x-tenant", request.headers["accept-language"])))
+    )
+    assert said(client, headers={"Accept-Language": "de"}) == SAID
+    assert said(client, headers={"Accept-Language": "en"}) == SAID
+    assert client.get("/", headers={"Accept-Language": "en"}).headers["vary"] == "accept-language, x-tenant"
+    assert said(client, headers={"X-Tenant": "one"}) is None
 
 
 @pytest.mark.parametrize("name", ["Cookie", "Authorization"])
