@@ -38,6 +38,7 @@ from tests.http.serving import app_of, ask
 PATH = "/products/{product_id}"
 TAGS = ["product:{product_id}"]
 AT = "/products/7"
+DEAD = "redis://127.0.0.1:1"
 
 
 def reading(**options):
@@ -449,6 +450,17 @@ async def test_a_request_that_a_handler_makes_in_this_process_is_one_of_its_own(
     assert (await ask(other, AT)).cache == "hit"
 
 
+def test_under_trio():
+    async def write_and_read():
+        app = site(answering(lambda request: Response()))
+        asked = [await ask(app, AT, method=method, gone=anyio.Event()) for method in ("GET", "GET", "PUT", "GET")]
+        return [answer.header("cache-status") for answer in asked]
+
+    first, hit, _, last = anyio.run(write_and_read, backend="trio")
+    assert "hit" in hit
+    assert first == last
+
+
 # When the store is away
 
 
@@ -469,6 +481,25 @@ async def test_an_eviction_that_fails_is_never_silent(fresh_redis):
     await get_cache_service(app).aclose()
 
 
+@pytest.mark.parametrize("key", [Exception, 500], ids=["all exceptions", "status"])
+async def test_a_handler_of_exceptions_answers_for_an_eviction_that_failed(key):
+    async def excuse(request, error):
+        assert isinstance(error, BackendUnavailableError)
+        return PlainTextResponse("try again", 503)
+
+    routes = [Route(PATH, answering(lambda request: Response()), methods=["PUT"])]
+    app = Starlette(routes=routes, exception_handlers={key: excuse})
+    install(app, CacheModule.setup(default=RedisCacheBackend(DEAD)))
+    sent = []
+
+    async def note(message):
+        sent.append(message)
+
+    with pytest.raises(BackendUnavailableError):  # for the server's log
+        await ask(app, AT, method="PUT", send=note)
+    assert sent[0]["status"] == 503
+
+
 async def test_each_eviction_is_tried_and_the_first_failure_told():
     @Evicts(tags=["a"], backend="dead")
     @Evicts(tags=["b"])
@@ -476,7 +507,7 @@ async def test_each_eviction_is_tried_and_the_first_failure_told():
     async def update(request):
         return Response()
 
-    app = app_of(Route("/", update, methods=["POST"]), dead=RedisCacheBackend("redis://127.0.0.1:1"))
+    app = app_of(Route("/", update, methods=["POST"]), dead=RedisCacheBackend(DEAD))
     service = get_cache_service(app)
     await service.set_async("b", 1, tags=["b"])
     with pytest.raises(BackendUnavailableError):
@@ -487,7 +518,7 @@ async def test_each_eviction_is_tried_and_the_first_failure_told():
 
 @pytest.mark.parametrize("make", ["tiered", "chain"])
 async def test_an_eviction_that_the_backend_will_do_later_is_a_success(make):
-    dead = RedisCacheBackend("redis://127.0.0.1:1")
+    dead = RedisCacheBackend(DEAD)
     near = LocalMemCacheBackend()
     backend = TieredCacheBackend(near, dead) if make == "tiered" else FallbackCacheBackend([dead, near])
     app = site(answering(lambda request: Response(status_code=204)), backend=backend)
