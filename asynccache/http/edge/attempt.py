@@ -227,10 +227,10 @@ class Attempt(Turn):
         flight, right, place = self.flight, self.right, self.place
         shelved = Shelved(stored)
         proof = 0 if flight is None else flight.ask()
-        seconds = keep_for(stored, place.rules)
-        if right is not None and seconds > 0 and (flight is None or flight.begin_storing()):
+        if right is not None:
+            seconds, tags = keep_for(stored, place.rules), self.note.tags
             shelved, self._detail = await place.shelf.store(
-                self.found, stored, seconds, flight, right.ticket, tags=self.note.tags
+                self.found, stored, seconds, flight, right.ticket, tags=tags
             )
             self._is_stored = not self._detail
         if self._is_stored:

@@ -11,6 +11,7 @@ from asynccache import CacheMiddleware, CacheModule, CacheService, Configuration
 from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.http.edge.note import note_in
 from asynccache.http.replies import Reply
+from asynccache.http.statement import Said
 from tests.http.edge.origins import FRESH, Edge, Origin, lines, part, start, whole
 from tests.http.serving import ask
 
@@ -148,6 +149,18 @@ async def test_entity_tags_are_made_where_they_are_wanted_and_there_are_none(is_
     assert (await Edge().ask()).header("etag") is None
 
 
+async def test_a_part_is_no_answer_to_who_wants_all():
+    def reply(scope, number):
+        if any(name == b"range" for name, _ in scope["headers"]):
+            return whole(b"01", FRESH, (b"content-range", b"bytes 0-1/4"), status=206)
+        return whole(b"0123", FRESH)
+
+    edge = Edge(reply)
+    assert (await edge.ask(headers=lines(range="bytes=0-1"))).cache == "fwd=uri-miss; stored"
+    answer = await edge.ask()
+    assert (answer.status, answer.body, answer.cache) == (200, b"0123", "fwd=partial; stored")
+
+
 # Validation
 
 
@@ -230,6 +243,28 @@ async def test_the_scope_is_as_it_was_afterwards():
     await ask(outer, headers=lines(if_none_match='"z"'), extensions={"http.response.pathsend": {}})
     ((before, after),) = scopes
     assert before == after
+
+
+async def test_what_may_not_be_stored_any_more_answers_once_and_holds_up_nobody():
+    def reply(scope, number):
+        if any(name == b"if-none-match" for name, _ in scope["headers"]):
+            return whole(b"", FRESH, (b"set-cookie", b"a=1"), status=304)
+        return whole(b"%d" % number, FRESH, (b"etag", b'"a"'))
+
+    edge = Edge(reply)
+    await edge.ask()
+    edge.clock.advance(61)
+    for _ in range(3):
+        answer = await asyncio.wait_for(edge.ask(), 1)  # a right that is not given up stands for three seconds
+        assert (answer.status, answer.body, answer.cache) == (200, b"1", "fwd=stale; fwd-status=304")
+
+
+async def test_what_cache_says_of_itself_is_taken_back_where_a_cookie_came_beside_it():
+    said = Said(b"max-age=0, s-maxage=60")
+    for profile in ("safe", "rfc9111"):
+        edge = Edge(None, (b"cache-control", said), (b"set-cookie", b"a=1"), profile=profile)
+        assert (await edge.ask()).header("cache-control") is None
+        assert (await edge.ask()).cache == "fwd=uri-miss"
 
 
 # Variants (rules 15 and 41)
@@ -385,8 +420,22 @@ async def test_other_hosts_than_those_allowed_pass():
         assert answer.cache == ("hit; ttl=60" if cached else "fwd=bypass")
 
 
+async def test_what_another_middleware_stored_of_a_host_is_not_allowed_either():
+    edge = Edge(host=["h"])
+    app = CacheMiddleware(edge.origin, edge.backend, clock=edge.clock)
+    headers = {"headers": [(b"host", b"evil")]}
+    caches = [
+        (await raw(app, **headers)).cache,
+        (await raw(app, **headers)).cache,
+        (await raw(edge.app, **headers)).cache,
+    ]
+    assert caches == ["fwd=uri-miss; stored", "hit; ttl=60", "fwd=bypass"]
+
+
 async def test_two_host_fields_pass_and_none_is_the_servers_own():
     edge = Edge()
+    for host in (b"a", b"b"):
+        await ask_host(edge, host)
     two = [(b"host", b"a"), (b"host", b"b")]
     scopes = [{"headers": two}, {"headers": two}, {"headers": []}, {"headers": []}]
     caches = [(await raw(edge.app, **scope)).cache for scope in scopes]
@@ -472,8 +521,10 @@ async def test_a_handler_gives_tags_and_forbids():
 
     async with CacheService(default="local") as service:
         outer = CacheMiddleware(CacheMiddleware(app, service, key_prefix="inner", name="inner"), service, debug=True)
-        await ask(outer)
+        told = [(await ask(outer)).messages[0]["headers"][-1][1].partition(b"; key")[0] for _ in range(2)]
         await service.invalidate_tags_async("red")
+        told.append((await ask(outer)).messages[0]["headers"][-1][1].partition(b"; key")[0])
+        assert told == [b"asynccache; fwd=uri-miss", b"asynccache; hit; ttl=60", b"asynccache; fwd=uri-miss"]
         for path, detail in (("/", 'key="edge GET http://h/"'), ("/mine", 'detail="a session was read"')):
             assert detail in (await ask(outer, path)).messages[0]["headers"][-1][1].decode()
         assert (await ask(outer, "/mine")).header("cache-status") == "inner; fwd=uri-miss"

@@ -142,12 +142,29 @@ async def test_a_failure_leaves_nothing_behind_and_each_asks_for_itself():
     assert await edge.is_stored()
 
 
-async def test_server_errors_are_not_shared():
-    edge = Held(lambda scope, number: whole(b"", status=503) if number < 4 else whole(b"ok", FRESH))
-    tasks = await edge.asked(3)
+async def test_server_errors_are_not_shared_and_not_remembered():
+    edge = Held(lambda scope, number: whole(b"", status=503))
+    tasks = await edge.asked(4)
+    assert edge.origin.running == 1
     edge.go.set()
+    edge.origin._reply = lambda scope, number: [again.wait, *whole(b"", status=503)]
+    again = asyncio.Event()
+    await settle()
+    assert edge.origin.running == 3
+    again.set()
     assert {answer.status for answer in await answers(*tasks)} == {503}
-    assert (await edge.ask()).cache == "fwd=uri-miss; stored"
+    again.clear()
+    tasks = await edge.asked(4)
+    assert edge.origin.running == 1
+    again.set()
+    await answers(*tasks)
+
+
+async def test_what_is_to_be_validated_each_time_is_shared_with_nobody():
+    edge = Held(None, (b"cache-control", b"no-cache"), (b"etag", b'"a"'))
+    tasks = await edge.asked(4)
+    edge.go.set()
+    assert {answer.body for answer in await answers(*tasks)} == {b"1", b"2", b"3", b"4"}
 
 
 async def test_other_variants_go_on_by_themselves_and_together():
@@ -289,6 +306,15 @@ async def test_a_later_caller_does_not_get_what_is_older_than_an_invalidation():
     edge = Held()
     tasks = await edge.asked(1)
     await edge.app._home.found({})[0].invalidate_url_async("http://h/")
+    tasks += await edge.asked(1)
+    edge.go.set()
+    assert [answer.body for answer in await answers(*tasks)] == [b"1", b"2"]
+
+
+async def test_a_later_caller_does_not_get_what_another_process_has_invalidated():
+    edge = Held()
+    tasks = await edge.asked(1)
+    edge.backend.delete("edge GET http://h/")  # as other processes do: no flight of this one hears of it
     tasks += await edge.asked(1)
     edge.go.set()
     assert [answer.body for answer in await answers(*tasks)] == [b"1", b"2"]

@@ -103,6 +103,21 @@ async def test_an_answer_whose_app_raises_is_not_stored_and_the_client_gets_what
     assert (edge.calls, len(edge.app._home.found({})[0].flights)) == (2, 0)
 
 
+async def test_nothing_stands_in_for_an_answer_of_which_the_client_has_something():
+    cut = [start(FRESH), part(b"a", more=True), RuntimeError("boom")]
+    edge = Edge(lambda scope, number: whole(b"1", FRESH) if number == 1 else cut)
+    await edge.ask()
+    edge.clock.advance(61)
+    got = []
+
+    async def send(message):
+        got.append(message["type"])
+
+    with pytest.raises(RuntimeError, match="boom"):
+        await edge.ask(send=send)
+    assert got == ["http.response.start", "http.response.body"]
+
+
 @pytest.mark.parametrize("fails_at", [0, 1, 2])
 async def test_a_client_that_is_gone_poisons_nothing(fails_at):
     edge = Edge(lambda *_: [start(FRESH), part(b"a", more=True), part(b"b")])
