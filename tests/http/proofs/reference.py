@@ -4,6 +4,7 @@ What a response says is known from how it was made: a set of directives with the
 """
 
 from dataclasses import dataclass, field
+from math import inf
 
 HEURISTIC = {200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501}
 UNDERSTOOD = HEURISTIC | {206, 302, 303, 307, 400, 403, 500, 503}
@@ -99,8 +100,8 @@ class Reference:
         over = age - self.lifetime(given)
         never_stale = {"must-revalidate", "proxy-revalidate", "s-maxage"} & said.keys()
         stale_for = 0 if never_stale else said.get("stale-while-revalidate", 0)
-        if given.status == 500 and not never_stale:  # and so is what the application answers now
-            stale_for = max(stale_for, said.get("stale-if-error", 0))
+        if given.status == 500 and not never_stale and over <= said.get("stale-if-error", -inf):
+            return True  # what the application answers now is an error, too (RFC 5861 4)
         asked = {} if self.is_safe else wanted.directives
         if "no-cache" in asked:
             return False
