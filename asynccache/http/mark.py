@@ -181,7 +181,7 @@ class Mark(Turn):
         """Give what is recorded with what it says of how long it is good for, and of its tags."""
         settings, ask, now = self.handler.settings, self.ask, self.now()
         ahead, control = settings.policy.refresh_ahead, b""
-        may_tell = may_state(settings, ask.method, ask.spoken, record) and not is_for_nobody(ask.scope, record)
+        may_tell = may_state(settings, ask.method, record) and not is_for_nobody(ask.scope, record)
         if terms.ttl >= 1 and may_tell:
             control = statement(settings.cache_control, now - record.stored_at + terms.ttl, settings.policy)
         renew_at = inf if ahead is None else now + ahead * terms.ttl

@@ -14,7 +14,7 @@ from asynccache.errors import ConfigurationError
 from asynccache.http.carried import BY_PERSON
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, MutableMapping
+    from collections.abc import MutableMapping
     from typing import Any
 
     from asynccache.core.policy import CachePolicy
@@ -65,13 +65,13 @@ def statement(cache_control: str | None, seconds: float, policy: CachePolicy) ->
     return said
 
 
-def may_state(settings: CacheSettings, method: str, spoken: Collection[str], record: Record) -> bool:
+def may_state(settings: CacheSettings, method: str, record: Record) -> bool:
     """Tell whether a page may say how long it is good for: whether caches further out know all that it depends on.
 
     They know nothing of what a key callback goes by, nor whom the guards of a `public` page let in, and some of them do
     not look at `Vary`. A response that speaks for itself is not interrupted.
     """
-    if settings.public or settings.make_key_callback is not None or method not in SAFE_METHODS or spoken:
+    if settings.public or settings.make_key_callback is not None or method not in SAFE_METHODS:
         return False
     if not BY_PERSON.isdisjoint(record.names):
         return False

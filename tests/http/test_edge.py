@@ -67,6 +67,12 @@ class Site:
     async def ask(self, path="/", *fields, **options):
         return await ask(self.app, path, headers=fields, **options)
 
+    @staticmethod
+    def outer_of(answer):
+        """Give what the middleware says in Cache-Status: the last word."""
+        lines = [value for name, value in answer.messages[0]["headers"] if name == b"cache-status"]
+        return lines[-1].decode().removeprefix("asynccache; ")
+
     async def texts(self, *fields, times=3, path="/"):
         return [(await self.ask(path, *fields)).body.decode() for _ in range(times)]
 
@@ -301,6 +307,57 @@ async def test_nobody_is_given_what_a_guard_let_somebody_see(profile, field, pub
     assert set(await site.texts(field)) <= {"call 1", "call 2", "call 3"}
     assert await site.texts() == ["no"] * 3
     assert await site.texts((field[0], b"other")) == ["no"] * 3
+
+
+@PROFILES
+@pytest.mark.parametrize("options", [{"public": True}, {"vary": ("cookie",)}, {}], ids=["public", "vary", "key"])
+async def test_the_middleware_does_not_even_keep_it(profile, options):
+    site = Site(profile=profile, **options)
+    assert site.app is not site.inner
+    fields = (KEY,) if not options else ()
+    for _ in range(3):
+        assert site.outer_of(await site.ask("/", *fields)) in {"fwd=uri-miss", "fwd=bypass"}
+
+
+async def test_what_it_keeps_though_the_handler_does_not_goes_with_its_tags():
+    async def make(request):
+        return PlainTextResponse(f"call {site.calls}", headers={"Cache-Control": "max-age=600"})
+
+    site = Site(make, tags=["told"], max_body=1)
+    assert await site.texts() == ["call 1"] * 3
+    await site.service.invalidate_tags_async("told")
+    assert await site.texts(times=1) == ["call 2"]
+
+
+async def test_a_page_that_the_app_confirms_is_still_not_for_who_carries_authorization():
+    site = Site()
+    await site.texts()
+    site.clock.advance(61)
+    assert (await ask(site.inner)).body == b"call 2"
+    site.clock.advance(1)
+    site.app.app = confirming = Confirming(site.inner)
+    assert await site.texts(COOKIE, times=2) == ["call 1"] * 2
+    assert confirming.statuses == [304]
+    assert await site.texts(times=1) == ["call 1"]
+    assert await site.texts(LOGIN, times=1) == ["call 3"]
+
+
+class Confirming:
+    """Says 304 to whoever asks with a condition."""
+
+    def __init__(self, app):
+        self.app = app
+        self.statuses = []
+
+    async def __call__(self, scope, receive, send):
+        conditions = {name: value for name, value in scope["headers"] if name == b"if-none-match"}
+        if not conditions:
+            await self.app(scope, receive, send)
+            return
+        self.statuses.append(304)
+        headers = [(b"etag", conditions[b"if-none-match"]), (b"cache-control", b"max-age=0, s-maxage=60")]
+        await send({"type": "http.response.start", "status": 304, "headers": headers})
+        await send({"type": "http.response.body", "body": b""})
 
 
 @PROFILES

@@ -1,5 +1,6 @@
 """What a page says of how long it is good for, and to whom: caches further out give it to everybody."""
 
+import asyncio
 from dataclasses import replace
 from math import inf
 
@@ -297,5 +298,12 @@ def test_headers_of_any_kind_are_looked_at(name):
 
 
 async def test_what_the_store_did_not_take_says_nothing_to_those_who_waited():
-    app = app_of(page(lambda request: PlainTextResponse("x" * 2000)), backend=LocalMemCacheBackend(max_bytes=1000))
-    assert (await ask(app)).header("cache-control") is None
+    @Cache(60)
+    async def handler(request):
+        await asyncio.sleep(0.01)
+        return PlainTextResponse("x" * 2000)
+
+    app = app_of(handler, backend=LocalMemCacheBackend(max_bytes=1000))
+    answers = await asyncio.gather(*(ask(app) for _ in range(3)))
+    assert "fwd=uri-miss; collapsed" in [answer.cache for answer in answers]
+    assert [answer.header("cache-control") for answer in answers] == [None] * 3
