@@ -161,6 +161,11 @@ class Passage:
         self._hiding = self._hidden(kept, *holders).__enter__()
         self._send = self._hiding.lifting(self._send)
 
+    @property
+    def hides(self) -> bool:
+        """Whether a part of the query is hidden."""
+        return self._hiding is not None
+
     def show(self) -> None:
         """Show the whole query again."""
         if self._hiding is not None:

@@ -22,7 +22,7 @@ from litestar.routes import HTTPRoute, WebSocketRoute
 from litestar.types.empty import Empty
 from litestar.utils.scope.state import CONNECTION_STATE_KEY, ScopeState
 
-from asynccache.core.query import ALL, Parameters
+from asynccache.core.query import Parameters
 from asynccache.current import Serving
 from asynccache.decorator import cached_settings
 from asynccache.errors import ConfigurationError, UnknownBackendError
@@ -142,7 +142,7 @@ class ServedRoute(HTTPRoute):
             return
         note_entrance_late(scope["app"], scope)
         passage = _Passage(scope, receive, send, scope[SCOPE_KEY])
-        if settings.query != ALL and scope["method"] in settings.methods:
+        if scope["method"] in settings.methods:
             hide(passage, settings, _parameters(settings, model))
         await passage.run(app)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from asynccache.controllers import layers
@@ -35,13 +36,18 @@ def narrow(kind: Any, prepare: Prepare) -> None:
         if settings is None or scope["method"] not in settings.methods:
             return own(route, scope, receive, send)
         prepare(route, passage, settings)
-        return _shown_again(passage, own(route, scope, receive, send))
+        answered = own(route, scope, receive, send)
+        return _shown_again(passage, answered) if passage.hides else answered
 
     handle.is_narrowed = True  # type: ignore[attr-defined]
     kind.handle = handle
 
 
 def _settings_behind(endpoint: Any) -> CacheSettings | None:
+    """Give what `@Cache` was told about what an endpoint comes to; most are plain functions."""
+    found = cached_settings(endpoint)
+    if found is not None or (type(endpoint) is FunctionType and not hasattr(endpoint, "__wrapped__")):
+        return found
     return next(filter(None, map(cached_settings, layers(endpoint))), None)
 
 
@@ -54,6 +60,8 @@ async def _shown_again(passage: Passage, answered: Awaitable[None]) -> None:
 
 def hide(passage: Passage, settings: CacheSettings, declared: Parameters | None = None) -> None:
     """Hide from what is within what pages are not kept by; `declared` are the parameters that the route takes."""
+    if settings.query == ALL:
+        return
     if settings.is_by_declared and declared is not None:
         parameters: Parameters | None = declared
         passage.sees_declared = True
