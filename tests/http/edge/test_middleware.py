@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from asynccache import CacheMiddleware, CacheModule, CacheService, ConfigurationError, UnknownBackendError, install
 from asynccache.backends.local_cache import LocalMemCacheBackend
+from asynccache.backends.redis import RedisCacheBackend
 from asynccache.http.edge.note import note_in
 from asynccache.http.replies import Reply
 from asynccache.http.statement import Said
@@ -245,18 +246,19 @@ async def test_the_scope_is_as_it_was_afterwards():
     assert before == after
 
 
-async def test_what_may_not_be_stored_any_more_answers_once_and_holds_up_nobody():
+async def test_what_may_not_be_stored_any_more_answers_once_and_holds_up_nobody(redis_server, unique_prefix):
     def reply(scope, number):
         if any(name == b"if-none-match" for name, _ in scope["headers"]):
             return whole(b"", FRESH, (b"set-cookie", b"a=1"), status=304)
         return whole(b"%d" % number, FRESH, (b"etag", b'"a"'))
 
-    edge = Edge(reply)
+    edge = Edge(reply, backend=RedisCacheBackend(redis_server.url, key_prefix=unique_prefix, deadline=5))
     await edge.ask()
     edge.clock.advance(61)
     for _ in range(3):
         answer = await asyncio.wait_for(edge.ask(), 1)  # a right that is not given up stands for three seconds
         assert (answer.status, answer.body, answer.cache) == (200, b"1", "fwd=stale; fwd-status=304")
+    await edge.app._home.found({})[0].aclose()
 
 
 async def test_what_cache_says_of_itself_is_taken_back_where_a_cookie_came_beside_it():
