@@ -21,6 +21,7 @@ from asynccache import (
     CacheModule,
     CachePolicy,
     CacheService,
+    Evicts,
     ExecutionContext,
     ICacheService,
     Inject,
@@ -128,6 +129,33 @@ class Products(HTTPEndpoint):
     @inject
     async def post(self, request: Request, cache: Inject[ICacheService]) -> Response:
         return JSONResponse(cache.get("x"))
+
+
+@Cache(60, query=["-utm_*"])
+async def hygienic(request: Request) -> Response:
+    return JSONResponse({})
+
+
+@Evicts(tags=["product:{product_id}"])
+async def update(request: Request, product_id: int = 7) -> Response:
+    cache = get_cache_service(request)
+    assert_type(await cache.invalidate_url_async(request.url_for("product", product_id=7)), bool)
+    return JSONResponse({})
+
+
+@Evicts(tags=("products",), backend="other", version=2)
+@Cache(300, query="declared")
+class Shelves(HTTPEndpoint):
+    async def get(self, request: Request) -> Response:
+        return JSONResponse({})
+
+    def put(self, request: Request) -> Response:
+        return JSONResponse({})
+
+
+async def use_evicting(request: Request) -> None:
+    assert_type(await update(request, product_id=8), Response)
+    assert_type(Shelves, type[Shelves])
 
 
 def key(ctx: ExecutionContext, key_prefix: str) -> str | None:
