@@ -43,4 +43,6 @@ async def early_page(handler: Handler, found: Installed, scope: Scope, key: str,
     if now >= page.record.renew_at:
         return None
     handler.tell_outer(ask.scope, ask.headers, (ask.key, ask.owner), found, page.record)
-    return replay(page, ask, now)
+    answer = replay(page, ask, now)
+    answer.raw_headers[:0] = page.date
+    return answer

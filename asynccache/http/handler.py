@@ -18,6 +18,7 @@ from asynccache.http.entrance import renewing
 from asynccache.http.outer import forbid, is_told
 from asynccache.http.quick import page_in_memory, plain_host
 from asynccache.http.reads import Reads, is_watched
+from asynccache.http.replay import Replay
 from asynccache.http.replies import Reply
 from asynccache.http.settings import keyed_by_body
 from asynccache.http.statement import speaks_for_itself
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from asynccache.http.current import Installed
     from asynccache.http.edge.note import Send
     from asynccache.http.headers import Pair
-    from asynccache.http.replay import Replay
     from asynccache.http.settings import CacheSettings, KeyCallback
     from asynccache.http.snapshot import Record
 
@@ -80,7 +80,10 @@ class Handler:
             ]
         except KeyError:
             return None
-        return page_in_memory(self, found, scope, key, owner, states=nameless)
+        if (looked := page_in_memory(self, found, scope, key, owner)) is None:
+            return None
+        page, now = looked
+        return Replay(page.record.status, page.pairs(now, states=nameless), page.body)
 
     async def answer(self, call: Call) -> Any:
         """Answer a request: with the stored page, or by the handler."""
@@ -179,8 +182,10 @@ class Handler:
         plain = plain_host(scope)
         if plain is None or not plain[1]:
             return None
-        page = page_in_memory(self, owner[1], scope, key, owner[0], states=True)
-        return None if page is None else Reply(page.status_code, page.raw_headers, page.body)
+        if (looked := page_in_memory(self, owner[1], scope, key, owner[0])) is None:
+            return None
+        page, now = looked
+        return Reply(page.record.status, [*page.date, *page.pairs(now, states=True)], page.body)
 
     async def answer_at_edge(self, scope: Scope, send: Send, key: str, owner: Any) -> bool:
         """Send the stored page that answers this request before it is routed; False: there is none."""

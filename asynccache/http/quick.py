@@ -12,7 +12,6 @@ from asynccache.http.ask import NOTED, values_of
 from asynccache.http.carried import NAMELESS, has_own_state
 from asynccache.http.disguises import Name, Pairs
 from asynccache.http.edge.note import EDGE_KEY
-from asynccache.http.replay import Replay
 from asynccache.http.snapshot import NOBODY, SHARED, SHARED_STATE, Snapshot, Spec
 from asynccache.http.variants import variant_of
 
@@ -51,9 +50,13 @@ def plain_host(scope: Scope) -> tuple[bytes | None, bool] | None:
 
 
 def page_in_memory(
-    handler: Handler, found: Installed, scope: Scope, key: str, owner: Owner, *, states: bool
-) -> Replay | None:
-    """Answer a plain GET from a page in memory, which `states` its freshness if it can; None: look closer."""
+    handler: Handler,
+    found: Installed,
+    scope: Scope,
+    key: str,
+    owner: Owner,
+) -> tuple[Snapshot, float] | None:
+    """Give the page in memory that answers a plain GET, and the time; None: look closer."""
     settings = handler.settings
     backend, version = found.service.get_backend(settings.backend), settings.version
     if (peek := backend.peek) is None:
@@ -75,4 +78,4 @@ def page_in_memory(
         return None
     if EDGE_KEY in scope:
         handler.tell_outer(scope, scope["headers"], (key, owner), found, record)
-    return Replay(record.status, stored.pairs(now, states=states), stored.body)
+    return stored, now

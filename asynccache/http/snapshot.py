@@ -13,6 +13,7 @@ from msgspec import Meta
 
 from asynccache.core.codec import DamagedEntryError
 from asynccache.core.entry import Kind, objects
+from asynccache.http.dates import written_date
 from asynccache.http.edge.shelved import Shelved
 from asynccache.http.headers import Pair
 from asynccache.http.settings import MAX_NAMES
@@ -86,7 +87,7 @@ class Pass(msgspec.Struct, frozen=True, array_like=True, tag="pass"):
 class Snapshot:
     """A stored response ready to be sent: what each answer shares is made once."""
 
-    __slots__ = ("_age", "_aged", "_etag", "_stated", "_stating", "body", "fields", "record")
+    __slots__ = ("_age", "_aged", "_date", "_etag", "_stated", "_stating", "body", "fields", "record")
 
     def __init__(self, record: Record) -> None:
         self.record = record
@@ -94,12 +95,21 @@ class Snapshot:
         self._etag: tuple[Pair, ...] = ((b"etag", record.etag),) if record.etag else ()
         self.fields = (*record.headers, *self._etag)
         self._stated: tuple[Pair, ...] = ((b"cache-control", Said(record.control)),) if record.control else ()
+        self._date: tuple[Pair, ...] | None = None
         self._age = -1
         self._aged: tuple[Pair, ...] = ()
         self._stating: tuple[Pair, ...] = ()
 
     def __bytes__(self) -> bytes:
         return _encoder.encode(self.record)
+
+    @property
+    def date(self) -> tuple[Pair, ...]:
+        """The Date of an answer that passes nobody else who adds one (RFC 9110 6.6.1); empty where it has its own."""
+        if self._date is None:
+            own = any(name == b"date" for name, _ in self.fields)
+            self._date = () if own else ((b"date", written_date(self.record.received)),)
+        return self._date
 
     def added(self, *, states: bool) -> tuple[Pair, ...]:
         """Give the fields that are ours; an answer `states` its freshness or not."""

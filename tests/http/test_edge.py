@@ -89,6 +89,22 @@ async def test_pages_of_an_edge_handler_answer_before_routing():
     assert answer.header("cache-control") == "max-age=0, s-maxage=60"
 
 
+@pytest.mark.parametrize("own", [None, "Sun, 06 Nov 1994 08:49:37 GMT"])
+async def test_answers_from_there_have_a_date_and_no_second_one(own):
+    async def make(request):
+        return PlainTextResponse("x", headers={"Date": own} if own else None)
+
+    site = Site(make, edge=True)
+    await site.ask()
+    etag = (await site.ask()).header("etag").encode()
+    for fields in ((), ((b"if-none-match", etag),), ((b"range", b"bytes=0-0"),)):
+        answer = await site.ask("/", *fields)
+        dates = [value.decode() for name, value in answer.messages[0]["headers"] if name == b"date"]
+        assert len(dates) == 1
+        assert own in {None, dates[0]}
+    assert site.seen == 1
+
+
 async def test_without_edge_guards_see_what_the_middleware_has_not_stored():
     site = Site(cache_control=None)
     await site.texts()
