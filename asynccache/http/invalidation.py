@@ -51,7 +51,7 @@ def _resolved(reference: bytes, target: str) -> str | None:
     try:
         own = urlsplit(target)
         url = urlsplit(urljoin(target, quote(reference.strip(b" \t"), safe=_AS_WRITTEN)))
-        if own.scheme not in _PORTS or _origin(url) != _origin(own):
+        if own.scheme not in _PORTS or not own.netloc or _origin(url) != _origin(own):
             return None
     except ValueError:
         return None

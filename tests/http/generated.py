@@ -12,7 +12,8 @@ from asynccache import Cache
 from tests.http.serving import ask
 
 READS = ["authorization", "cookie", "session", "x-a", "x-b", "client", "user", "state", "query"]
-CONTROLS = [""] * 12 + ["private", "no-store", "Private, max-age=9", "max-age=9, NO-STORE", "public", "s-maxage=9", "max-age=9", "no-cache", "must-revalidate"]
+CONTROLS = [""] * 12 + ["private", "no-store", "public", "s-maxage=9", "max-age=9", "no-cache", "must-revalidate"]
+CONTROLS += ["Private, max-age=9", "max-age=9, NO-STORE"]
 STATUSES = [200] * 16 + [203, 204, 301, 308, 404, 410, 500, 206, 302]
 SAID = [()] * 6 + [("X-A",), ("x-b, X-A",), ("Cookie, accept",), ("*",)]
 """Lines of the answer's own Vary."""

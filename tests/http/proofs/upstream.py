@@ -80,7 +80,8 @@ class Site:
             body += message.get("body", b"")
             if not message.get("more_body", False):
                 break
-        path = scope["raw_path"].decode() + ("?" + scope["query_string"].decode() if scope["query_string"] else "")
+        query = scope["query_string"].decode("latin-1")
+        path = (scope["raw_path"] or b"").decode("latin-1") + (f"?{query}" if query else "")
         self.asked.append(Asked(scope["method"], path, list(scope["headers"]), body))
         given = self.answers.pop(0) if self.answers else said(418, "nobody was to ask")
         self.clock.advance(given.delay)
