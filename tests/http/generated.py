@@ -118,9 +118,10 @@ def answer_headers(plan):
     return [("x-call", str(plan.calls)), *told, *(("vary", line) for line in plan.said), *cookies]
 
 
-def cached_by_vary(handler_of):
+def cached_by_vary(handler_of, **options):
     """Make a cached handler for each path, whose head is what `vary` it has."""
-    return {"-".join(vary) or "none": Cache(60, vary=vary, methods=("GET", "HEAD"))(handler_of()) for vary in VARIES}
+    options["methods"] = ("GET", "HEAD")
+    return {"-".join(vary) or "none": Cache(60, vary=vary, **options)(handler_of()) for vary in VARIES}
 
 
 async def count_hits(app, current, series):

@@ -4,14 +4,14 @@ import pytest
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from asynccache import Cache
+from asynccache import Cache, CacheMiddleware
 from tests.http.generated import answer_headers, cached_by_vary, count_hits, rendered
 from tests.http.serving import app_of, ask
 
 SERIES = 1_000  # of 21 pairs
 
 
-def app_with(current):
+def app_with(current, **options):
     """Make an app whose handlers do what the current plan says."""
 
     def handler_of():
@@ -28,7 +28,7 @@ def app_with(current):
         return handler
 
     methods = ["GET", "HEAD", "POST"]
-    handlers = cached_by_vary(handler_of)
+    handlers = cached_by_vary(handler_of, **options)
     return app_of(*(Route(f"/{name}/{{rest:path}}", handler, methods=methods) for name, handler in handlers.items()))
 
 
@@ -40,6 +40,13 @@ async def late(request, plan):
 async def test_of_twenty_thousand_pairs_of_requests_none_leaks():
     current = [None]
     assert await count_hits(app_with(current), current, SERIES) > SERIES / 4
+
+
+@pytest.mark.parametrize("options", [{}, {"edge": True}], ids=["beside @Cache", "edge=True"])
+async def test_none_leaks_past_a_middleware_around_that_goes_by_what_handlers_say(options):
+    current = [None]
+    app = CacheMiddleware(app_with(current, **options))
+    assert await count_hits(app, current, SERIES // 4) > SERIES / 16
 
 
 @pytest.mark.parametrize("count", [1, 2, 3])
