@@ -78,11 +78,18 @@ class Attempt(Turn):
     _is_stored: bool = False
     _detail: str = ""
     _added: tuple[Pair, ...] = ()
+    _kept: Shelved | None = None
 
     @property
     def wants_body(self) -> bool:
         """Whether there is somebody to keep an answer for."""
         return self.open and self.incoming.method == "GET" and (self.right is not None or self.flight is not None)
+
+    @property
+    def slices(self) -> bool:
+        """Whether all is fetched where the client asks for a part."""
+        wants = self.right is not None or self.flight is not None
+        return wants and self.place.slices(self.incoming.request)
 
     @property
     def is_recording(self) -> bool:
@@ -207,7 +214,13 @@ class Attempt(Turn):
         elif self.note.forbidden:
             await self.refuse(Refusal(self.note.forbidden))
         else:
-            await self._keep(self._joined(self._tagged(parts)))
+            self._kept = await self._keep(self._joined(self._tagged(parts)))
+
+    def part(self) -> Answer | None:
+        """Give the part that the client asked for, where all was fetched and is complete."""
+        if self._kept is None or not self.slices:
+            return None
+        return answer_with(self.incoming.request, self._kept, self.place.now(), self._member())
 
     def _tagged(self, parts: Stored) -> Stored:
         """Give it an entity tag, where it has none and that is wanted."""

@@ -66,7 +66,10 @@ class Exchange:
     def _may_share(self) -> bool:
         """Tell whether others may wait for its answer, and it for that of others."""
         incoming, place = self._incoming, self._place
-        if not self._may_be_stored() or incoming.request.has(b"range") or incoming.request.control or is_within():
+        request = incoming.request
+        if request.has(b"range") and not place.slices(request):
+            return False
+        if not self._may_be_stored() or request.control or is_within():
             return False
         return not place.memory.passes(incoming.key, is_private=place.is_private(incoming))
 

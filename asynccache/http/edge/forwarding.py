@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from asynccache.http.edge.place import Place
 
 logger = logging.getLogger(__name__)
+_OF_PARTS = frozenset({b"range", b"if-range"})
 _is_within: ContextVar[bool] = ContextVar("asynccache_within_edge", default=False)
 
 
@@ -85,8 +86,13 @@ def _asking(attempt: Attempt) -> Iterator[None]:
     scope = attempt.incoming.scope
     attempt.note = note = Note(note_in(scope))
     changes: dict[str, object] = {EDGE_KEY: note}
+    headers = scope["headers"]
     if isinstance(attempt.decision, Validate):
-        changes["headers"] = attempt.decision.over(scope["headers"])
+        headers = attempt.decision.over(headers)
+    if attempt.slices:
+        headers = [pair for pair in headers if pair[0].lower() not in _OF_PARTS]
+    if headers is not scope["headers"]:
+        changes["headers"] = headers
     extensions = scope.get("extensions")
     if extensions and attempt.wants_body and not FILES.isdisjoint(extensions):
         changes["extensions"] = {name: value for name, value in extensions.items() if name not in FILES}

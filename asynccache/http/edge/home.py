@@ -6,6 +6,7 @@ import logging
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+from asynccache.config.making import shown
 from asynccache.errors import BackendUnavailableError, ConfigurationError, UnknownBackendError
 from asynccache.http.current import SCOPE_KEY, Installed
 from asynccache.service import CacheService
@@ -26,7 +27,7 @@ class Home:
     Args:
         app: what stands behind the middleware.
         given: the service, a backend to make one of, or None: that of the app.
-        backend: the name.
+        backend: the name; or a backend, where nothing else was given.
 
     Raises `ConfigurationError` where no backend can be made of what was given, `UnknownBackendError` for a name that
     the service does not have.
@@ -34,7 +35,9 @@ class Home:
 
     __slots__ = ("_app", "_backend", "_is_own", "_service")
 
-    def __init__(self, app: App, given: CacheService | BackendLike | None, backend: str) -> None:
+    def __init__(self, app: App, given: CacheService | BackendLike | None, backend: BackendLike) -> None:
+        if not isinstance(backend, str) or "://" in backend:
+            given, backend = _instead_of_service(given, backend), "default"
         self._app = app
         self._backend = backend
         self._is_own = given is not None and not isinstance(given, CacheService)
@@ -80,6 +83,19 @@ class Home:
             await send({"type": "lifespan.startup.failed", "message": str(error)})
         else:
             await self._app(scope, receive, send)
+
+
+def _instead_of_service(given: object, backend: BackendLike) -> BackendLike:
+    if backend is None:
+        raise TypeError(
+            "backend=None: give the name of one of the service's backends, or, without a service, a backend"
+        )
+    if given is not None:
+        told = shown(backend) if isinstance(backend, str) else backend
+        raise ConfigurationError(
+            f"backend={told!r:.80} beside a service: give the name of one of its backends, or no service"
+        )
+    return backend
 
 
 @asynccontextmanager

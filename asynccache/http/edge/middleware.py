@@ -54,17 +54,19 @@ class CacheMiddleware:
         app: any ASGI app.
         service: where to store: a `CacheService`, a backend, a URL or a word such as `"redis"`; a service made for the
             last three is opened and closed with the app. None: what `install` has put on the app.
-        backend: the name of the service's backend.
+        backend: the name of the service's backend; or, where no service is given, a backend or a URL.
         profile: `"safe"` stores only what says explicitly how long it is fresh, nothing that sets a cookie, and for
             requests with cookies nothing that is not `public`; reloads are answered from the store. `"rfc9111"` does
             all that the RFC allows, and obeys the `Cache-Control` of requests.
         targets: the names of the fields that replace `Cache-Control`, if the response has them, the first one first.
         default_ttl: seconds for which a response is fresh that does not say it; None: it is not stored.
         max_body: bytes of the longest body that is stored; longer ones pass as they come.
-        keep_stale: seconds for which a response with an `ETag` or `Last-Modified` is kept after its end, to be
-            validated with the app.
+        keep_stale: seconds for which a response is kept after its end: to be validated with the app, or to be sent
+            where the app fails.
         etags: give a response with status 200 that has no `ETag` one that is made of its body, so that clients can ask
             whether it has changed. It is a strong one: let nothing in front change bodies, as compression does.
+        whole_ranges: where a part is asked for that is not stored, fetch all, store it, and answer with the part; else
+            the request goes to the app as it is.
         timeout: seconds after which a stale response is sent where the app has not answered and nothing forbids it;
             what the app answers is stored when it comes. None: as long as the app takes.
         host: the hosts to cache for: None, whatever the request says; a name that stands for all of them, where the app
@@ -84,13 +86,14 @@ class CacheMiddleware:
         app: App,
         service: CacheService | BackendLike | None = None,
         *,
-        backend: str = "default",
+        backend: BackendLike = "default",
         profile: str = "safe",
         targets: Collection[str] = ("CDN-Cache-Control",),
         default_ttl: float | None = None,
         max_body: int = MAX_BODY,
         keep_stale: float = _KEEP_SECONDS,
         etags: bool = False,
+        whole_ranges: bool = False,
         timeout: float | None = None,
         host: str | Collection[str] | None = None,
         version: Version = None,
@@ -99,9 +102,10 @@ class CacheMiddleware:
         debug: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
-        _check_texts(app, backend, version, key_prefix, clock)
+        _check_texts(app, version, key_prefix, clock)
         expect("debug", debug, bool)
         expect("etags", etags, bool)
+        expect("whole_ranges", whole_ranges, bool)
         fixed, hosts = hosts_of(host)
         self.app = app
         self._home = Home(app, service, backend)
@@ -113,6 +117,7 @@ class CacheMiddleware:
             name=name_of(name),
             debug=debug,
             etags=etags,
+            whole_ranges=whole_ranges,
             timeout=None if timeout is None else seconds_of("timeout", timeout),
             clock=clock,
         )
@@ -157,10 +162,9 @@ class CacheMiddleware:
         return await handler.answer_at_edge(incoming.scope, incoming.send, key, owner)
 
 
-def _check_texts(app: object, backend: object, version: object, key_prefix: object, clock: object) -> None:
+def _check_texts(app: object, version: object, key_prefix: object, clock: object) -> None:
     if not callable(app):
         raise TypeError(f"app={app!r:.80}: give an ASGI app")
-    expect("backend", backend, str)
     expect("key_prefix", key_prefix, str)
     if version is not None:
         expect("version", version, str, int)

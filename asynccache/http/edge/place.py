@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from asynccache.http.edge.settings import EdgeSettings
     from asynccache.http.edge.shelf import Shelf
     from asynccache.http.profile import Rules
-    from asynccache.http.rules import Decision
+    from asynccache.http.rules import Decision, Request
     from asynccache.model import BaseCacheBackend
     from asynccache.service import CacheService
 
@@ -69,6 +69,10 @@ class Place:
     def telling(self, incoming: Incoming) -> Telling:
         """Give what writes our member of Cache-Status."""
         return Telling(self.settings, incoming.key)
+
+    def slices(self, request: Request) -> bool:
+        """Tell whether all is to be fetched for a request that asks for a part."""
+        return self.settings.whole_ranges and request.method == "GET" and request.has(b"range")
 
     def is_private(self, incoming: Incoming) -> bool:
         """Tell whether a request carries an identity, so that its answer may be of use to nobody else."""

@@ -26,6 +26,7 @@ class EdgeSettings:
     name: str
     debug: bool
     etags: bool
+    whole_ranges: bool
     timeout: float | None
     clock: Callable[[], float]
 

@@ -1,7 +1,8 @@
 """An answer of the app on its way to the client: judged by its head, kept while it goes by, stored when it is whole.
 
 The head is held until the first part of the body, and the part that completes the announced length until the app has
-said that it is the last: so a response is stored before its client can know that it is over, and ask again.
+said that it is the last: so a response is stored before its client can know that it is over, and ask again. All of it
+is held where the client gets a part of what is stored.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from asynccache.http.headers import Pair, lowered
 from asynccache.http.statement import take_back
 
 if TYPE_CHECKING:
+    from asynccache.http.edge.answers import Answer
     from asynccache.http.edge.attempt import Attempt
     from asynccache.http.edge.incoming import Message, Send
 
@@ -49,7 +51,7 @@ class Tee:
         self._send = send
         self._head: Message | None = None
         self._headers: list[Pair] = []
-        self._held: Message | None = None
+        self._held: list[Message] = []
         self._chunks: list[bytes] = []
         self._size = 0
         self._length: int | None = None
@@ -79,7 +81,8 @@ class Tee:
     def drop(self) -> None:
         """Let nothing more of this answer pass: there is another one."""
         self._is_replaced = True
-        self._head = self._held = None
+        self._head = None
+        self._held.clear()
         self._chunks.clear()
 
     # Head
@@ -92,9 +95,7 @@ class Tee:
         self._head = message
         instead = await attempt.judge(message["status"], self._headers, trailers=bool(message.get("trailers")))
         if instead is not None:
-            self.drop()
-            self.has_begun = True
-            await instead(self._send)
+            await self._replace(instead)
         elif attempt.is_mismatched:
             self.drop()
         elif attempt.is_recording:
@@ -102,14 +103,19 @@ class Tee:
         else:
             await self._release()
 
+    async def _replace(self, answer: Answer) -> None:
+        self.drop()
+        self.has_begun = True
+        await answer(self._send)
+
     async def _release(self) -> None:
         if self._head is not None:
             head, self._head = self._head, None
             self.has_begun = True
             await self._out({**head, "headers": self._attempt.told(self._headers)})
-        if self._held is not None:
-            held, self._held = self._held, None
-            await self._out(held)
+        held, self._held = self._held, []
+        for message in held:
+            await self._out(message)
 
     # Body
 
@@ -121,9 +127,12 @@ class Tee:
             await self._give_up("it is too long")
         elif not message.get("more_body", False):
             await self._attempt.store(b"".join(self._chunks))
-            self._chunks.clear()
-        elif self._size == self._length:
-            self._held = self._held or message
+            if (part := self._attempt.part()) is not None:
+                await self._replace(part)
+                return
+        elif self._size == self._length or self._attempt.slices:
+            if chunk:
+                self._held.append(message)
             return
         else:
             await self._attempt.sent_a_part()

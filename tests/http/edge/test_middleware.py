@@ -137,6 +137,45 @@ async def test_parts_are_kept_and_joined():
     assert edge.calls == 2
 
 
+WHOLE = [start(FRESH, (b"etag", b'"a"')), part(b"01", more=True), part(b"23", more=True), part()]
+
+
+@pytest.mark.parametrize(
+    ("fields", "status", "body"),
+    [
+        ({"range": "bytes=1-2"}, 206, b"12"),
+        ({"range": "bytes=1-2", "if_range": '"a"'}, 206, b"12"),
+        ({"range": "bytes=1-2", "if_range": '"b"'}, 200, b"0123"),
+        ({"range": "bytes=9-"}, 416, b""),
+        ({"range": "lines=1-2"}, 200, b"0123"),
+    ],
+)
+async def test_all_is_fetched_for_a_part_where_that_is_wanted(fields, status, body):
+    edge = Edge(lambda *_: WHOLE, whole_ranges=True)
+    for cache in ("fwd=uri-miss; stored", "hit; ttl=60"):
+        answer = await edge.ask(headers=lines(**fields))
+        assert (answer.status, answer.body, answer.cache) == (status, body, cache)
+    assert (edge.origin.sent("range"), edge.origin.sent("if-range")) == ([], [])
+    assert (await edge.ask()).body == b"0123"
+
+
+@pytest.mark.parametrize(
+    "messages",
+    [
+        [start((b"cache-control", b"no-store")), *WHOLE[1:]],
+        [start(FRESH, (b"content-length", b"3")), *WHOLE[1:]],
+        [start(FRESH), *WHOLE[1:3], part(b"4" * 20, more=True), part()],
+        WHOLE[:3],
+    ],
+    ids=["not storable", "another length", "too long", "short"],
+)
+async def test_what_was_fetched_for_a_part_and_cannot_be_stored_passes_as_it_is(messages):
+    edge = Edge(lambda *_: messages, whole_ranges=True, max_body=10)
+    answer = await edge.ask(headers=lines(range="bytes=1-2"))
+    assert (answer.status, answer.body) == (200, b"".join(message.get("body", b"") for message in messages))
+    assert not await edge.is_stored()
+
+
 @pytest.mark.parametrize("is_stream", [False, True])
 async def test_entity_tags_are_made_where_they_are_wanted_and_there_are_none(is_stream):
     edge = Edge(lambda *_: [start(FRESH), *[part(b"x", more=True)] * is_stream, part(b"y")], etags=True)
@@ -513,6 +552,12 @@ async def test_backends_versions_and_prefixes_keep_responses_apart():
         assert (await ask(edges[1])).body == b"5"
 
 
+async def test_a_backend_may_be_given_by_that_name():
+    for backend in (LocalMemCacheBackend(), "local://"):
+        app = CacheMiddleware(Origin(lambda *_: whole(b"x", FRESH)), backend=backend)
+        assert [(await ask(app)).cache for _ in range(2)] == ["fwd=uri-miss; stored", "hit; ttl=60"]
+
+
 async def test_a_handler_gives_tags_and_forbids():
     async def app(scope, receive, send):
         note_in(scope).add_tags(["red"])
@@ -575,7 +620,11 @@ async def test_a_handler_may_answer_before_the_request_is_routed():
         ({"host": [b"h"]}, TypeError, "host has b'h': give names as str"),
         ({"host": 1}, TypeError, "host=1: give None, a name"),
         ({"backend": "pages"}, UnknownBackendError, r"no backend is called 'pages'; there are \['default'\]"),
-        ({"backend": None}, TypeError, "backend=None: give str"),
+        ({"backend": LocalMemCacheBackend()}, ConfigurationError, "beside a service: give the name of one"),
+        ({"backend": "local://"}, ConfigurationError, "backend='local://' beside a service: give the name of one"),
+        ({"backend": "redis://:hidden@h"}, ConfigurationError, r"backend='redis://:\*\*\*@h' beside"),
+        ({"backend": None, "service": None}, TypeError, "backend=None: give the name"),
+        ({"whole_ranges": 1}, TypeError, "whole_ranges=1: give bool"),
         ({"version": 1.5}, TypeError, "version=1.5: give str or int"),
         ({"key_prefix": None}, TypeError, "key_prefix=None: give str"),
         ({"name": ""}, ConfigurationError, "name='': give printable ASCII letters"),

@@ -216,6 +216,15 @@ async def test_requests_that_want_something_of_their_own_wait_for_nobody(options
     await answers(*tasks)
 
 
+async def test_those_who_want_parts_share_what_is_fetched_whole():
+    edge = Held(lambda *_: whole(b"0123", FRESH), whole_ranges=True)
+    wanted = [lines(range="bytes=0-1"), lines(range="bytes=2-3"), []]
+    tasks = [task for headers in wanted for task in await edge.asked(1, headers=headers)]
+    edge.go.set()
+    assert [answer.body for answer in await answers(*tasks)] == [b"01", b"23", b"0123"]
+    assert edge.calls == 1
+
+
 async def test_visitors_with_cookies_share_what_is_for_all_once_that_is_known():
     edge = Held(None, (b"cache-control", b"public, max-age=60"))
     cookie = {"headers": lines(cookie="a=1")}
