@@ -12,20 +12,18 @@ from contextlib import contextmanager, nullcontext, suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
-from starlette.requests import Request
-
 from asynccache.controllers import leads_to
 from asynccache.http.bodies import NotedBody, PassageReads
-from asynccache.http.call import Call
 from asynccache.http.capture import FILES, Tee
 from asynccache.http.hiding import hiding
+from asynccache.http.late_call import LateCall
 from asynccache.http.mark import is_busy, set_busy
 from asynccache.http.page_rules import Then
 from asynccache.http.reads import is_watched
 from asynccache.http.settings import keyed_by_body
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from collections.abc import Awaitable, Callable, Iterator
     from contextlib import AbstractContextManager
     from contextvars import Token
 
@@ -131,7 +129,7 @@ class Passage:
             set_busy(was_busy)
             _leave(token)
 
-    def call(self, make: Callable[..., Awaitable[Any]], args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+    def call(self, make: Callable[..., Awaitable[Any]], args: tuple[Any, ...], kwargs: dict[str, Any]) -> LateCall:
         """Give the call of a cached handler that this request came to."""
         return LateCall(self, make, args, kwargs)
 
@@ -223,43 +221,3 @@ class Passage:
             self.scope["extensions"] = self._extensions
         if not self._is_inner:
             self.reads.stop()
-
-
-class LateCall(Call):
-    """A call whose answer is recorded by its passage."""
-
-    __slots__ = ("passage",)
-
-    def __init__(
-        self, passage: Passage, make: Callable[..., Awaitable[Any]], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
-        super().__init__(make, Request(passage.plain_scope()), args, kwargs)
-        self.passage = passage
-
-    @property
-    def sees_declared(self) -> bool:
-        """Whether the route let its handler see nothing of the query but what it declares."""
-        return self.passage.sees_declared
-
-    def hide(self, kept: bytes) -> None:
-        """Let the handler see nothing but this of the query, until its answer is sent."""
-        self.passage.hide(kept, *self.args, *self.kwargs.values())
-
-    async def body(self) -> bytes:
-        """Give the body, which the framework may have read already."""
-        return await self.passage.body.whole()
-
-    def watch(self, shared_state: Mapping[str, Any]) -> Reads:
-        """Give what was read since the request passed."""
-        del shared_state
-        self.passage.reads.enter()
-        return self.passage.reads
-
-    def replayed(self, found: Replay) -> Any:
-        """Let the passage answer from the store."""
-        return self.passage.replay(found)
-
-    def recorded(self, answer: Any, mark: Mark | None, label: bytes) -> Any:
-        """Let the passage record what the framework makes of the answer."""
-        self.passage.record(mark, label)
-        return answer

@@ -22,11 +22,11 @@ from asynccache.current import finders
 from asynccache.decorator import handler_of
 from asynccache.http.call import Call
 from asynccache.http.current import SCOPE_KEY, Installed
-from asynccache.http.evictions import begin, end, evicting
 from asynccache.http.page_rules import Then
 from asynccache.http.renewals import RENEWAL_KEY
 from asynccache.http.views import Views, frameworks
 from asynccache.integrations.extensions import found_on, put_on
+from asynccache.integrations.flask_evicting import dispatch_evicting
 from asynccache.integrations.recording import Recording, last_looked_at, replayed
 from asynccache.integrations.views import answers, check_views
 from asynccache.integrations.werkzeug import ViewReads, hidden_query, is_watched, plain_session
@@ -68,7 +68,7 @@ class Caching:
         """Install it on an app; `ConfigurationError` where one is installed already, and for what is wrong in it."""
         put_on(app, self._modules)
         app.ensure_sync = partial(_ensure_sync, app.ensure_sync)  # type: ignore[method-assign]  # as Flask says
-        app.full_dispatch_request = partial(_dispatch, app, app.full_dispatch_request)  # type: ignore[method-assign]  # likewise
+        app.full_dispatch_request = partial(dispatch_evicting, app, app.full_dispatch_request)  # type: ignore[method-assign]  # likewise
         app.process_response = last_looked_at(app.process_response)  # type: ignore[assignment,method-assign]
         app.before_request_funcs.setdefault(None, []).insert(0, _Check(app))
 
@@ -83,20 +83,6 @@ def _of_current_app() -> Installed | None:
 
 
 finders.append(_of_current_app)
-
-
-def _dispatch(app: Flask, dispatch: Callable[..., Any], *args: Any) -> Any:
-    """Answer a request, whose evictions are done before its answer is given away."""
-    if not evicting:
-        return dispatch(*args)
-    evictions, token = begin(found_on(app).service, {"method": _itself(request_ctx).request.method})
-    try:
-        response = dispatch(*args)
-        if evictions is not None:
-            evictions.do_in_thread(response.status_code)
-        return response
-    finally:
-        end(evictions, token)
 
 
 class _Check:
