@@ -33,7 +33,9 @@ class Called:
     number: int
     kind: str
     client: "Client | None"
-    body: bytes
+    variant: str | None = None
+    body: bytes = b""
+    confirmed: int = 0
 
     @property
     def is_for_all(self):
@@ -48,6 +50,7 @@ class Client:
     luck: Any
     leaves: str
     turns: int
+    variant: str | None = None
     barrier: int = 0
     messages: list[dict[str, Any]] = field(default_factory=list)
     error: BaseException | None = None
@@ -122,26 +125,48 @@ class Party:
         self.luck = luck
         self.calls: list[Called] = []
         self.clients: list[Client] = []
-        self.barrier = 0
+        self.barrier = self.changed = 0
         self.fresh = luck.choice(FRESH)
+        self.varies, self.has_tags = luck.random() < 0.3, luck.random() < 0.5
 
     async def application(self, request):
         """Answer as luck will have it."""
         await idle(self.luck)
-        called = Called(len(self.calls) + 1, self.luck.choice(KINDS), current.get(None), b"")
+        called = Called(len(self.calls) + 1, self.luck.choice(KINDS), current.get(None))
+        if self.varies:
+            called.variant = request.headers.get("x-a")
         called.body = b"%d:" % called.number + b"x" * self.luck.randint(0, 9)
         self.calls.append(called)
         await idle(self.luck)
         if called.kind == "early":
             raise Failed
+        if (older := self.still_current(request)) and self.luck.random() < 0.7:
+            older.confirmed = called.number
+            called.kind = "confirms"
+            return sending(start(*self.told(called), status=304), part())
         if called.kind == "streams":
-            return StreamingResponse(Parts(called.body, self.luck), headers={"cache-control": self.fresh})
+            return StreamingResponse(Parts(called.body, self.luck), headers=dict(self.told(called, str)))
         return self.slowly(called)
 
+    def still_current(self, request):
+        """Find the call whose content is asked about, where nothing has changed since."""
+        tag = request.headers.get("if-none-match") if self.has_tags else None
+        older = self.calls[int(tag.strip('"')) - 1] if tag else None
+        return older if older and older.number > self.changed else None
+
+    def told(self, called, kind=str.encode):
+        """Give what the header says of the reuse of this answer."""
+        private = called.kind in {"private", "500", "404"}
+        fields = [("cache-control", "private" if private else self.fresh)]
+        if self.has_tags:
+            fields.append(("etag", f'"{called.number}"'))
+        if self.varies:
+            fields.append(("vary", "x-a"))
+        return [(kind(name), kind(value)) for name, value in fields]
+
     def slowly(self, called):
-        control = "private" if called.kind in {"private", "500", "404"} else self.fresh
         length = len(called.body) + (called.kind == "cut")
-        headers = [(b"cache-control", control.encode()), (b"content-length", b"%d" % length)]
+        headers = [*self.told(called), (b"content-length", b"%d" % length)]
         if self.luck.random() < 0.3 and called.kind != "cut":
             headers.pop()
         status = {"500": 500, "404": 404}.get(called.kind, 200)
@@ -169,7 +194,8 @@ class Party:
         client.barrier, began = self.barrier, anyio.current_time()
         self.clients.append(client)
         current.set(client)
-        await self.serve(app(scope_of("/a"), client.receive, client.send), client)
+        headers = [(b"x-a", client.variant.encode())] if client.variant else []
+        await self.serve(app(scope_of("/a", headers=headers), client.receive, client.send), client)
         client.lasted = anyio.current_time() - began
 
     async def serve(self, call, client):
@@ -196,7 +222,7 @@ class Party:
     async def change(self, invalidate):
         """Invalidate once; who comes later gets nothing older."""
         await idle(self.luck)
-        number = len(self.calls)
+        number = self.changed = len(self.calls)
         await invalidate()
         self.barrier = max(self.barrier, number)
 
@@ -206,6 +232,7 @@ class Party:
         async with anyio.create_task_group() as group:
             for number in range(self.luck.randint(2, 7)):
                 client = Client(number, self.luck, self.luck.choice(ways), self.luck.randint(0, 2))
+                client.variant = self.luck.choice([None, "1", "2"])
                 group.start_soon(self.ask, self.luck.choice(apps), client)
             for _ in range(self.luck.choice([0, 0, 1, 2])):
                 group.start_soon(self.change, invalidate)
@@ -231,7 +258,8 @@ class Party:
         called = self.calls[int(client.body.partition(b":")[0]) - 1]
         assert client.body == called.body or called.kind == "cut", "it is not what was made"
         assert called.client is client or called.is_for_all, "it is another's"
-        assert called.number > client.barrier or called.client is client, "it is from before an invalidation"
+        assert max(called.number, called.confirmed) > client.barrier or called.client is client, "it is too old"
+        assert called.variant == client.variant or not self.varies, "it is another variant"
 
 
 class TrioParty(Party):
