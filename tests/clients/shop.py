@@ -53,9 +53,8 @@ class Shop:
         self.clients = set()
         wrap = Cache(60) if kind == "@Cache" else lambda handler: handler
         pages = [Route(path, wrap(self._page(path))) for path in PAGES]
-        self.app = Starlette(
-            routes=[*pages, Route("/news", self._news), Route("/page", self._change, methods=["POST"])]
-        )
+        pages += [Route("/hello", wrap(_greeting())), Route("/login", _login), Route("/news", self._news)]
+        self.app = Starlette(routes=[*pages, Route("/page", self._change, methods=["POST"])])
         install(self.app, CacheModule.setup(default=LocalMemCacheBackend()))
         self.front = self.app if kind == "@Cache" else CacheMiddleware(self.app, profile=kind)
 
@@ -109,6 +108,20 @@ class Shop:
     def asked(self, path):
         """Give the conditions, ranges and wishes with which a page was asked for, and what came of each."""
         return [(visit.asking, visit.status, visit.cache) for visit in self.visits if visit.path == path]
+
+
+def _greeting():
+    async def hello(request):
+        told = {"cache-control": "no-cache", "cdn-cache-control": "max-age=60"}
+        return PlainTextResponse(f"hello {request.cookies.get('name', 'stranger')}", headers=told)
+
+    return hello
+
+
+async def _login(request):
+    answer = PlainTextResponse("welcome", headers={"cache-control": "max-age=60"})
+    answer.set_cookie("name", request.query_params["name"])
+    return answer
 
 
 def _visit(scope, message):

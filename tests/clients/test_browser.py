@@ -63,6 +63,17 @@ def test_after_a_change_reload_shows_the_new_page_and_back_the_one_that_was_seen
     assert asked(shop, "/page")[1:] == [(200, "fwd=uri-miss; stored", True)]
 
 
+def test_who_logs_in_sees_a_page_of_their_own_and_nobody_else_does(chromium, tab, url):
+    stranger, ben = chromium.tab(), chromium.tab()
+    assert stranger.open(f"{url}/hello") == "hello stranger"
+    for visitor, name in ((tab, "Ann"), (ben, "Ben")):
+        assert visitor.open(f"{url}/login?name={name}") == "welcome"
+        assert visitor.open(f"{url}/hello") == f"hello {name}"
+    assert [visitor.reload() for visitor in (tab, ben, stranger)] == ["hello Ann", "hello Ben", "hello stranger"]
+    for visitor in (stranger, ben):
+        visitor.close()
+
+
 @pytest.mark.parametrize("shop", ["safe"], indirect=True)
 @pytest.mark.parametrize(("path", "times"), [("/news", 1), ("/checked", 1), ("/draft", 2)])
 def test_back_shows_what_was_seen_unless_it_must_not_be_kept(tab, url, shop, path, times):
