@@ -132,6 +132,9 @@ class Party:
     async def application(self, request):
         """Answer as luck will have it."""
         await idle(self.luck)
+        if request.method == "POST":
+            self.changed = len(self.calls)
+            return sending(start(status=204), part())
         called = Called(len(self.calls) + 1, self.luck.choice(KINDS), current.get(None))
         if self.varies:
             called.variant = request.headers.get("x-a")
@@ -226,8 +229,14 @@ class Party:
         await invalidate()
         self.barrier = max(self.barrier, number)
 
-    async def crowd(self, apps, invalidate):
-        """Let clients come, and now and then somebody who invalidates."""
+    async def write(self, app):
+        """Change the content by a request, as clients do."""
+        writer = Client(-2, self.luck, "stays", 1)
+        await app(scope_of("/a", method="POST"), writer.receive, writer.send)
+        self.barrier = max(self.barrier, self.changed)
+
+    async def crowd(self, apps, changes):
+        """Let clients come, and now and then somebody who changes something, in one of these ways."""
         ways = ["stays"] * 4 + ["while it is sent to", "hangs up", "is cancelled"]
         async with anyio.create_task_group() as group:
             for number in range(self.luck.randint(2, 7)):
@@ -235,7 +244,7 @@ class Party:
                 client.variant = self.luck.choice([None, "1", "2"])
                 group.start_soon(self.ask, self.luck.choice(apps), client)
             for _ in range(self.luck.choice([0, 0, 1, 2])):
-                group.start_soon(self.change, invalidate)
+                group.start_soon(*self.luck.choice(changes))
 
     async def check(self, apps):
         """Check all that was answered, and what is answered when all is over."""
