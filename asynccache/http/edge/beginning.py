@@ -19,11 +19,17 @@ if TYPE_CHECKING:
 
 def attempt_at(place: Place, incoming: Incoming, grant: Grant[Found], flight: Flight | None) -> Attempt:
     """Begin to ask the app, by what was found, and with the right to store what it answers if there is one."""
+    try:
+        decision = _asking(place.decision(incoming, grant.look), grant.look.stored)
+    except BaseException:
+        if grant.right is not None:
+            grant.right.stop()
+        raise
     return Attempt(
         place=place,
         incoming=incoming,
         found=grant.look,
-        decision=_asking(place.decision(incoming, grant.look), grant.look.stored),
+        decision=decision,
         flight=flight,
         right=grant.right,
         proof=grant.proof if grant.right is None else 0,

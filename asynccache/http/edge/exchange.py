@@ -169,12 +169,13 @@ class Exchange:
             proof = flight.ask()
             found = await self._seek() if look_again else found
             grant = Grant(found, None, proof) if found.found is not None else await self._granted(found, flight)
+            shelved = grant.look.found
+            attempt = attempt_at(self._place, self._incoming, grant, flight) if shelved is None else None
         except BaseException:
             flight.settle(Then.RETRY)
             raise
-        shelved = grant.look.found
-        if shelved is None:
-            await self._forward(grant, flight)
+        if attempt is not None:
+            await forward(attempt)
             return
         flight.settle(Landed(shelved, lambda: shelved, grant.proof))
         if not await self._answered(grant.look):  # it was over in the very moment
@@ -185,7 +186,8 @@ class Exchange:
 
     async def _alone(self, found: Found) -> None:
         """Ask the app for this request; what it answers is stored where nobody else is about to store one."""
-        await self._forward(Grant(found, await self._right(found)), None)
+        grant = Grant(found, await self._right(found))
+        await forward(attempt_at(self._place, self._incoming, grant, None))
 
     async def _right(self, found: Found) -> PageRight | None:
         """Ask for the right to store, unless that would be in vain."""
@@ -195,6 +197,3 @@ class Exchange:
         if place.is_shared and place.memory.is_hopeless(incoming.key, is_private=place.is_private(incoming)):
             return None
         return await right_to(place.shelf, found)
-
-    async def _forward(self, grant: Grant[Found], flight: Flight | None) -> None:
-        await forward(attempt_at(self._place, self._incoming, grant, flight))

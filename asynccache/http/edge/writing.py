@@ -9,6 +9,7 @@ from asynccache.core.url_keys import group_tags, key_of_url
 from asynccache.http.edge.telling import told
 from asynccache.http.headers import lowered
 from asynccache.http.rules import invalidates
+from asynccache.loading.errands import Errand
 from asynccache.plan.io import LOOP
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ logger = logging.getLogger(__name__)
 async def write(place: Place, incoming: Incoming, key_prefix: str) -> None:
     """Pass on a request whose method may change something, and invalidate what its answer says.
 
+    That is seen through also where this request is cancelled meanwhile, since the app has done its part by then.
     The answer itself is never stored, be it for a later GET (RFC 9110 9.3.3): nobody knows which writes came after it.
     """
     member = place.telling(incoming).forwarded("method")
@@ -31,7 +33,8 @@ async def write(place: Place, incoming: Incoming, key_prefix: str) -> None:
     async def send(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = lowered(message.get("headers", ()))
-            await _invalidate(place, incoming, key_prefix, message["status"], headers)
+            plan = _invalidate(place, incoming, key_prefix, message["status"], headers)
+            await Errand(f"asynccache invalidates {incoming.key!r:.80}", plan).result()
             message = {**message, "headers": told(headers, member, place.now())}
         await incoming.send(message)
 

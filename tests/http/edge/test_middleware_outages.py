@@ -10,7 +10,7 @@ from asynccache.backends.redis import RedisCacheBackend
 from asynccache.backends.tiered_cache import TieredCacheBackend
 from asynccache.core.entry import Kind
 from asynccache.errors import BackendUnavailableError
-from tests.http.edge.origins import FRESH, Edge, Held, lines, part, start, whole
+from tests.http.edge.origins import FRESH, Edge, Held, lines, part, settle, start, whole
 
 
 class Broken(LocalMemCacheBackend):
@@ -90,9 +90,13 @@ async def test_what_is_lost_of_an_invalidation_is_told_for_each_key(caplog):
     assert [line.partition(" was")[0] for line in caplog.messages] == ["edge GET http://h/a", "edge GET http://h/b"]
 
 
+@pytest.mark.parametrize("age", [0, 100])
 @pytest.mark.parametrize("turns", range(24))
-async def test_a_request_that_is_cancelled_at_any_turn_leaves_nothing_behind(turns):
+async def test_a_request_that_is_cancelled_at_any_turn_leaves_nothing_behind(turns, age):
     edge = Edge(lambda *_: STREAM, backend=Slow())
+    if age:
+        await edge.ask()
+        edge.clock.advance(age)
     task = asyncio.create_task(edge.ask())
     for _ in range(turns):
         await asyncio.sleep(0)
@@ -101,6 +105,40 @@ async def test_a_request_that_is_cancelled_at_any_turn_leaves_nothing_behind(tur
     assert len(edge.app._home.found({})[0].flights) == 0
     later = await asyncio.wait_for(edge.ask(), 5)
     assert (later.body, await edge.is_stored()) == (b"ab", True)
+
+
+async def test_a_right_is_given_up_wherever_its_request_is_cancelled(redis_server, unique_prefix):
+    edge = Edge(lambda *_: STREAM, backend=RedisCacheBackend(redis_server.url, key_prefix=unique_prefix, deadline=5))
+    await edge.ask("/first")
+    for number in range(30):
+        task = asyncio.create_task(edge.ask(f"/{number}"))
+        await asyncio.sleep(number / 10_000)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        later = await asyncio.wait_for(edge.ask(f"/{number}"), 1)  # a right that is left behind stands for three
+        assert (later.body, await edge.is_stored(f"/{number}")) == (b"ab", True)
+    await edge.app._home.found({})[0].aclose()
+
+
+async def test_an_invalidation_is_seen_through_where_its_request_is_cancelled():
+    removing, go = asyncio.Event(), asyncio.Event()
+
+    class Lingering(LocalMemCacheBackend):
+        async def remove(self, io, key, version=None):
+            removing.set()
+            await go.wait()
+            return await super().remove(io, key, version)
+
+    edge = Edge(backend=Lingering())
+    await edge.ask()
+    task = asyncio.create_task(edge.ask(method="PUT"))
+    await removing.wait()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert await edge.is_stored()
+    go.set()
+    await settle()
+    assert not await edge.is_stored()
 
 
 def slowly(plan):
