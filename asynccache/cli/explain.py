@@ -19,7 +19,7 @@ from asynccache.cli import target
 from asynccache.cli.asking import Answer, AppError, Asked, answer, asked, running
 from asynccache.cli.exits import FAILED, NO, telling
 from asynccache.cli.output import complain, err, out, show, tell
-from asynccache.cli.sparing import apart, app_of
+from asynccache.cli.sparing import apart, apart_since_its_start, app_of
 from asynccache.errors import ConfigurationError
 from asynccache.http.edge.middleware import CacheMiddleware
 from asynccache.http.explaining import Answered, Row, of_request, of_rules, of_testimony
@@ -91,7 +91,7 @@ def explain(
 async def _asked(app: Any, request: Asked) -> tuple[list[Answer], Testimony | None]:
     told: list[Testimony] = []
     witness.set(told)
-    async with running(app) as state:
+    async with running(app) as state, apart_since_its_start():
         answers = [await answer(app, request, state)]
         decided = told[-1] if told else None
         if request.method in _SAFE_METHODS and answers[0].status:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import gc
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 from asynccache.backends.local_cache import LocalMemCacheBackend
@@ -12,7 +12,7 @@ from asynccache.errors import ConfigurationError
 from asynccache.service import CacheService
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterable, Iterator
 
 
 def app_of(path: str) -> Any:
@@ -30,8 +30,21 @@ def app_of(path: str) -> Any:
 def apart(app: Any) -> Iterator[None]:
     """Let all caches of the app keep their entries in fresh local memory, and what they have elsewhere alone."""
     _build(app)
+    with _replaced(_services()):
+        yield
+
+
+@asynccontextmanager
+async def apart_since_its_start() -> AsyncIterator[None]:
+    """Do so with what its lifespan has made."""
+    with _replaced(_services()):
+        yield
+
+
+@contextmanager
+def _replaced(services: Iterable[CacheService]) -> Iterator[None]:
     with ExitStack() as spared:
-        for service in _services():
+        for service in services:
             with suppress(AttributeError):  # one that was never made whole
                 spared.enter_context(service.replaced(**{name: LocalMemCacheBackend() for name in service.stats()}))
         yield

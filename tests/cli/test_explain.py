@@ -99,6 +99,10 @@ def test_the_stores_of_the_app_are_left_alone_wherever_it_keeps_them(told, path,
     assert told(path, of=f"tests.cli.windows:{of}")[1].startswith("cached")  # with its own, which is away, it is not
 
 
+def test_a_store_that_the_lifespan_has_opened_is_left_alone_as_well():
+    assert json.loads(run("/", "--json", of="tests.cli.windows:late", code=1).stdout)["statuses"] == [200, 200]
+
+
 def test_what_may_change_something_is_sent_once_and_only_when_told_to(told):
     windows.calls.clear()
     assert "give --yes" in run("/fresh", "-X", "POST", code=2).stderr

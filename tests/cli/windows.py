@@ -6,7 +6,7 @@ from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from asynccache import Cache, CacheMiddleware, CacheModule, install
+from asynccache import Cache, CacheMiddleware, CacheModule, CacheService, install
 
 AWAY = "redis://127.0.0.1:1"
 FRESH = {"cache-control": "max-age=60", "etag": '"1"'}
@@ -72,6 +72,19 @@ async def _stays_down(app):
 
 
 down = Starlette(lifespan=_stays_down)
+
+
+@asynccontextmanager
+async def _with_a_cache(app):
+    async with CacheService(default=AWAY) as cache:
+        yield {"cache": cache}
+
+
+async def counted(request):
+    return PlainTextResponse(f"{await request.state.cache.incr_async('visits')}")
+
+
+late = Starlette(routes=[Route("/", counted)], lifespan=_with_a_cache)
 
 
 async def silent(scope, receive, send):
