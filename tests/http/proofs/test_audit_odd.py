@@ -111,6 +111,23 @@ async def test_an_expires_that_is_far_away_does_not_make_a_month_of_nothing():
     assert not await site.reuses()
 
 
+# 9110 13 and 14: what was answered to a condition or a range is for nobody without it
+
+
+@pytest.mark.parametrize(("status", "asked"), [
+    (412, {"if_match": '"x"'}), (412, {"if_unmodified_since": imf(0)}), (416, {"range": "bytes=99-"}),
+    (304, {"if_none_match": '"x"'}), (417, {"expect": "x"}), (206, {"range": "bytes=0-1,4-5"}),
+])  # fmt: skip
+async def test_an_answer_to_a_condition_is_not_for_others(status, asked):
+    site = Site()
+    await site.after(
+        said(status, "", cache_control="public, max-age=600", content_type="multipart/byteranges"), **asked
+    )
+    site.answers = [said(body="two", cache_control=FRESH)]
+    answer = await site()
+    assert (answer.status, answer.body) == (200, b"two")
+
+
 # 9110 7, 9: odd targets and methods
 
 TARGETS = [

@@ -1,5 +1,6 @@
 """`CacheMiddleware` before an application that answers by a script and notes what it was asked."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import product
 from typing import Any
@@ -68,10 +69,11 @@ class Site:
     answers: list[Said] = field(default_factory=list)
     asked: list[Asked] = field(default_factory=list)
     clock: FakeClock = field(default_factory=lambda: FakeClock(NOW))
+    make_backend: Callable[..., Any] = LocalMemCacheBackend
 
     def __post_init__(self):
-        self.backend = LocalMemCacheBackend(clock=self.clock)
-        self.app = CacheMiddleware(self.answer, self.backend, profile=self.profile, clock=self.clock, **self.options)
+        backend = self.make_backend(clock=self.clock)
+        self.app = CacheMiddleware(self.answer, backend, profile=self.profile, clock=self.clock, **self.options)
 
     async def answer(self, scope, receive, send):
         """Be the upstream."""

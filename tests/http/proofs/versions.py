@@ -26,7 +26,7 @@ class Version:
 class Resource(Site):
     """What changes now and then, behind a cache."""
 
-    def __init__(self, profile, draw: random.Random):
+    def __init__(self, profile, draw: random.Random, make_backend):
         self.draw = draw
         self.kind = draw.choice(["strong", "strong", "weak", "date", "strong and date"])
         self.control = draw.choice(CONTROLS)
@@ -34,7 +34,7 @@ class Resource(Site):
         self.replaced: dict[int, float] = {}
         self.versions: list[Version] = []
         self.floor = 0
-        super().__init__(profile)
+        super().__init__(profile, make_backend=make_backend)
         self.change()
 
     def change(self):
