@@ -48,7 +48,13 @@ class Chromium(Server):
     def is_ready(self) -> bool:
         """Ask it for its version."""
         self._pipes = _Pipes(self.folder)
-        return bool(self.tools.call("Browser.getVersion"))
+        try:
+            return bool(self.tools.call("Browser.getVersion"))
+        except ConnectionError:  # it has ended, or is about to: nobody will open the pipes once more
+            self._pipes.close()
+            self._pipes = None
+            self.kill()
+            return False
 
     def stop(self) -> None:
         """End it."""
