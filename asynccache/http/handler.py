@@ -169,6 +169,9 @@ class Handler:
                 logger.info("%s answers nothing before routing: no CacheMiddleware is around its app", self.name)
             return
         note.add_tags(record.tags)
+        if note.is_elsewhere(scope, headers):
+            note.forbid("it is the page of another place than that which was asked for")
+            return
         if is_told(scope, headers, record):
             note.keep_anonymous()
         elif settings.cache_control is not None and not speaks_for_itself(record):

@@ -267,6 +267,48 @@ def test_what_cannot_work_is_an_error_at_once(options, error):
         Cache(60, **options)
 
 
+class Obeying:
+    """Takes a request for one to another place, where it says so itself."""
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        said = dict(scope["headers"])
+        if host := said.get(b"x-forwarded-host"):
+            scope = {**scope, "headers": [(b"host", host) if pair[0] == b"host" else pair for pair in scope["headers"]]}
+        if scheme := said.get(b"x-forwarded-proto"):
+            scope = {**scope, "scheme": scheme.decode()}
+        if path := said.get(b"x-original-url"):
+            scope = {**scope, "path": path.decode(), "raw_path": path}
+        await self.app(scope, receive, send)
+
+
+@PROFILES
+@pytest.mark.parametrize("edge", [False, True])
+@pytest.mark.parametrize(
+    "field",
+    [(b"x-forwarded-host", b"evil"), (b"x-forwarded-proto", b"evil"), (b"x-original-url", b"/evil")],
+    ids=["host", "scheme", "path"],
+)
+async def test_nobody_is_given_the_page_of_a_place_that_somebody_else_named(profile, edge, field):
+    async def make(request):
+        return PlainTextResponse(str(request.url))
+
+    site = Site(make, edge=edge, profile=profile, middleware=[Middleware(Obeying)])
+    assert "evil" in (await site.texts(field))[0]
+    assert await site.texts() == ["http://h/"] * 3
+    await site.texts(field)
+    assert await site.texts() == ["http://h/"] * 3
+
+
+async def test_a_field_that_nobody_obeys_keeps_nothing_from_the_middleware():
+    site = Site(edge=True)
+    proto = (b"x-forwarded-proto", b"http")
+    assert await site.texts(proto) == ["call 1"] * 3
+    assert site.seen == 1
+
+
 # Stored by the middleware
 
 

@@ -84,7 +84,7 @@ async def _in_its_place(attempt: Attempt, tee: Tee) -> bool:
 def _asking(attempt: Attempt) -> Iterator[None]:
     """Change the scope, and let it be as it was afterwards: who stands in front may look into it."""
     scope = attempt.incoming.scope
-    attempt.note = note = Note(note_in(scope))
+    attempt.note = note = Note(scope, note_in(scope))
     changes: dict[str, object] = {EDGE_KEY: note}
     headers = scope["headers"]
     if isinstance(attempt.decision, Validate):

@@ -12,6 +12,7 @@ from asynccache.core.tags import tagged
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 
+    from asynccache.http.headers import Pair
     from asynccache.http.replies import Reply
 
     Scope = MutableMapping[str, Any]
@@ -44,17 +45,23 @@ class Note:
     URL.
 
     Args:
+        scope: of the request, as the middleware passes it on.
         outer: the note of the `CacheMiddleware` around this one, which is told the same.
     """
 
-    __slots__ = ("forbidden", "is_anonymous", "outer", "remembered", "tags")
+    __slots__ = ("_located", "forbidden", "is_anonymous", "outer", "remembered", "tags")
 
-    def __init__(self, outer: Note | None = None) -> None:
+    def __init__(self, scope: Scope | None = None, outer: Note | None = None) -> None:
+        self._located = None if scope is None else _located(scope, scope["headers"])
         self.outer = outer
         self.tags: tuple[str, ...] = ()
         self.forbidden = ""
         self.is_anonymous = False
         self.remembered: tuple[AnswersAtTheEdge, str, Any] | None = None
+
+    def is_elsewhere(self, scope: Scope, headers: Iterable[Pair]) -> bool:
+        """Tell whether somebody in between took the request for one to another place, by whatever field it has."""
+        return self._located is not None and self._located != _located(scope, headers)
 
     def add_tags(self, tags: Iterable[str]) -> None:
         """Give what the middleware stores of this answer these tags, too."""
@@ -80,6 +87,11 @@ class Note:
         self.remembered = (handler, key, owner)
         if self.outer is not None:
             self.outer.remember(handler, key, owner)
+
+
+def _located(scope: Scope, headers: Iterable[Pair]) -> tuple[object, ...]:
+    hosts = [value for name, value in headers if name == b"host"]
+    return scope.get("scheme"), hosts, scope.get("raw_path") or scope["path"]
 
 
 def note_in(scope: Scope) -> Note | None:
