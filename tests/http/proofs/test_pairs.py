@@ -8,7 +8,7 @@ import pytest
 from tests.http.proofs.pairs import Series
 
 LONG = os.environ.get("ASYNCCACHE_LONG") == "1"
-SERIES = 20_000 if LONG else 600  # of 21 pairs
+SERIES = 20_000 if LONG else 400  # of 21 pairs
 
 
 @pytest.mark.parametrize("profile", ["safe", "rfc9111"])

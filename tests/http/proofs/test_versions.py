@@ -10,7 +10,7 @@ from tests.coherence.tiny_backends import TinyBackend
 from tests.coherence.tiny_store import TinyStore
 from tests.http.proofs.versions import Resource
 
-RESOURCES = 20_000 if os.environ.get("ASYNCCACHE_LONG") == "1" else 100
+RESOURCES = 20_000 if os.environ.get("ASYNCCACHE_LONG") == "1" else 50
 STEPS = 30
 
 
