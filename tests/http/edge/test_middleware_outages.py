@@ -5,11 +5,13 @@ import asyncio
 import pytest
 
 from asynccache import CacheMiddleware
+from asynccache.backends.callable_cache import CallableCacheBackend
 from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
 from asynccache.backends.tiered_cache import TieredCacheBackend
 from asynccache.core.entry import Kind
 from asynccache.errors import BackendUnavailableError
+from asynccache.model import Capability
 from tests.http.edge.origins import FRESH, Edge, Held, lines, part, settle, start, whole
 
 
@@ -40,6 +42,51 @@ async def test_a_store_that_raises_fails_no_request(broken, caplog):
     edge.clock.advance(100)
     assert (await edge.ask()).body == b"ab"
     assert ("edge GET http://h/ was not invalidated" in caplog.text) is ("remove" in broken)
+
+
+async def test_a_part_goes_on_as_it_was_asked_for_where_nothing_can_be_kept():
+    edge = Edge(lambda *_: whole(b"0123", FRESH), backend=Broken("claim"), whole_ranges=True)
+    answer = await edge.ask(headers=lines(range="bytes=0-1", cookie="a=1"))
+    assert (answer.status, edge.origin.sent("range")) == (200, ["bytes=0-1"])
+
+
+class Shared(LocalMemCacheBackend):
+    """A store that other processes seem to use, too; `claims` counts the rights that were asked for."""
+
+    peek = None
+    capabilities = LocalMemCacheBackend.capabilities | {Capability.SHARED}
+    claims = 0
+
+    async def claim(self, *args, **options):
+        self.claims += 1
+        return await super().claim(*args, **options)
+
+
+async def test_a_shared_store_is_not_asked_for_rights_in_vain():
+    edge = Edge(lambda scope, _: whole(b"", (b"cache-control", b"no-store")), backend=Shared())
+    for _ in range(6):
+        await edge.ask()
+    assert edge.backend.claims == 3
+    await edge.ask("/other", method="HEAD")
+    assert edge.backend.claims == 3
+
+
+async def test_who_looked_before_somebody_else_had_stored_looks_again():
+    kept, gates = {}, []
+
+    async def read(key):
+        found = kept.get(key)
+        if gates:
+            await gates.pop().wait()
+        return found
+
+    edge = Edge(backend=CallableCacheBackend(read, kept.__setitem__, kept.__delitem__))
+    gates.append(go := asyncio.Event())
+    late = asyncio.create_task(edge.ask())
+    await settle()
+    await edge.ask()
+    go.set()
+    assert ((await late).cache, edge.calls) == ("hit; ttl=60", 1)
 
 
 async def test_what_the_store_does_not_take_is_told_in_debug():
