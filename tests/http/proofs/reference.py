@@ -41,8 +41,11 @@ class Reference:
 
     is_safe: bool
 
-    def may_reuse(self, given, wanted, now, invalidated):
-        """Tell whether a response may answer another request; `invalidated`: the number of the last invalidation."""
+    def may_reuse(self, given, wanted, now, invalidated, *, failed):
+        """Tell whether a response may answer another request.
+
+        `invalidated` is the number of the last request that invalidated; `failed`: the application answers by errors.
+        """
         if wanted.method not in {"GET", "HEAD"} or not self.may_store(given):
             return False
         return any(
@@ -52,7 +55,7 @@ class Reference:
             and self.is_same(given, asked, wanted)
             and self.is_for(given, asked)
             and self.is_for(given, wanted)
-            and self.is_new_enough(given, wanted, now - when)
+            and self.is_new_enough(given, wanted, now - when, failed=failed)
             for asked, when, number in given.grants
         )
 
@@ -92,7 +95,7 @@ class Reference:
             return 0
         return given.modified_ago / 10
 
-    def is_new_enough(self, given, wanted, age):
+    def is_new_enough(self, given, wanted, age, *, failed):
         """RFC 9111 4.2 and 5.2.1, RFC 5861 3."""
         said = given.directives
         if "no-cache" in said:
@@ -100,8 +103,8 @@ class Reference:
         over = age - self.lifetime(given)
         never_stale = {"must-revalidate", "proxy-revalidate", "s-maxage"} & said.keys()
         stale_for = 0 if never_stale else said.get("stale-while-revalidate", 0)
-        if given.status == 500 and not never_stale and over <= said.get("stale-if-error", -inf):
-            return True  # what the application answers now is an error, too (RFC 5861 4)
+        if failed and not never_stale and over <= said.get("stale-if-error", -inf):
+            return True  # RFC 5861 4
         asked = {} if self.is_safe else wanted.directives
         if "no-cache" in asked:
             return False
