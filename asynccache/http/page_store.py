@@ -185,14 +185,20 @@ class PageStore:
 
     @asynccontextmanager
     async def _turn(self, key: str) -> AsyncIterator[Flight | None]:
-        """Have a flight that is told when the key is changed meanwhile; None where it is being made anew."""
+        """Have a flight that is told when the key is changed meanwhile; None where it is being changed or made anew.
+
+        Whoever was told before has removed what he wrote: what is read now was there all the time.
+        """
         flight_key = self._backend.flight_key(key, self._version, Kind.PAGE)
         flight, leads = self._flights.join(flight_key)
         while not leads and flight.is_storing:
             await self._io.twin(flight.wait_in_thread, flight.wait)
             flight, leads = self._flights.join(flight_key)
         try:
-            yield flight if leads and flight.begin_storing() else None
+            for earlier in self._flights.still_stored([flight_key]) if leads else ():
+                await self._io.twin(earlier.wait_in_thread, earlier.wait)
+            may_write = leads and not self._flights.is_changing(flight_key) and flight.begin_storing()
+            yield flight if may_write else None
         finally:
             if leads:
                 flight.settle(GONE)

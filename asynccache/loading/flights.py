@@ -8,6 +8,7 @@ has died is settled by whoever notices.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from concurrent.futures import Future as ThreadFuture
 from contextlib import suppress
 from math import inf
@@ -21,7 +22,7 @@ from asynccache.loading.threads import blocked
 from asynccache.plan.forks import anew_in_child
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable, Collection, Hashable, Iterable
 
     from asynccache.core.claims import Ticket
 
@@ -77,6 +78,11 @@ class Flight:
         self._outcome: Any = _UNSETTLED
         self._abandon: Callable[[], object] | None = None
 
+    @property
+    def is_settled(self) -> bool:
+        """Whether it has ended."""
+        return self._outcome is not _UNSETTLED
+
     def settle(self, outcome: Any) -> None:
         """Tell all waiters; a second call changes nothing."""
         with self._flights.lock:
@@ -85,6 +91,8 @@ class Flight:
             self._outcome = outcome
             self._flights.settled += 1
             self._flights.forget(self)
+            if self in self._flights.leaving:
+                self._flights.leaving.remove(self)
             waiters, self._waiters = self._waiters, []
         for tell in waiters:
             tell(outcome)
@@ -211,6 +219,8 @@ class Flight:
 class Flights:
     """The loads that are `under_way` in this process, by key; `begun` and `settled` count them.
 
+    Those that were detached while they were being stored are `leaving` until they are settled.
+
     A forked child starts with none.
     """
 
@@ -224,6 +234,8 @@ class Flights:
         self.begun = 0
         self.settled = 0
         self.under_way: dict[Hashable, Flight] = {}
+        self.leaving: list[Flight] = []
+        self._changing: Counter[Hashable] = Counter()
 
     def __len__(self) -> int:
         return len(self.under_way)
@@ -243,9 +255,9 @@ class Flights:
     def detach(self, key: Hashable) -> Flight | None:
         """Keep what this flight loads from being stored and let later callers start afresh: its key has changed."""
         with self.lock:
-            flight = self.under_way.pop(key, None)
+            flight = self.under_way.get(key)
             if flight is not None:
-                flight.doomed = True
+                self.doom(flight)
             return flight
 
     def doom(self, flight: Flight) -> None:
@@ -253,6 +265,38 @@ class Flights:
         with self.lock:
             flight.doomed = True
             self.forget(flight)
+            if flight.is_storing and not flight.is_settled and flight not in self.leaving:
+                self.leaving.append(flight)
+
+    def being_stored(self, keys: Collection[Hashable]) -> list[Flight]:
+        """Keep what is loaded of these keys from being stored; give the flights of which that is too late to say."""
+        with self.lock:
+            for key in keys:
+                self.detach(key)
+            return self.still_stored(keys)
+
+    def still_stored(self, keys: Collection[Hashable]) -> list[Flight]:
+        """Give the flights of these keys that were detached, and have not ended."""
+        with self.lock:
+            return [flight for flight in self.leaving if flight.key in keys]
+
+    def begin_change(self, keys: Iterable[Hashable]) -> None:
+        """Note that these are being changed from now on."""
+        with self.lock:
+            self._changing.update(keys)
+
+    def end_change(self, keys: Iterable[Hashable]) -> None:
+        """Note that these were changed."""
+        with self.lock:
+            for key in keys:
+                self._changing[key] -= 1
+                if not self._changing[key]:
+                    del self._changing[key]
+
+    def is_changing(self, key: Hashable) -> bool:
+        """Tell whether a key is being changed, in a store without fences."""
+        with self.lock:
+            return key in self._changing
 
     def renew(self, key: Hashable) -> tuple[Flight, bool]:
         """Give the flight that renews what is stored, and whether the caller leads it.

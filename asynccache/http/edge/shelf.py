@@ -181,11 +181,11 @@ class Shelf(Lookup):
         Raises `BackendUnavailableError` where the store does not say.
         """
         change = Change(self._flights, self._backend, self._version, url)
-        await self._io.twin(change.wait, change.wait_async)
+        await self._io.twin(change.__enter__, change.__aenter__)
         try:
             return await self._backend.remove(self._io, url, self._version)
         finally:
-            await self._io.twin(change.wait, change.wait_async)
+            await self._io.twin(change.__exit__, change.__aexit__)
 
 
 def _refusal(found: Found, stored: Stored, keep_for: float) -> str:

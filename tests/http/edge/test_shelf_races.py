@@ -4,8 +4,9 @@ import asyncio
 
 import pytest
 
-from asynccache.http.edge.shelf import Shelf
-from tests.http.edge.shelves import BEFORE, INVALIDATIONS, NOW, URL, Node
+from asynccache.backends.callable_cache import CallableCacheBackend
+from asynccache.http.edge.shelf import OVERTAKEN, Shelf
+from tests.http.edge.shelves import BEFORE, INVALIDATIONS, NOW, URL, A, B, Node
 
 STEPS = ("claim", "remove", "_land", "_write", "_prolong", "_still_stands", "_opened")
 
@@ -86,3 +87,30 @@ async def test_whoever_is_cancelled_while_storing_keeps_nobody_from_it(nodes, be
         if not ending.cancelled():
             break
     assert step > 2
+
+
+async def test_an_index_that_is_being_removed_without_fences_is_not_written_again():
+    kept, deleting, go_on = {}, asyncio.Event(), asyncio.Event()
+
+    async def get(key):
+        return kept.get(key)
+
+    async def put(key, value):
+        kept[key] = value
+
+    async def delete(key):
+        deleting.set()
+        await go_on.wait()
+        return kept.pop(key, None) is not None
+
+    node = Node(CallableCacheBackend(get, put, delete))
+    for names in (A, B):
+        await node.store(A, b"1", x_a="1")
+        deleting.clear()
+        load = await node.begin(x_a="2")
+        removing = asyncio.create_task(node.service.invalidate_url_async(URL))
+        await deleting.wait()
+        assert (await node.end(load, names, b"2")).why == OVERTAKEN
+        go_on.set()
+        assert await removing
+        go_on.clear()
