@@ -77,9 +77,7 @@ def judge(status: int, headers: Sequence[Pair], settings: CacheSettings) -> Refu
         return Refusal("its Vary is *")
     if lines.get(b"content-type", [b""])[0].strip().lower().startswith(b"text/event-stream"):
         return Refusal("it is an event stream")
-    return _of_length(lines.get(b"content-length", []), settings) or Allowed(
-        names - {b"host"}, control.is_for_others
-    )
+    return _of_length(lines.get(b"content-length", []), settings) or Allowed(names - {b"host"}, control.is_for_others)
 
 
 def _of_status(status: int) -> Refusal:
