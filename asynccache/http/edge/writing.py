@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from asynccache.core.url_keys import group_tags, key_of_url
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
     from asynccache.http.edge.incoming import Incoming, Message
     from asynccache.http.edge.place import Place
-    from asynccache.http.headers import Pair
+    from asynccache.http.invalidation import Invalidated
 
 logger = logging.getLogger(__name__)
 
@@ -33,20 +34,24 @@ async def write(place: Place, incoming: Incoming, key_prefix: str) -> None:
     async def send(message: Message) -> None:
         if message["type"] == "http.response.start":
             headers = lowered(message.get("headers", ()))
-            plan = _invalidate(place, incoming, key_prefix, message["status"], headers)
-            await Errand(f"asynccache invalidates {incoming.key!r:.80}", plan).result()
+            gone = invalidates(incoming.request, message["status"], headers)
+            if gone.urls:
+                plan = _invalidate(place, incoming, gone, key_prefix)
+                await Errand(f"asynccache invalidates {incoming.key!r:.80}", plan).result()
             message = {**message, "headers": told(headers, member, place.now())}
         await incoming.send(message)
 
     await place.app(incoming.scope, incoming.receive, send)
 
 
-async def _invalidate(place: Place, incoming: Incoming, key_prefix: str, status: int, headers: list[Pair]) -> None:
-    urls, groups = invalidates(incoming.request, status, headers)
-    keys = [incoming.key, *(key_of_url(url, key_prefix) for url in urls[1:])] if urls else []
+async def _invalidate(place: Place, incoming: Incoming, gone: Invalidated, key_prefix: str) -> None:
+    keys = [incoming.key]
+    for url in gone.urls[1:]:
+        with suppress(ValueError):  # a request without a host has no other URLs
+            keys.append(key_of_url(url, key_prefix))
     for key in dict.fromkeys(keys):
         await _told_where_lost(place.shelf.invalidate(key), key)
-    tags = group_tags(incoming.key, groups)
+    tags = group_tags(incoming.key, gone.groups)
     if tags:
         await _told_where_lost(place.backend.void(LOOP, tags), str(tags))
 

@@ -483,6 +483,13 @@ async def test_two_host_fields_pass_and_none_is_the_servers_own():
     assert caches == ["fwd=bypass", "fwd=bypass", "fwd=uri-miss; stored", "hit; ttl=60"]
 
 
+async def test_a_write_without_any_host_invalidates_its_own():
+    edge = Edge(lambda scope, _: whole(b"x", FRESH, (b"location", b"/b")))
+    nowhere = {"headers": [], "server": None}
+    told = [(await raw(edge.app, **nowhere, method=method)).cache for method in ("GET", "PUT", "GET")]
+    assert told == ["fwd=uri-miss; stored", "fwd=method", "fwd=uri-miss; stored"]
+
+
 async def raw(app, **scope):
     """Ask with this header alone."""
 
