@@ -43,12 +43,12 @@ def module_of(backend=None):
     return CacheModule.setup(default=LocalMemCacheBackend() if backend is None else backend)
 
 
-def starlette_app(answering, backend=None, **options):
+def starlette_app(answering, backend=None, middleware=(), **options):
     @Cache(**{"ttl": 60} | options)
     async def handler(request):
         return await answering(request)
 
-    app = Starlette(routes=[Route("/{rest:path}", handler, methods=METHODS)])
+    app = Starlette(routes=[Route("/{rest:path}", handler, methods=METHODS)], middleware=list(middleware))
     install(app, module_of(backend))
     return app
 
@@ -113,6 +113,11 @@ def service_in(app):
     if isinstance(app, CacheMiddleware):
         return getattr(app, "service", None) or get_cache_service(app.app)
     return get_cache_service(app)
+
+
+def edge_around_decorated(answering, backend=None, **options):
+    """Let a `CacheMiddleware` go by what a decorated handler says of its pages."""
+    return CacheMiddleware(starlette_app(answering, backend, **options))
 
 
 EDGES = {"safe": safe_edge, "rfc9111": full_edge}

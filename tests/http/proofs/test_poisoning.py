@@ -1,13 +1,25 @@
 """What is not in the key cannot be in a page: an attacker asks first, and the next one gets a clean page (A9)."""
 
 import pytest
+from starlette.middleware import Middleware
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from asynccache import Cache, get_cache_service
 from asynccache.core.page_keys import page_key
-from tests.http.proofs.inputs import EVIL, HEADERS, INPUTS, KINDS, asked, given_by, reflecting, vouching
-from tests.http.proofs.systems import DECORATED, EDGES, edge_of_decorated
+from tests.http.proofs.inputs import (
+    EVIL,
+    HEADERS,
+    INPUTS,
+    KINDS,
+    asked,
+    given_by,
+    parts_of,
+    reflecting,
+    shown_as,
+    vouching,
+)
+from tests.http.proofs.systems import DECORATED, EDGES, edge_around_decorated, edge_of_decorated, starlette_app
 from tests.http.serving import app_of, ask
 
 CONDITIONS = {b"if-none-match", b"if-modified-since", b"if-match", b"if-unmodified-since", b"if-range", b"range"}
@@ -79,3 +91,45 @@ async def test_a_page_that_another_made_after_ours_was_deleted_is_not_ours():
     await get_cache_service(app).delete_async(page_key("GET", "http://h/a/b"))
     assert (await ask(app, "/evil", raw_path=b"/a/b")).body == b"/evil"
     assert (await ask(app, "/a/b")).body == b"/a/b"
+
+
+class Trusting:
+    """A middleware that takes from fields of a request what others take from the connection."""
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        fields = dict(scope["headers"])
+        if host := fields.get(b"x-forwarded-host"):
+            scope["headers"] = [(name, host if name == b"host" else value) for name, value in scope["headers"]]
+        scope["scheme"] = fields.get(b"x-forwarded-proto", scope["scheme"].encode()).decode()
+        scope["root_path"] = fields.get(b"x-forwarded-prefix", scope["root_path"].encode()).decode()
+        if path := fields.get(b"x-original-url"):
+            scope["path"] = path.decode()
+        scope["method"] = fields.get(b"x-http-method-override", scope["method"].encode()).decode()
+        if address := fields.get(b"x-forwarded-for"):
+            scope["client"] = (address.decode(), 1)
+        await self.app(scope, receive, send)
+
+
+REWRITING = [
+    (b"x-forwarded-host", b"evil"), (b"x-forwarded-proto", b"evil"), (b"x-forwarded-prefix", b"/evil"),
+    (b"x-original-url", b"/evil"), (b"x-http-method-override", b"POST"), (b"x-forwarded-for", b"6.6.6.6"),
+]  # fmt: skip
+BEHIND = {"@Cache": starlette_app, "edge=True": edge_of_decorated, "CacheMiddleware around": edge_around_decorated}
+
+
+@pytest.mark.parametrize("make", BEHIND.values(), ids=BEHIND)
+@pytest.mark.parametrize("field", REWRITING, ids=lambda field: field[0].decode())
+async def test_what_a_middleware_inside_makes_of_a_field_poisons_nothing(make, field):
+    async def told(request):
+        address = [request.client.host] if field[0] == b"x-forwarded-for" else []
+        return shown_as("text", [*await parts_of(request, None), *address])
+
+    clean = (await ask(make(told, middleware=[Middleware(Trusting)]))).body
+    app = make(told, middleware=[Middleware(Trusting)])
+    assert field[1] in (await ask(app, headers=[field])).body
+    for _ in range(3):
+        assert (await ask(app)).body == clean
+        await ask(app, headers=[field])
