@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from asynccache.core.url_keys import group_tags, key_of_url
@@ -45,11 +44,7 @@ async def write(place: Place, incoming: Incoming, key_prefix: str) -> None:
 
 
 async def _invalidate(place: Place, incoming: Incoming, gone: Invalidated, key_prefix: str) -> None:
-    keys = [incoming.key]
-    for url in gone.urls[1:]:
-        with suppress(ValueError):  # a request without a host has no other URLs
-            keys.append(key_of_url(url, key_prefix))
-    for key in dict.fromkeys(keys):
+    for key in dict.fromkeys((incoming.key, *(key_of_url(url, key_prefix) for url in gone.urls[1:]))):
         await _told_where_lost(place.shelf.invalidate(key), key)
     tags = group_tags(incoming.key, gone.groups)
     if tags:
