@@ -193,10 +193,10 @@ class Attempt(Turn):
         self.parts = None
         await self.leave(Then.RETRY if refusal.of_request else Then.RUN)
 
-    async def give_up(self, why: str) -> None:
+    async def give_up(self, why: str, *, of_request: bool = False) -> None:
         """Let those who wait go on: it turned out late that it cannot be stored."""
         if self.is_recording:
-            await self.refuse(Refusal(why))
+            await self.refuse(Refusal(why, of_request=of_request))
 
     def length(self, headers: Sequence[Pair]) -> int | None:
         """Give the announced length of a body that is to be stored."""

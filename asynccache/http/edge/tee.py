@@ -76,7 +76,7 @@ class Tee:
 
     async def finish(self) -> None:
         """Pass on what is held, where the app sends nothing more."""
-        await self._give_up("the app did not finish it")
+        await self._give_up("the app did not finish it", of_request=True)
 
     def drop(self) -> None:
         """Let nothing more of this answer pass: there is another one."""
@@ -139,9 +139,9 @@ class Tee:
         await self._release()
         await self._out(message)
 
-    async def _give_up(self, why: str) -> None:
+    async def _give_up(self, why: str, *, of_request: bool = False) -> None:
         self._chunks.clear()
-        await self._attempt.give_up(why)
+        await self._attempt.give_up(why, of_request=of_request)
         await self._release()
 
     async def _out(self, message: Message) -> None:

@@ -65,6 +65,20 @@ async def test_a_leader_whose_client_is_gone_hands_over():
     assert {answer.body for answer in got[1:]} == {b"a2"}
 
 
+async def test_where_an_app_stops_for_a_client_that_left_one_of_the_others_takes_over():
+    edge = Held(lambda _, number: [start(FRESH), part(b"a", more=True), *[part(b"%d" % number)] * (number > 1)])
+    leader, *others = await edge.asked(4)
+    edge.go.set()
+    assert (await leader).body == b"a"
+    assert {answer.body for answer in await answers(*others)} == {b"a2"}
+    edge.clock.advance(61)
+    edge.go.clear()
+    tasks = await edge.asked(4)
+    assert edge.origin.running == 1
+    edge.go.set()
+    await answers(*tasks)
+
+
 async def test_when_all_go_away_nothing_is_left():
     edge = Held()
     tasks = await edge.asked(5)
