@@ -18,7 +18,13 @@ from tests.http.serving import scope_of
 
 PATIENCE = 60.0
 """Virtual seconds in which whoever stays is answered, though others wait for ever, or are slow."""
-FRESH = ["max-age=600", "max-age=600", "max-age=0, stale-while-revalidate=600", "max-age=0"]
+FRESH = [
+    "max-age=600",
+    "max-age=600",
+    "max-age=0, stale-if-error=600",
+    "max-age=0, stale-while-revalidate=600",
+    "max-age=0",
+]
 KINDS = ["fine"] * 6 + ["streams"] * 3 + ["early", "late", "cut", "private", "500", "404"]
 current: ContextVar["Client"] = ContextVar("client")
 
@@ -101,6 +107,12 @@ async def idle(luck):
         await anyio.sleep(0)
 
 
+async def polling(scope, receive, send):
+    """Answer nothing as long as the client is there."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
 class Parts:
     """A body in parts, each of which may take a while."""
 
@@ -145,6 +157,9 @@ class Party:
         await idle(self.luck)
         if called.kind == "early":
             raise Failed
+        if called.client and called.client.leaves in {"hangs up", "is cancelled"} and self.luck.random() < 0.2:
+            called.kind = "polls"
+            return polling
         if (older := self.still_current(request)) and self.luck.random() < 0.7:
             older.confirmed = called.number
             called.kind = "confirms"

@@ -49,7 +49,7 @@ async def play_on(party, apps, *, writes=True):
     await party.crowd(apps, changes)
     await party.check(apps)
     for service in services:
-        with anyio.fail_after(PATIENCE):
+        with anyio.fail_after(2 * PATIENCE):
             while service.loader.runner.running:
                 await anyio.sleep(0.01)
         assert not service.flights.under_way, "a flight is left"
