@@ -5,7 +5,7 @@ from __future__ import annotations
 from asynccache.http.conditions import entity_tag
 from asynccache.http.dates import single_date, written_date
 from asynccache.http.freshness import initial_age
-from asynccache.http.headers import Pair, end_to_end, lines_of
+from asynccache.http.headers import Pair, end_to_end, lines_of, strong_etag
 from asynccache.http.heads import SETS_COOKIES, Head
 from asynccache.http.ranges import content_range
 from asynccache.http.stored import ANONYMOUS, COOKIELESS, IMMUTABLE, NEVER_STALE, VALIDATE, Stored
@@ -47,10 +47,13 @@ def has_validator(stored: Stored) -> bool:
 
 
 def conditions(stored: Stored) -> tuple[Pair, ...]:
-    """Give the fields that ask for it, with the validators as they came (RFC 9111 4.3.1); none where it has none."""
+    """Give the fields that ask for it, with the validators as they came (RFC 9111 4.3.1); none where it has none.
+
+    A tag that the cache itself has made means nothing to the app, which would ignore the date for it (RFC 9110 13.1.3).
+    """
     tags, dates = lines_of(b"etag", stored.headers), lines_of(b"last-modified", stored.headers)
     asked = []
-    if entity_tag(tags) is not None:
+    if entity_tag(tags) is not None and tags[0] != strong_etag(stored.body):
         asked.append((b"if-none-match", tags[0]))
     if single_date(dates, stored.received_at) is not None:
         asked.append((b"if-modified-since", dates[0]))
