@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -117,8 +117,7 @@ async def running(app: App) -> AsyncIterator[dict[str, Any]]:
             await outbox.get()
     finally:
         task.cancel()
-        with suppress(BaseException):  # an app may be without lifespan, and raises then
-            await task
+        await asyncio.gather(task, return_exceptions=True)  # an app may be without lifespan, and raises then
 
 
 async def answer(app: App, request: Asked, state: dict[str, Any]) -> Answer:

@@ -7,7 +7,9 @@ from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+    from asynccache.http.headers import Pair
 
 _DAY = "(?:mon|tue|wed|thu|fri|sat|sun)"
 _LONG_DAY = "(?:monday|tuesday|wednesday|thursday|friday|saturday|sunday)"
@@ -36,6 +38,11 @@ def written_date(moment: float) -> bytes:
     at = datetime.fromtimestamp(int(moment), tz=UTC)
     day, month = _DAYS[at.weekday()], _MONTHS[at.month - 1].title()
     return f"{day}, {at.day:02} {month} {at.year:04} {at.hour:02}:{at.minute:02}:{at.second:02} GMT".encode()
+
+
+def missing_date(headers: Iterable[Pair], moment: float) -> tuple[Pair, ...]:
+    """Give the Date of a response that came without one, at this moment (RFC 9110 6.6.1); empty where it has one."""
+    return () if any(name == b"date" for name, _ in headers) else ((b"date", written_date(moment)),)
 
 
 def http_date(text: bytes, now: float) -> int | None:

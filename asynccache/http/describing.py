@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from asynccache.http.conditions import entity_tag
-from asynccache.http.dates import single_date, written_date
+from asynccache.http.dates import missing_date, single_date
 from asynccache.http.freshness import initial_age
 from asynccache.http.headers import Pair, end_to_end, lines_of, strong_etag
 from asynccache.http.heads import SETS_COOKIES, Head
@@ -12,7 +12,7 @@ from asynccache.http.stored import ANONYMOUS, COOKIELESS, IMMUTABLE, NEVER_STALE
 from asynccache.http.structured import groups
 from asynccache.http.vary import vary_values
 
-_NEVER_STALE = (b"must-revalidate", b"proxy-revalidate", b"s-maxage")  # RFC 9111 4.2.4, 5.2.2.2, .8, .10
+NEVER_STALE_BY = (b"must-revalidate", b"proxy-revalidate", b"s-maxage")  # RFC 9111 4.2.4, 5.2.2.2, .8, .10
 
 
 def described(head: Head, now: float, requested_at: float) -> Stored:
@@ -66,7 +66,7 @@ def _kept(head: Head, now: float) -> tuple[Pair, ...]:
     if not head.rules.profile.stores_cookies:
         left_out |= SETS_COOKIES
     kept = tuple(pair for pair in end_to_end(head.headers) if pair[0] not in left_out)
-    return kept if any(name == b"date" for name, _ in kept) else (*kept, (b"date", written_date(now)))
+    return (*kept, *missing_date(kept, now))
 
 
 def _terms(head: Head, *, by_default: bool) -> int:
@@ -74,7 +74,7 @@ def _terms(head: Head, *, by_default: bool) -> int:
     terms = 0
     if control.is_bare(b"no-cache"):
         terms |= VALIDATE | NEVER_STALE
-    if any(map(control.has, _NEVER_STALE)):
+    if any(map(control.has, NEVER_STALE_BY)):
         terms |= NEVER_STALE
     if control.says(b"immutable"):
         terms |= IMMUTABLE

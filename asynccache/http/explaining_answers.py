@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asynccache.http.describing import NEVER_STALE_BY
 from asynccache.http.explaining import ABSENT, SECRET, Row, named, shown
 from asynccache.http.freshness import heuristic_lifetime, initial_age
 from asynccache.http.heads import Head
@@ -15,8 +16,6 @@ if TYPE_CHECKING:
     from asynccache.http.explaining import Answered
     from asynccache.http.profile import Rules
     from asynccache.http.requests import Request
-
-_NEVER_STALE = (b"no-cache", b"must-revalidate", b"proxy-revalidate", b"s-maxage")
 
 
 def of_answer(request: Request, answered: Answered, rules: Rules) -> Iterator[Row]:
@@ -76,7 +75,9 @@ def _source(head: Head) -> str:
 
 def _stale(head: Head) -> Iterator[Row]:
     control = head.policy.control
-    forbidding = [name for name in _NEVER_STALE if control.has(name)]
+    forbidding = [name for name in NEVER_STALE_BY if control.has(name)]
+    if control.is_bare(b"no-cache"):
+        forbidding.insert(0, b"no-cache")
     if forbidding:
         yield Row("answer", "stale use", "never", f"it says {forbidding[0].decode()}", "RFC 9111 4.2.4")
         return
