@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hashlib import blake2b
 from typing import TYPE_CHECKING
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from asynccache.core.keys import escape
 from asynccache.core.query import name_of
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _PATH = "/:@!$&'()*+,;=-._~%"
-_HOST = ":.-_[]~!$&'()*+,;="
+HOST = ":.-_[]~!$&'()*+,;="
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 SAFE_METHODS = frozenset({"GET", "HEAD"})
 
@@ -30,15 +30,21 @@ def page_key(method: str, url: str, key_prefix: str = "", body: bytes = b"") -> 
 
     Raises `ValueError` for a URL without scheme or host.
     """
-    parts = urlsplit(url)
-    if not parts.scheme or not parts.netloc:
-        raise ValueError(f"{url!r} is not absolute: give scheme://host/path?query")
+    parts = absolute(url)
     path = quote(parts.path or "/", safe=_PATH)
     query = quote(parts.query, safe=_PATH + "?")
     located = location(parts.scheme, parts.netloc.rpartition("@")[2], path, query)
     if method.upper() in SAFE_METHODS:
         return f"{prefixed(key_prefix)}GET {located}"
     return f"{prefixed(key_prefix)}{method.upper()} {located}#{digest(body)}"
+
+
+def absolute(url: str) -> SplitResult:
+    """Split a URL; `ValueError` for one without scheme or host."""
+    parts = urlsplit(url)
+    if not parts.scheme or not parts.netloc:
+        raise ValueError(f"{url!r} is not absolute: give scheme://host/path?query")
+    return parts
 
 
 def digest(body: bytes) -> str:
@@ -53,7 +59,7 @@ def prefixed(key_prefix: str) -> str:
 
 def location(scheme: str, host: str, path: str, query: str) -> str:
     """Give `scheme://host/path?query` with the host in lower case, and parameters sorted by name."""
-    authority = quote(host.lower().removesuffix(_DEFAULT_PORTS.get(scheme, "\n")), safe=_HOST)
+    authority = quote(host.lower().removesuffix(_DEFAULT_PORTS.get(scheme, "\n")), safe=HOST)
     located = f"{scheme}://{authority}{path}"
     if "#" in located or "?" in located:
         located = located.replace("#", "%23").replace("?", "%3F")

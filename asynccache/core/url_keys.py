@@ -7,13 +7,12 @@ calls equivalent without a look at the path is one: the case of scheme and host,
 from __future__ import annotations
 
 import re
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-from asynccache.core.page_keys import prefixed
+from asynccache.core.page_keys import HOST, absolute, prefixed
 
-_HOST = ":.-_[]~!$&'()*+,;="
 _SCHEME = "+-."
-_AS_WRITTEN = "".join(map(chr, range(0x21, 0x7F)))
+AS_WRITTEN = "".join(map(chr, range(0x21, 0x7F)))
 _DEFAULT_PORTS = {b"http": b":80", b"https": b":443"}
 _ESCAPES = str.maketrans({"#": "\uff03", "?": "\uff1f"})
 """A byte is one of the first 256 characters, so these stand for nothing else."""
@@ -43,11 +42,9 @@ def key_of_url(url: str, key_prefix: str = "") -> str:
 
     Raises `ValueError` for a URL without scheme or host.
     """
-    parts = urlsplit(url)
-    if not parts.scheme or not parts.netloc:
-        raise ValueError(f"{url!r} is not absolute: give scheme://host/path?query")
+    parts = absolute(url)
     host = parts.netloc.rpartition("@")[2].encode()
-    path, query = (quote(part, safe=_AS_WRITTEN).encode() for part in (parts.path, parts.query))
+    path, query = (quote(part, safe=AS_WRITTEN).encode() for part in (parts.path, parts.query))
     return url_key(parts.scheme, host, path, query, key_prefix)
 
 
@@ -56,7 +53,7 @@ def origin(scheme: str, host: bytes) -> str:
     scheme = scheme.lower()
     host = host.lower()
     host = host.removesuffix(_DEFAULT_PORTS.get(scheme.encode(), b"\n")).removesuffix(b":")
-    return f"{quote(scheme, safe=_SCHEME)}://{quote(host, safe=_HOST)}"
+    return f"{quote(scheme, safe=_SCHEME)}://{quote(host, safe=HOST)}"
 
 
 def group_tags(key: str, groups: tuple[str, ...]) -> tuple[str, ...]:

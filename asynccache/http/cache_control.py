@@ -18,7 +18,7 @@ _MEMBER = re.compile(rb"[ \t]*(?:(" + _TOKEN + rb")(?:=(?:(" + _TOKEN + rb")|" +
 _ANYWHERE = re.compile(rb"(" + _TOKEN + rb")(?:\s*=\s*[^\s,;\"]*)?")
 _ESCAPE = re.compile(rb"\\(.)", re.DOTALL)
 _FIELD_NAME = re.compile(_TOKEN.replace(b"'", b""))  # no field has one in its name: it was meant as a quote
-_LONGEST = 2**31  # RFC 9111 1.2.2
+LONGEST = 2.0**31  # seconds: RFC 9111 1.2.2
 
 _ODD = b"\n"  # the argument of what is not well formed; none that is has a line's end in it
 Said = tuple[bytes, bytes | None]
@@ -92,7 +92,7 @@ def delta_seconds(argument: bytes | None) -> float | None:
     if argument is None or not argument.isdigit():
         return None
     digits = argument.lstrip(b"0")
-    return float(min(int(digits or b"0"), _LONGEST)) if len(digits) <= 10 else float(_LONGEST)
+    return min(float(digits or b"0"), LONGEST) if len(digits) <= 10 else LONGEST
 
 
 def _names_in(argument: bytes | None) -> frozenset[bytes]:

@@ -16,6 +16,7 @@ import anyio
 
 from asynccache.current import at_work
 from asynccache.errors import BackendUnavailableError, ConfigurationError
+from asynccache.http.requests import SAFE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, MutableMapping
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     App = Callable[..., Awaitable[None]]
 
 logger = logging.getLogger(__name__)
-READING = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
-"""The safe methods (RFC 9110 9.2.1): their requests evict nothing."""
 evicting: set[str] = set()
 """The names of the handlers that evict."""
 _pending: ContextVar[Evictions | None] = ContextVar("asynccache_evictions", default=None)
@@ -127,7 +126,7 @@ class Evictions:
 
 def begin(service: CacheService, scope: Scope) -> tuple[Evictions | None, Token[Evictions | None]]:
     """Begin to note in this context what a request evicts, if it does not only read."""
-    evictions = None if scope["method"] in READING else Evictions(service, scope)
+    evictions = None if scope["method"] in SAFE else Evictions(service, scope)
     return evictions, _pending.set(evictions)
 
 
@@ -155,7 +154,7 @@ def pending(handler: str) -> Evictions | None:
 
 def answered(app: App, service: CacheService, scope: Scope, receive: Any, send: Send) -> Awaitable[None]:
     """Let an app answer a request, whose evictions are done before the head of the answer is passed on."""
-    if not evicting or scope["type"] != "http" or (scope["method"] in READING and _pending.get() is None):
+    if not evicting or scope["type"] != "http" or (scope["method"] in SAFE and _pending.get() is None):
         return app(scope, receive, send)
     return _answered(app, service, scope, receive, send)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from asynccache.http.conditions import entity_tag, is_same, is_strong
-from asynccache.http.dates import single_date, written_date
+from asynccache.http.dates import missing_date, single_date
 from asynccache.http.freshness import initial_age
 from asynccache.http.headers import Pair, end_to_end, lines_of
 from asynccache.http.heads import Head
@@ -115,8 +115,7 @@ def _updated(
 def _merged(old: Sequence[Pair], new: Sequence[Pair], now: float) -> tuple[Pair, ...]:
     """Give the old fields, those replaced that came anew, in the place of the first line; a new Date, always."""
     came = [pair for pair in end_to_end(new) if pair[0] not in _OF_THE_BODY]
-    if not any(name == b"date" for name, _ in came):
-        came.append((b"date", written_date(now)))
+    came += missing_date(came, now)
     names = {name for name, _ in came}
     return (*(pair for pair in old if pair[0] not in names), *came)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from asynccache.http.cache_control import CacheControl
+from asynccache.http.cache_control import LONGEST, CacheControl
 from asynccache.http.dates import single_date
 from asynccache.http.headers import Pair, age_of
 from asynccache.http.structured import targeted
@@ -13,8 +13,6 @@ from asynccache.http.structured import targeted
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-
-_LONGEST = 2.0**31  # RFC 9111 1.2.2
 _LONGEST_HEURISTIC = 86_400.0
 _HEURISTIC_FRACTION = 0.1
 _DATE_LAGS = 1  # seconds: Date counts whole ones, and servers write it anew once in each
@@ -71,7 +69,7 @@ def explicit_lifetime(policy: Policy, lines: Mapping[bytes, list[bytes]], now: f
     if not policy.expires:
         return None
     expires = single_date(policy.expires, now)
-    return 0.0 if expires is None else min(max(0.0, expires - made_at(lines, now)), _LONGEST)
+    return 0.0 if expires is None else min(max(0.0, expires - made_at(lines, now)), LONGEST)
 
 
 def heuristic_lifetime(lines: Mapping[bytes, list[bytes]], now: float) -> float | None:

@@ -6,13 +6,15 @@ import re
 from hashlib import blake2b
 from typing import TYPE_CHECKING
 
+from asynccache.http.cache_control import delta_seconds
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 Pair = tuple[bytes, bytes]
 
 _TOKEN = re.compile(rb"[!#$%&'*+\-.^_`|~0-9a-z]+")
-_OLDEST = 2**31
+_LONGEST_NUMBER = 19  # digits: more bytes than there are
 _HOP_BY_HOP = frozenset({
     b"connection", b"keep-alive", b"proxy-connection", b"te", b"trailer", b"transfer-encoding", b"upgrade",
     b"proxy-authenticate", b"proxy-authentication-info", b"proxy-authorization",
@@ -68,11 +70,13 @@ def lowered(headers: Iterable[Iterable[bytes]]) -> list[Pair]:
 def age_of(headers: Iterable[Pair]) -> int:
     """Give the seconds that a response was old when it came: the first member of its Age; 0 for none that is valid."""
     line = next((value for name, value in headers if name == b"age"), b"")
-    first = line.partition(b",")[0].strip(b" \t")
-    if not first.isdigit():
-        return 0
-    digits = first.lstrip(b"0")
-    return min(int(digits or b"0"), _OLDEST) if len(digits) <= 10 else _OLDEST  # RFC 9111 1.2.2
+    return int(delta_seconds(line.partition(b",")[0].strip(b" \t")) or 0)
+
+
+def content_length(lines: Sequence[bytes]) -> int | None:
+    """Read the only line of Content-Length (RFC 9110 8.6); None for what is no number, or longer than any."""
+    digits = lines[0].strip(b" \t") if len(lines) == 1 else b""
+    return int(digits) if digits.isdigit() and len(digits) <= _LONGEST_NUMBER else None
 
 
 def weak_etag(body: bytes) -> bytes:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 from urllib.parse import SplitResult, quote, urljoin, urlsplit
 
+from asynccache.core.url_keys import AS_WRITTEN
 from asynccache.http.headers import lines_of
+from asynccache.http.requests import SAFE
 from asynccache.http.structured import groups
 
 if TYPE_CHECKING:
@@ -14,8 +16,6 @@ if TYPE_CHECKING:
     from asynccache.http.headers import Pair
     from asynccache.http.requests import Request
 
-_SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})  # RFC 9110 9.2.1
-_AS_WRITTEN = "".join(map(chr, range(0x21, 0x7F)))
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -32,7 +32,7 @@ def invalidates(request: Request, status: int, headers: Sequence[Pair]) -> Inval
     The target; what Location and Content-Location name, and the groups in Cache-Group-Invalidation (RFC 9875 3), but
     those of the target's own origin only.
     """
-    if request.method in _SAFE or not 200 <= status < 400:
+    if request.method in SAFE or not 200 <= status < 400:
         return Invalidated()
     named = [*lines_of(b"location", headers), *lines_of(b"content-location", headers)]
     urls = (request.url, *(_resolved(line, request.url) for line in named))
@@ -50,7 +50,7 @@ def _resolved(reference: bytes, target: str) -> str | None:
     """Give the absolute URL of a reference; None for one of another origin, or that is no URL (RFC 3986 5)."""
     try:
         own = urlsplit(target)
-        url = urlsplit(urljoin(target, quote(reference.strip(b" \t"), safe=_AS_WRITTEN)))
+        url = urlsplit(urljoin(target, quote(reference.strip(b" \t"), safe=AS_WRITTEN)))
         if own.scheme not in _PORTS or not own.netloc or _origin(url) != _origin(own):
             return None
     except ValueError:

@@ -7,7 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from asynccache.http.cache_control import CacheControl
-from asynccache.http.headers import Pair, grouped, vary_names
+from asynccache.http.headers import Pair, content_length, grouped, vary_names
 from asynccache.http.settings import MAX_NAMES
 
 if TYPE_CHECKING:
@@ -90,9 +90,10 @@ def _of_status(status: int) -> Refusal:
 def _of_length(lines: Sequence[bytes], settings: CacheSettings) -> Refusal | None:
     if not lines:
         return None
-    if len(lines) > 1 or not lines[0].isdigit():
+    length = content_length(lines)
+    if length is None:
         return Refusal("its Content-Length is no number")
-    return too_long(settings) if int(lines[0]) > settings.max_body else None
+    return too_long(settings) if length > settings.max_body else None
 
 
 def too_long(settings: CacheSettings) -> Refusal:

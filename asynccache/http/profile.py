@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 STATUSES = frozenset({200, 203, 204, 301, 308})
 """Those that are stored without an explicit lifetime in the `safe` profile."""
-HEURISTIC_STATUSES = frozenset({200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501})  # RFC 9110 15.1
+HEURISTIC_STATUSES = frozenset({200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501})  # RFC 9110 15.1, less 206
 UNDERSTOOD_STATUSES = frozenset({
     200, 201, 202, 203, 204, 205, 206, 300, 301, 302, 303, 307, 308, 400, 401, 402, 403, 404, 405, 406, 408, 409, 410,
     411, 412, 413, 414, 415, 416, 417, 421, 422, 426, 500, 501, 502, 503, 504, 505,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from asynccache.http.headers import content_length
 from asynccache.http.heads import IDENTITY, Head
 from asynccache.http.invalidation import is_target
 from asynccache.http.profile import HEURISTIC_STATUSES, STATUSES, UNDERSTOOD_STATUSES
@@ -12,8 +13,7 @@ from asynccache.http.ranges import content_range
 from asynccache.http.stored import MAX_VARY_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
+    from collections.abc import Callable
 
 _UNSTORABLE_STATUSES = frozenset({428, 429, 431, 511})  # RFC 6585 3-6
 _OWN_STATUSES = {  # they answer a field of one request; others of the same URL have other answers
@@ -22,7 +22,6 @@ _OWN_STATUSES = {  # they answer a field of one request; others of the same URL 
     417: frozenset({b"expect"}),
 }
 _LAST_STATUS = 599  # RFC 9110 15
-_LONGEST_NUMBER = 19  # digits: more bytes than there are
 _EVENTS = b"text/event-stream"
 
 
@@ -116,12 +115,6 @@ def _of_identity(head: Head) -> Refusal | None:
     if request.has(b"cookie") and not profile.trusts_cookies and b"cookie" not in (head.names or ()):
         return Refusal("the request had Cookie", of_request=True)
     return None
-
-
-def content_length(lines: Sequence[bytes]) -> int | None:
-    """Read the only line of Content-Length (RFC 9110 8.6); None for what is no number, or longer than any."""
-    digits = lines[0].strip(b" \t") if len(lines) == 1 else b""
-    return int(digits) if digits.isdigit() and len(digits) <= _LONGEST_NUMBER else None
 
 
 def _of_length(head: Head) -> Refusal | None:

@@ -68,9 +68,9 @@ def replay(snapshot: Snapshot, ask: Ask, now: float, label: bytes = b"") -> Repl
         pairs = tuple(said if pair[1] is HIT else pair for pair in pairs)
     if record.conditions & EMPTY_SESSION:
         _session_counts(ask)
-    whole = Reply(snapshot.record.status, list(pairs), snapshot.body)
+    whole = Reply(record.status, list(pairs), snapshot.body)
     request = Request(ask.method, ask.headers)
-    return Replay(*answered(request, whole, snapshot.record.received, snapshot.fields))
+    return Replay(*answered(request, whole, record.received, snapshot.fields))
 
 
 def stale_label(entry: Entry | None, now: float) -> bytes:

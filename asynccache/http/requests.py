@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 READING = frozenset({"GET", "HEAD"})
 """The methods that a stored response answers."""
+SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
+"""The methods that are known to change nothing (RFC 9110 9.2.1)."""
 _NOTHING = CacheControl(())
 
 

@@ -13,7 +13,7 @@ from msgspec import Meta
 
 from asynccache.core.codec import DamagedEntryError
 from asynccache.core.entry import Kind, objects
-from asynccache.http.dates import written_date
+from asynccache.http.dates import missing_date
 from asynccache.http.edge.shelved import Shelved
 from asynccache.http.headers import Pair
 from asynccache.http.settings import MAX_NAMES
@@ -107,8 +107,7 @@ class Snapshot:
     def date(self) -> tuple[Pair, ...]:
         """The Date of an answer that passes nobody else who adds one (RFC 9110 6.6.1); empty where it has its own."""
         if self._date is None:
-            own = any(name == b"date" for name, _ in self.fields)
-            self._date = () if own else ((b"date", written_date(self.record.received)),)
+            self._date = missing_date(self.fields, self.record.received)
         return self._date
 
     def added(self, *, states: bool) -> tuple[Pair, ...]:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace
 
 from asynccache.http.describing import described, has_validator
-from asynccache.http.headers import lines_of
+from asynccache.http.headers import content_length, lines_of
 from asynccache.http.heads import Head
-from asynccache.http.refusing import Refusal, content_length, refused, refused_for_request
+from asynccache.http.refusing import Refusal, refused, refused_for_request
 from asynccache.http.stored import NEVER_STALE, UNKEPT, VALIDATE, Stored
 
 if TYPE_CHECKING:
@@ -30,8 +30,8 @@ def may_store(
         status: of the answer; an interim one is refused.
         headers: its fields, with lower-case names.
         rules: what the cache was told.
-        now: when the head came; `requested_at`: when the app was asked. Both are seconds since 1970.
-        requested_at: see `now`.
+        now: when the head came, in seconds since 1970.
+        requested_at: when the app was asked, likewise.
     """
     head = Head.of(request, status, headers, rules)
     return refused_for_request(head) or judge(head, now, requested_at)

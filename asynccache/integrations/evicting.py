@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from asynccache.errors import ConfigurationError, UnknownBackendError
 from asynccache.evicts import evicting_wrapper_of, evictions_of
-from asynccache.http.evictions import READING
+from asynccache.http.requests import SAFE
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -37,7 +37,7 @@ def check_evictions(
     for member in members:
         if isclass(member) or not (found := evictions_of(member)):
             continue
-        if methods and READING.issuperset(methods):
+        if methods and SAFE.issuperset(methods):
             raise ConfigurationError(
                 f"@Evicts on {where}, which is for {sorted(methods)} only: such requests only read; where one writes "
                 "all the same, let it call invalidate_tags"
