@@ -63,15 +63,7 @@ def explain(
             raise ConfigurationError(
                 f"{request.method} may change something, and the app is real: give --yes to send it"
             )
-        asgi = app_of(app)
-        if profile is not None:
-            asgi = CacheMiddleware(asgi, LocalMemCacheBackend(), profile=profile)
-        try:
-            with err.status("asking the app"), apart(asgi):
-                answers, told = asyncio.run(_asked(asgi, request))
-        except AppError as failure:
-            complain(str(failure))
-            raise typer.Exit(FAILED) from failure
+        answers, told = _looked(app_of(app), profile, request)
     rows = _rows(request, told, answers)
     is_cached = len(answers) > 1 and _is_hit(answers[1])
     verdict = (
@@ -86,6 +78,17 @@ def explain(
         raise typer.Exit(FAILED)
     if not is_cached:
         raise typer.Exit(NO)
+
+
+def _looked(app: Any, profile: str | None, request: Asked) -> tuple[list[Answer], Testimony | None]:
+    """Ask the app, as it is or behind a `CacheMiddleware` of this profile."""
+    asgi = app if profile is None else CacheMiddleware(app, LocalMemCacheBackend(), profile=profile)
+    try:
+        with err.status("asking the app"), apart(asgi):
+            return asyncio.run(_asked(asgi, request))
+    except AppError as failure:
+        complain(str(failure))
+        raise typer.Exit(FAILED) from failure
 
 
 async def _asked(app: Any, request: Asked) -> tuple[list[Answer], Testimony | None]:
