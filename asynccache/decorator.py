@@ -19,10 +19,9 @@ from asynccache.errors import ConfigurationError
 from asynccache.http.call import Call
 from asynccache.http.handler import Handler
 from asynccache.http.passage import passing
+from asynccache.http.profile import MAX_BODY, STATUSES
 from asynccache.http.settings import (
-    MAX_BODY,
     METHODS,
-    STATUSES,
     CacheSettings,
     KeyCallback,
     field_names,

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 _PATH = "/:@!$&'()*+,;=-._~%"
 HOST = ":.-_[]~!$&'()*+,;="
 _DEFAULT_PORTS = {"http": ":80", "https": ":443"}
-SAFE_METHODS = frozenset({"GET", "HEAD"})
+READING = frozenset({"GET", "HEAD"})
+"""The methods that a stored response answers."""
 
 
 def page_key(method: str, url: str, key_prefix: str = "", body: bytes = b"") -> str:
@@ -34,7 +35,7 @@ def page_key(method: str, url: str, key_prefix: str = "", body: bytes = b"") -> 
     path = quote(parts.path or "/", safe=_PATH)
     query = quote(parts.query, safe=_PATH + "?")
     located = location(parts.scheme, parts.netloc.rpartition("@")[2], path, query)
-    if method.upper() in SAFE_METHODS:
+    if method.upper() in READING:
         return f"{prefixed(key_prefix)}GET {located}"
     return f"{prefixed(key_prefix)}{method.upper()} {located}#{digest(body)}"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from asynccache.core.page_keys import SAFE_METHODS, scope_location
+from asynccache.core.page_keys import READING, scope_location
 from asynccache.http.carried import carried_login, has_own_state, has_session
 from asynccache.http.current import installed
 from asynccache.http.headers import Pair
@@ -54,7 +54,7 @@ class Keys:
         scheme, query = scope.get("scheme", "http"), self.kept(scope.get("query_string", b""))
         asked = (scheme, host, scope.get("raw_path"), scope["path"], query, root_path)
         known = self.known.get(asked)
-        if known is not None and scope["method"] in SAFE_METHODS:
+        if known is not None and scope["method"] in READING:
             return known
         owner = (self._handler, root_path or "", scope["path"])
         method = "GET" if scope["method"] == "HEAD" else scope["method"]

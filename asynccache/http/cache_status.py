@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from urllib.parse import quote
 
-_TOKEN = re.compile(r"[A-Za-z*][!#$%&'*+\-.^_`|~0-9A-Za-z:/]*")
+from asynccache.http.structured_text import TOKEN
+
 _PLAIN = "".join(map(chr, range(0x20, 0x7F)))
 
 
@@ -53,7 +53,7 @@ def member(
 
 def _text(text: str) -> str:
     """Write a token where it can be one, else a string."""
-    return text if _TOKEN.fullmatch(text) else _string(text)
+    return text if TOKEN.fullmatch(text) else _string(text)
 
 
 def _string(text: str) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asynccache.core.page_keys import SAFE_METHODS
+from asynccache.core.page_keys import READING
 from asynccache.http.ask import Ask, OneKey
 from asynccache.http.carried import is_nobodys
 from asynccache.http.pages import Pages
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 async def early_page(handler: Handler, found: Installed, scope: Scope, key: str, owner: Owner) -> Replay | None:
     """Answer with the page under this key; None: the request goes inside."""
     ask = Ask(scope, OneKey(key, owner))
-    if ask.method not in SAFE_METHODS or ask.carries_body() or not is_nobodys(scope, ask.headers):
+    if ask.method not in READING or ask.carries_body() or not is_nobodys(scope, ask.headers):
         return None
     settings, service = handler.settings, found.service
     backend = service.get_backend(settings.backend)

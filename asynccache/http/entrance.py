@@ -10,7 +10,7 @@ from contextvars import Context, copy_context
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import unquote
 
-from asynccache.core.page_keys import SAFE_METHODS
+from asynccache.core.page_keys import READING
 from asynccache.http.edge.note import EDGE_KEY
 from asynccache.http.headers import Pair, lowered
 from asynccache.http.reads import is_watched
@@ -56,7 +56,7 @@ def without_conditions(headers: Iterable[Iterable[bytes]]) -> list[Pair]:
 
 def note_entrance(app: App, scope: Scope) -> None:
     """Note that a request came in here, before anybody has written into its scope; not below where it is watched."""
-    if renewing and scope["type"] == "http" and scope["method"] in SAFE_METHODS and not is_watched(scope):
+    if renewing and scope["type"] == "http" and scope["method"] in READING and not is_watched(scope):
         copied = {**scope, "state": dict(scope.get("state") or {})}
         copied.pop(EDGE_KEY, None)  # what is around the app waits for no answer to a copy
         scope[ENTRANCE_KEY] = Entrance(app, copied, copy_context())
@@ -64,7 +64,7 @@ def note_entrance(app: App, scope: Scope) -> None:
 
 def note_entrance_late(app: App, scope: Scope) -> None:
     """Note where a request came in, of which others have written into the scope: what is theirs is not copied."""
-    if renewing and scope["method"] in SAFE_METHODS:
+    if renewing and scope["method"] in READING:
         copied = {name: value for name, value in scope.items() if name in _OF_SERVERS}
         if raw_path := copied.get("raw_path"):
             copied["path"] = unquote(raw_path)

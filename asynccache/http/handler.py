@@ -7,7 +7,7 @@ from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 from asynccache.context import ExecutionContext
-from asynccache.core.page_keys import SAFE_METHODS, digest, prefixed
+from asynccache.core.page_keys import READING, digest, prefixed
 from asynccache.errors import ConfigurationError
 from asynccache.http.ask import Ask, Keys
 from asynccache.http.carried import is_nobodys
@@ -62,7 +62,7 @@ class Handler:
         self._signature = signature(function)
         if settings.policy.keeps_times:
             renewing.add(self.name)
-        for method in settings.methods - SAFE_METHODS:
+        for method in settings.methods - READING:
             keyed_by_body[method] = max(settings.max_body, keyed_by_body.get(method, 0))
 
     def hit(self, scope: Scope) -> Replay | None:
@@ -100,7 +100,7 @@ class Handler:
         if callback is not None and not await self._rekey(callback, ask, call, found):
             forbid(scope, "its key callback gave none")
             return call.recorded(await call.run(), None, BYPASS)
-        if (ask.method not in SAFE_METHODS or ask.carries_body()) and not await self._with_body(ask, call):
+        if (ask.method not in READING or ask.carries_body()) and not await self._with_body(ask, call):
             return call.recorded(await call.run(), None, BYPASS)
         if ask.is_private and (settings.public or "authorization" in ask.spoken):
             ask.is_private = False
@@ -132,14 +132,14 @@ class Handler:
             raise TypeError(
                 f"the make_key_callback of {self.name} returned a {type(key).__name__}: a str, or None for no cache"
             )
-        ask.key = key if ask.method in SAFE_METHODS else f"{ask.method} {key}"
+        ask.key = key if ask.method in READING else f"{ask.method} {key}"
         ask.owner = (self.name, "", "")  # whoever makes the key decides what shares it
         return True
 
     async def _with_body(self, ask: Ask, call: Call) -> bool:
         """Put the body's digest into the key; False where there is to be no body, or too much of it."""
         length = ask.body_length()
-        if ask.method in SAFE_METHODS or length is None or length > self.settings.max_body:
+        if ask.method in READING or length is None or length > self.settings.max_body:
             return False
         ask.key = f"{ask.key}#{digest(await call.body() if length else b'')}"
         return True
@@ -176,7 +176,7 @@ class Handler:
             note.keep_anonymous()
         elif settings.cache_control is not None and not speaks_for_itself(record):
             note.forbid("it may be for those only whom the guards above @Cache let in")
-        if settings.edge and scope["method"] in SAFE_METHODS and is_nobodys(scope, headers):
+        if settings.edge and scope["method"] in READING and is_nobodys(scope, headers):
             note.remember(self, place[0], (place[1], found))
             note.forbid("its handler answers before routing")
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 STATUSES = frozenset({200, 203, 204, 301, 308})
-"""Those that are stored without an explicit lifetime in the `safe` profile."""
+"""Those that `@Cache` stores by default, and the `safe` profile without an explicit lifetime."""
 HEURISTIC_STATUSES = frozenset({200, 203, 204, 300, 301, 308, 404, 405, 410, 414, 501})  # RFC 9110 15.1, less 206
 UNDERSTOOD_STATUSES = frozenset({
     200, 201, 202, 203, 204, 205, 206, 300, 301, 302, 303, 307, 308, 400, 401, 402, 403, 404, 405, 406, 408, 409, 410,
     411, 412, 413, 414, 415, 416, 417, 421, 422, 426, 500, 501, 502, 503, 504, 505,
 })  # fmt: skip
 """The final ones of RFC 9110 15 that may be stored: what each asks of a cache is done (RFC 9111 5.2.2.3)."""
-MAX_BODY = 8 * 1024 * 1024
+MAX_BODY = 8 * 1024 * 1024  # bytes
 
 
 @dataclass(frozen=True, slots=True)

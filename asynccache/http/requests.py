@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from asynccache.core.page_keys import READING
 from asynccache.http.cache_control import CacheControl
 from asynccache.http.headers import Pair, grouped
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-READING = frozenset({"GET", "HEAD"})
-"""The methods that a stored response answers."""
+__all__ = ["READING", "SAFE", "Request"]
+
 SAFE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 """The methods that are known to change nothing (RFC 9110 9.2.1)."""
 _NOTHING = CacheControl(())

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from asynccache.core.entry import Kind
-from asynccache.core.page_keys import SAFE_METHODS
+from asynccache.core.page_keys import READING
 from asynccache.http.pages import Pages
 from asynccache.http.snapshot import NO_USER, Snapshot
 from asynccache.http.variants import glance
@@ -69,7 +69,7 @@ class Seeking:
     def is_renewable(self, page: Any) -> bool:
         """Tell whether a page is nobody's own, and a request like this can be sent again."""
         ask = self._ask
-        if type(page) is not Snapshot or ask.spoken or ask.method not in SAFE_METHODS or not self._call.can_be_renewed:
+        if type(page) is not Snapshot or ask.spoken or ask.method not in READING or not self._call.can_be_renewed:
             return False
         return bool(page.record.conditions & NO_USER) or self._settings.public
 

@@ -12,11 +12,10 @@ from asynccache.core.policy import CachePolicy, merged
 from asynccache.core.query import ALL, DECLARED, Parameters, parameters_of
 from asynccache.core.tags import TagTemplates
 from asynccache.errors import ConfigurationError
+from asynccache.http.profile import MAX_BODY, STATUSES
 from asynccache.http.statement import check_statement
 
-STATUSES = frozenset({200, 203, 204, 301, 308})
 METHODS = ("GET", "HEAD")
-MAX_BODY = 8 * 1024 * 1024
 MAX_NAMES = 8
 _NEVER_STATUSES = frozenset({206, 304})
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")

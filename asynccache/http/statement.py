@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asynccache.core.page_keys import SAFE_METHODS
+from asynccache.core.page_keys import READING
 from asynccache.errors import ConfigurationError
 from asynccache.http.carried import BY_PERSON
 
@@ -71,7 +71,7 @@ def may_state(settings: CacheSettings, method: str, record: Record) -> bool:
     They know nothing of what a key callback goes by, nor whom the guards of a `public` page let in, and some of them do
     not look at `Vary`. A response that speaks for itself is not interrupted.
     """
-    if settings.public or settings.make_key_callback is not None or method not in SAFE_METHODS:
+    if settings.public or settings.make_key_callback is not None or method not in READING:
         return False
     if not BY_PERSON.isdisjoint(record.names):
         return False

@@ -17,7 +17,7 @@ _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]*)?")
 _INTEGER = re.compile(r"-?[0-9]{1,15}")
 _DECIMAL = re.compile(r"-?[0-9]{1,12}\.[0-9]{1,3}")
 _STRING = re.compile(r'"((?:[\x20\x21\x23-\x5b\x5d-\x7e]|\\["\\])*)"')
-_TOKEN = re.compile(r"[A-Za-z*][!#$%&'*+\-.^_`|~0-9A-Za-z:/]*")
+TOKEN = re.compile(r"[A-Za-z*][!#$%&'*+\-.^_`|~0-9A-Za-z:/]*")
 _BYTES = re.compile(r":([A-Za-z0-9+/]*)(={0,2}):")
 _BOOLEAN = re.compile(r"\?([01])")
 _DISPLAY = re.compile(r'%"((?:[\x20\x21\x23\x24\x26-\x7e]|%[0-9a-f]{2})*)"')
@@ -131,7 +131,7 @@ class Reader:
             case first if first and first in "-0123456789":
                 return self._number()
             case _:
-                return Token(self._match(_TOKEN)[0])
+                return Token(self._match(TOKEN)[0])
 
     def _number(self) -> int | Decimal:
         written = self._match(_NUMBER)[0]

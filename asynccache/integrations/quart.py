@@ -16,7 +16,7 @@ from quart.globals import app_ctx, request_ctx
 from quart.templating import _default_template_ctx_processor
 from starlette.requests import Request
 
-from asynccache.core.page_keys import SAFE_METHODS
+from asynccache.core.page_keys import READING
 from asynccache.current import finders
 from asynccache.decorator import cached_settings, handler_of
 from asynccache.http.call import Call
@@ -165,7 +165,7 @@ async def _answer(handler: Handler, view: Callable[..., Awaitable[Any]], *args: 
     if not _is_of_route(handler):
         return await view(*args, **kwargs)
     call = _Call(view, args, kwargs)
-    if call.scope["method"] in handler.settings.methods - SAFE_METHODS:
+    if call.scope["method"] in handler.settings.methods - READING:
         await call.measure_body()
     answer = await handler.answer(call)
     return await answer.recorded() if isinstance(answer, Unmade) else answer
