@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from asynccache.http.conditions import CONDITIONAL_STATUSES, NOT_MODIFIED_FIELDS, if_range_holds, is_not_modified
 from asynccache.http.ranges import Unsatisfiable, requested, written, written_unsatisfied
+from asynccache.http.stored import UNKEPT
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -22,6 +23,7 @@ _OF_ALL = frozenset({
 })  # fmt: skip  # without the last three a script of another origin would not get the answer at all
 _BY_TAG = NOT_MODIFIED_FIELDS | _OF_ALL
 _BY_DATE = _BY_TAG | {b"last-modified"}
+_NOT_MODIFIED = 304
 _OF_THE_WHOLE = frozenset({b"content-length", b"content-range"})
 
 
@@ -42,12 +44,15 @@ def reply(request: Request, stored: Stored, now: float, label: bytes, *, validat
         now: seconds since 1970.
         label: one more line of Cache-Status.
         validated: the app has just confirmed it; else the fields are left out that the response keeps from reuse
-            without that (RFC 9111 5.2.2.4, 5.2.2.7).
+            without that (RFC 9111 5.2.2.4, 5.2.2.7). A cookie that it gave this client comes with 304 as well.
     """
     fields = stored.headers if validated else _without(stored.headers, stored.unvalidated)
     headers = [*fields, (b"age", b"%d" % int(stored.age(now))), (b"cache-status", label)]
     whole = Reply(stored.status, headers, stored.body)
-    return answered(request, whole, stored.received_at, stored.headers, stored.span)
+    given = answered(request, whole, stored.received_at, stored.headers, stored.span)
+    if validated and given.status == _NOT_MODIFIED and stored.terms & UNKEPT:  # else it is somebody else's
+        given.headers.extend(pair for pair in stored.headers if pair[0] == b"set-cookie")
+    return given
 
 
 def answered(
@@ -81,7 +86,7 @@ def answered(
 def _not_modified(whole: Reply) -> Reply:
     """Answer that the client has it (RFC 9110 15.4.5); where it has no entity tag, by its Last-Modified."""
     kept = _BY_TAG if b"etag" in dict(whole.headers) else _BY_DATE
-    return Reply(304, [pair for pair in whole.headers if pair[0] in kept], b"")
+    return Reply(_NOT_MODIFIED, [pair for pair in whole.headers if pair[0] in kept], b"")
 
 
 def _part(whole: Reply, part: Span, span: Span | None) -> Reply:

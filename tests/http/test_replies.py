@@ -8,7 +8,7 @@ from starlette.responses import FileResponse, PlainTextResponse
 from asynccache import Cache
 from asynccache.http.replies import ASKING, Reply, answered, reply
 from asynccache.http.requests import Request
-from asynccache.http.stored import Span, Stored
+from asynccache.http.stored import UNKEPT, Span, Stored
 from tests.http.serving import client_of, is_hit, status_of
 
 RECEIVED = 1_000_000_000.0
@@ -190,6 +190,13 @@ def test_fields_that_are_kept_from_reuse_come_back_once_the_app_confirmed_it():
     assert got(ask(), response).headers == [DATE, *TOLD]
     assert got(ask(), response, validated=True).headers == [TAG, (b"x-mine", b"1"), DATE, *TOLD]
     assert got(ask(if_none_match=b'"a"'), response).headers == [DATE, *TOLD]
+
+
+def test_a_cookie_that_the_app_gave_when_it_confirmed_reaches_a_client_that_has_the_rest():
+    cookie, asked = (b"set-cookie", b"id=1"), ask(if_none_match=b'"a"')
+    own = stored(TAG, DATE, cookie, terms=UNKEPT)
+    assert got(asked, own, validated=True).headers == [TAG, DATE, *TOLD, cookie]
+    assert got(asked, stored(TAG, DATE, cookie), validated=True).headers == [TAG, DATE, *TOLD]
 
 
 values = st.one_of(
