@@ -142,7 +142,12 @@ class ClaimingBackend(FollowingBackend):
         async def left() -> float:
             held = rights.held(self._order(self.namespace_of(key)), [wire_key(key)])
             ((rows, _),) = await self._asked(io, "attend", held)
-            return max([milliseconds for *_, milliseconds in rows], default=0) / 1000
+            if not rows:
+                return 0.0
+            _, wire, token, _, milliseconds = rows[0]
+            mark = rights.mark(self._sql, wire, token, self.clock())  # it may be another one than was asked for
+            ((_, count),) = await self._asked(io, "attend", mark)
+            return milliseconds / 1000 if count else 0.0
 
         await self.follower.wait(io, key, seconds, left)
 

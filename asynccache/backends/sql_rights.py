@@ -140,6 +140,12 @@ def renew(words: Words, ticket: Ticket, lease: float, now: float) -> Statement:
     return words.timed(text, parameters, now)
 
 
+def mark(words: Words, key: bytes, token: bytes, now: float) -> Statement:
+    """Note that somebody waits for the end of a right that stands; the reply counts it."""
+    text = f"UPDATE {words.rights} SET awaited = 1 WHERE cache_key = :k0 AND token = :t0 AND lease_end > {words.now}"
+    return words.timed(text, {"k0": key, "t0": token}, now)
+
+
 def end_all(words: Words, first: bytes, end: bytes) -> Statement:
     """End the rights to keys from the first to before the end."""
     return Statement(

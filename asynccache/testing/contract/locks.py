@@ -58,10 +58,11 @@ class LockContract(ContractBase):
     async def test_who_waits_for_a_lock_is_woken(self, cache: Flavoured) -> None:
         if not cache.can(Capability.LOCKS):
             return
-        await cache.plan("attend_lock", "free", LEASE)
+        await cache.plan("release", (await self._locked(cache, "other")).ticket)
+        await cache.plan("attend_lock", "free", LEASE)  # from here on the store is heard
         lead = await self._locked(cache, "k")
         waiting = [asyncio.ensure_future(cache.plan("attend_lock", "k", LEASE)) for _ in range(3)]
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.05)
         waiting.pop().cancel()
         await cache.plan("release", lead.ticket)
         async with asyncio.timeout(LEASE / 2):
