@@ -8,7 +8,15 @@ from asynccache.http.freshness import initial_age
 from asynccache.http.headers import Pair, end_to_end, lines_of, strong_etag
 from asynccache.http.heads import SETS_COOKIES, Head
 from asynccache.http.ranges import content_range
-from asynccache.http.stored import ANONYMOUS, COOKIELESS, IMMUTABLE, NEVER_STALE, VALIDATE, Stored
+from asynccache.http.stored import (
+    ANONYMOUS,
+    COOKIELESS,
+    IMMUTABLE,
+    NAMELESS_ONLY,
+    NEVER_STALE,
+    VALIDATE,
+    Stored,
+)
 from asynccache.http.structured import groups
 from asynccache.http.vary import vary_values
 
@@ -79,6 +87,8 @@ def _terms(head: Head, *, by_default: bool) -> int:
     if control.says(b"immutable"):
         terms |= IMMUTABLE
     silent = by_default and not policy.is_shared
+    if silent:
+        terms |= NAMELESS_ONLY
     if silent or not control.is_for_others:
         terms |= ANONYMOUS
     trusted = policy.is_shared or head.rules.profile.trusts_cookies or b"cookie" in (head.names or ())

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from asynccache.core.entry import Kind
 from asynccache.http.ask import NOTED, values_of
-from asynccache.http.carried import NAMELESS, has_own_state
+from asynccache.http.carried import has_own_state
 from asynccache.http.disguises import Name, Pairs
 from asynccache.http.edge.note import EDGE_KEY
+from asynccache.http.nameless import NAMELESS
 from asynccache.http.snapshot import NOBODY, SHARED, SHARED_STATE, Snapshot, Spec
 from asynccache.http.variants import variant_of
 

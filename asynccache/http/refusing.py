@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from asynccache.http.headers import content_length
-from asynccache.http.heads import IDENTITY, Head
+from asynccache.http.heads import Head
 from asynccache.http.invalidation import is_target
+from asynccache.http.nameless import are_nameless
 from asynccache.http.profile import HEURISTIC_STATUSES, STATUSES, UNDERSTOOD_STATUSES
 from asynccache.http.ranges import content_range
 from asynccache.http.stored import MAX_VARY_NAMES
@@ -141,8 +142,10 @@ def _of_silence(head: Head, now: float) -> Refusal | None:
     known = head.status in (HEURISTIC_STATUSES if heuristic else STATUSES)
     if not known and not (heuristic and head.policy.control.says(b"public")):
         return Refusal(f"the status is {head.status}, without a lifetime", "RFC 9111 3")
-    if head.is_default(now) and not head.policy.is_shared and head.request.has_any(IDENTITY):
-        return Refusal("the request had an identity, and the answer has no lifetime of its own", of_request=True)
+    silent = head.is_default(now) and not head.policy.is_shared
+    if silent and not are_nameless(head.request.headers, head.names or ()):
+        why = "the request had fields that may tell who asks, and the answer has no lifetime of its own"
+        return Refusal(why, of_request=True)
     return None
 
 

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 from asynccache.http.conditions import if_range_holds
 from asynccache.http.dates import single_date
 from asynccache.http.headers import lines_of
+from asynccache.http.nameless import are_nameless
 from asynccache.http.ranges import requested
-from asynccache.http.stored import ANONYMOUS, COOKIELESS, UNKEPT, Span
+from asynccache.http.stored import ANONYMOUS, COOKIELESS, NAMELESS_ONLY, UNKEPT, Span
 from asynccache.http.vary import vary_values
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ def matches(request: Request, stored: Stored) -> bool:
     if terms & ANONYMOUS and request.has(b"authorization"):
         return False
     if terms & COOKIELESS and request.has(b"cookie"):
+        return False
+    if terms & NAMELESS_ONLY and not are_nameless(request.headers, stored.names):
         return False
     return not stored.names or vary_values(request.headers, stored.names) == stored.values
 

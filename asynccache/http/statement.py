@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from asynccache.core.page_keys import READING
 from asynccache.errors import ConfigurationError
-from asynccache.http.carried import BY_PERSON
+from asynccache.http.nameless import BY_PERSON
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping

@@ -20,6 +20,7 @@ NEVER_STALE = 2  # must-revalidate, proxy-revalidate, s-maxage or no-cache (RFC 
 IMMUTABLE = 4  # RFC 8246
 ANONYMOUS = 8  # for requests without Authorization (RFC 9111 3.5)
 COOKIELESS = 16  # for requests without Cookie: ours, where nobody said that it is the same for all
+NAMELESS_ONLY = 64  # for requests none of whose fields can tell who asks: ours, where nobody spoke of reuse at all
 UNKEPT = 32  # it answers the request for which it was validated, and is not stored
 
 

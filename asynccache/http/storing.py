@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from asynccache.http.requests import Request
 
 
+BODILESS = frozenset({204, 205})  # RFC 9110 15.3.5, 15.3.6
+
+
 def may_store(
     request: Request, status: int, headers: Sequence[Pair], rules: Rules, now: float, requested_at: float
 ) -> Stored | Refusal:
@@ -48,6 +51,8 @@ def judge(head: Head, now: float, requested_at: float) -> Stored | Refusal:
 
 def completed(stored: Stored, body: bytes) -> Stored | None:
     """Put in the body, once the app has sent all of it; None where it is not as long as was said (RFC 9111 3.3)."""
+    if body and stored.status in BODILESS:
+        return None
     length, part = content_length(lines_of(b"content-length", stored.headers)), stored.span
     if length not in (None, len(body)) or (part is not None and part.last - part.first + 1 != len(body)):
         return None

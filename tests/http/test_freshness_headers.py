@@ -14,7 +14,7 @@ from starlette.routing import Route
 
 from asynccache import FOREVER, Cache, CachePolicy, ConfigurationError, current_load
 from asynccache.backends.local_cache import LocalMemCacheBackend
-from asynccache.http.carried import NAMELESS
+from asynccache.http.nameless import NAMELESS
 from asynccache.http.statement import Said, statement, take_back
 from asynccache.testing import FakeClock
 from tests.http.serving import app_of, ask, client_of, is_hit

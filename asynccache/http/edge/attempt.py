@@ -12,6 +12,7 @@ from asynccache.http.edge.note import Note
 from asynccache.http.edge.shelved import Shelved
 from asynccache.http.edge.telling import told
 from asynccache.http.headers import strong_etag
+from asynccache.http.heads import SETS_COOKIES
 from asynccache.http.page_rules import Then
 from asynccache.http.rules import (
     Refusal,
@@ -39,7 +40,8 @@ if TYPE_CHECKING:
     from asynccache.http.rules import Forward
     from asynccache.http.stored import Stored
 
-_SERVER_ERROR = 500
+_ERROR = 400
+_LASTING_ERRORS = frozenset({404, 410})  # others may be about one client, who is not to keep a URL from the cache
 _NOBODY = "nobody would have it: the store is away, or another request is about to store one"
 
 
@@ -137,6 +139,8 @@ class Attempt(Turn):
             return Refusal("it has trailers")
         if self.note.forbidden:
             return Refusal(self.note.forbidden)
+        if self.note.is_anonymous and not SETS_COOKIES.isdisjoint(name for name, _ in headers):
+            return Refusal("somebody added a cookie to a page of @Cache")
         judged = may_store(self.incoming.request, status, headers, self.place.rules, now, self.requested_at)
         return judged if isinstance(judged, Refusal) else self._as_noted(judged)
 
@@ -187,7 +191,8 @@ class Attempt(Turn):
         """Let those who wait go on, and later ones not wait at all where that would be in vain."""
         if not self.open:
             return
-        if status < _SERVER_ERROR and self.incoming.method == "GET" and (self.is_private or not refusal.of_request):
+        lasts = status < _ERROR or status in _LASTING_ERRORS
+        if lasts and self.incoming.method == "GET" and (self.is_private or not refusal.of_request):
             self.place.memory.refused(self.incoming.key, is_private=self.is_private)
         self._detail = refusal.why
         self.parts = None

@@ -60,7 +60,7 @@ def incoming_of(scope: Scope, receive: Receive, send: Send, keys: UrlKeys, setti
 
 
 def _url(scope: Scope, host: bytes) -> str:
-    path = (scope.get("raw_path") or scope["path"].encode()).decode("latin-1")
+    path = (scope.get("raw_path") or scope["path"].encode(errors="surrogatepass")).decode("latin-1")
     query = scope.get("query_string", b"").decode("latin-1")
     return f"{origin(scope.get('scheme', 'http'), host)}{path}{f'?{query}' if query else ''}"
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from asynccache.http.edge.lookup import Lookup
 from asynccache.http.replies import Reply, answered
 from asynccache.http.requests import Request
-from asynccache.http.stored import COOKIELESS, UNKEPT, VALIDATE
+from asynccache.http.stored import COOKIELESS, NAMELESS_ONLY, UNKEPT, VALIDATE
 from asynccache.plan.io import LOOP
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class Quick:
         self._member = member
         self._others = _OTHERS | _CONTROLS if profile.obeys_clients else _OTHERS
         self._noted = self._others | _CONDITIONS | {_HOST, _COOKIE}
-        self._terms = VALIDATE | UNKEPT
+        self._terms = VALIDATE | UNKEPT | NAMELESS_ONLY
         self._lookup: tuple[BaseCacheBackend, Lookup] | None = None
 
     def reply(self, scope: Scope, service: CacheService, backend: BaseCacheBackend) -> Reply | None:
