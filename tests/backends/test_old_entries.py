@@ -13,7 +13,7 @@ from asynccache.plan.io import BLOCKING, LOOP, run
 from asynccache.testing import FakeClock
 from examples.own_backend import FileCacheBackend
 from tests.backends.stores import OF_BYTES, STORES, closed_after
-from tests.core.snapshots import ENTRIES, KEY, PAGE, PREFIX, WRITTEN_AT, entry_bytes
+from tests.core.snapshots import ENTRIES, KEY, PAGE, PREFIX, RENEWED, WRITTEN_AT, entry_bytes
 
 FOREIGN = {
     "an older format": lambda raw: raw[: codec.HEAD_SIZE] + b"\0" + raw[codec.HEAD_SIZE + 1 :],
@@ -39,14 +39,15 @@ def test_entry_of_this_format_reads_back_equal(name, tmp_path):
     assert cache.stats() == {"hits": 1, "misses": 0, "errors": 0, "damaged": 0}
 
 
-@pytest.mark.parametrize("name", ["page that is renewed", "names of variants", "mark"])
+@pytest.mark.parametrize("name", ["page that says how long it is good", "response", "names of variants", "mark"])
 def test_what_pages_consist_of_is_restored(name):
     payload = codec.decode(entry_bytes(name), key_hash(f"{PREFIX}:1:{KEY}")).payload
     assert bytes(restored(payload)) == payload
 
 
-def test_a_page_without_what_was_added_later_is_restored():
-    assert restored(codec.decode(entry_bytes("page"), key_hash(f"{PREFIX}:1:{KEY}")).payload).record == PAGE
+@pytest.mark.parametrize(("name", "page"), [("page", PAGE), ("page that is renewed", RENEWED)])
+def test_a_page_without_what_was_added_later_is_restored(name, page):
+    assert restored(codec.decode(entry_bytes(name), key_hash(f"{PREFIX}:1:{KEY}")).payload).record == page
 
 
 @pytest.mark.parametrize("name", [name for name, entry in ENTRIES.items() if entry.is_same_anywhere])

@@ -16,7 +16,9 @@ from uuid import UUID
 from msgspec import structs
 
 from asynccache.core.entry import Kind
+from asynccache.http.edge.shelved import Shelved
 from asynccache.http.snapshot import Pass, Record, Snapshot, Spec, restored
+from asynccache.http.stored import Span, Stored
 from asynccache.serializers import Compressed, JSONSerializer, MsgpackSerializer, PickleSerializer, Signed
 from asynccache.serializers.base import ICacheSerializer
 
@@ -38,6 +40,25 @@ PAGE = Record(
     received=WRITTEN_AT,
 )
 RENEWED = structs.replace(PAGE, renew_at=WRITTEN_AT + 48.0)
+SAYING = structs.replace(RENEWED, control=b"max-age=0, s-maxage=60", tags=("product:7",))
+RESPONSE = Stored(
+    status=206,
+    headers=((b"content-range", b"bytes 0-4/10"), (b"vary", b"accept-language")),
+    body=b"01234",
+    generated_at=WRITTEN_AT - 5.0,
+    received_at=WRITTEN_AT,
+    lifetime=60.0,
+    revalidate_for=30.0,
+    error_for=600.0,
+    terms=24,
+    names=(b"accept-language",),
+    values=(b"de",),
+    unvalidated=(b"x-visitor",),
+    groups=("prices",),
+    span=Span(0, 4, 10),
+    index_id=b"\1\2\3\4\5\6\7\10",
+    tags=("product:7",),
+)
 PLAIN = {"name": "caf\u00e9 \U0001f600", "price": 12.5, "tags": ["a", "b"], "gone": None, "sold": True, "n": -7}
 TYPED = {
     "tuple": (1, "x", (2,)),
@@ -89,7 +110,11 @@ ENTRIES = {
     "signed page": StoredEntry(
         bytes(Snapshot(PAGE)), Signed(_PLAIN, secret=SECRET), Kind.PAGE, seen=_restored, is_same_anywhere=False
     ),
-    "page that is renewed": StoredEntry(bytes(Snapshot(RENEWED)), kind=Kind.PAGE),
+    "page that is renewed": StoredEntry(
+        bytes(Snapshot(RENEWED)), kind=Kind.PAGE, seen=_restored, is_same_anywhere=False
+    ),
+    "page that says how long it is good": StoredEntry(bytes(Snapshot(SAYING)), kind=Kind.PAGE),
+    "response": StoredEntry(bytes(Shelved(RESPONSE)), kind=Kind.PAGE),
     "names of variants": StoredEntry(bytes(Spec((b"accept-language",), b"12345678")), kind=Kind.PAGE),
     "mark": StoredEntry(bytes(Pass("its answer sets cookies", personal=True)), kind=Kind.PAGE),
     "marker": StoredEntry(b"\0" * 16, kind=Kind.MARKER),
