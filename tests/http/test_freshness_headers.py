@@ -7,6 +7,7 @@ from math import inf
 import pytest
 from starlette.authentication import AuthCredentials, AuthenticationBackend, SimpleUser
 from starlette.middleware import Middleware
+from starlette.middleware import sessions as sessions_of_starlette
 from starlette.middleware.authentication import AuthenticationMiddleware
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.responses import PlainTextResponse, StreamingResponse
@@ -201,7 +202,8 @@ def test_where_somebody_could_be_logged_in_nothing_is_said():
 
 def test_a_session_that_was_looked_at_is_not_told():
     sessions = [Middleware(SessionMiddleware, secret_key="s")]
-    assert said(client_of(page(), middleware=sessions)) == SAID
+    tells = hasattr(sessions_of_starlette, "Session")  # before, one that is there counts as looked at
+    assert said(client_of(page(), middleware=sessions)) == (SAID if tells else None)
     reading = page(lambda request: PlainTextResponse(request.session.get("name", "nobody")))
     assert said(client_of(reading, middleware=sessions)) is None
 
