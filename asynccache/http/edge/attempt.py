@@ -11,7 +11,7 @@ from asynccache.http.edge.answers import answer_with
 from asynccache.http.edge.note import Note
 from asynccache.http.edge.shelved import Shelved
 from asynccache.http.edge.telling import told
-from asynccache.http.headers import strong_etag
+from asynccache.http.headers import content_length, lines_of, strong_etag
 from asynccache.http.heads import SETS_COOKIES
 from asynccache.http.page_rules import Then
 from asynccache.http.rules import (
@@ -205,7 +205,7 @@ class Attempt(Turn):
 
     def length(self, headers: Sequence[Pair]) -> int | None:
         """Give the announced length of a body that is to be stored."""
-        return next((int(value) for name, value in headers if name == b"content-length"), None)
+        return content_length(lines_of(b"content-length", headers))
 
     def limit(self, length: int | None) -> int:
         """Give the most bytes that its body may have."""

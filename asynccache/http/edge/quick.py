@@ -82,6 +82,8 @@ class Quick:
                     asks = True
                 else:
                     return None
+            elif not name.islower():  # against ASGI: it may be one of those all the same
+                return None
         if (host := self._host or host) is None:
             return None
         key = self._keys.of(scope, host)

@@ -6,7 +6,7 @@ from math import floor
 from typing import TYPE_CHECKING, Any
 
 from asynccache.http.cache_status import member
-from asynccache.http.dates import written_date
+from asynccache.http.dates import missing_date
 
 if TYPE_CHECKING:
     from asynccache.http.edge.settings import EdgeSettings
@@ -60,5 +60,4 @@ def told(headers: list[Pair], said: bytes, now: float) -> list[Pair]:
 
     RFC 9211 2; RFC 9110 6.6.1.
     """
-    dated = any(name == b"date" for name, _ in headers)
-    return [*headers, *(() if dated else ((b"date", written_date(now)),)), (FIELD, said)]
+    return [*headers, *missing_date(headers, now), (FIELD, said)]

@@ -30,6 +30,12 @@ async def test_a_field_in_vary_may_tell_a_name():
     assert answers == [b"1", b"2", b"1"]
 
 
+@pytest.mark.parametrize("name", [b"Authorization", b"X-A"])
+async def test_names_in_capitals_are_names(name):
+    edge = Edge(None, FRESH, (b"vary", b"x-a"))
+    assert [(await edge.ask(headers=headers)).body for headers in ([], [(name, b"1")], [])] == [b"1", b"2", b"1"]
+
+
 class Rebuilding(BaseHTTPMiddleware):
     async def dispatch(self, request, call_next):
         made = await call_next(request)
