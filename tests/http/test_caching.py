@@ -268,11 +268,11 @@ def test_sync_handlers_are_cached_too():
 def test_mounted_apps_and_routers_key_by_the_whole_url():
     handler = counting()
     app = app_of(Mount("/a", routes=[Route("/x", handler)]), Mount("/b", app=Router([Route("/x", handler)])))
-    client = client_of(Mount("/root", app=app), Mount("/a", routes=[Route("/x", handler)]))
+    client = client_of(Mount("/base", app=app), Mount("/a", routes=[Route("/x", handler)]))
     assert client.get("/a/x").text == "call 1"
-    assert client.get("/root/a/x").text == "call 2"
-    assert client.get("/root/b/x").text == "call 3"
-    assert [client.get(url).text for url in ("/a/x", "/root/a/x", "/root/b/x")] == ["call 1", "call 2", "call 3"]
+    assert client.get("/base/a/x").text == "call 2"
+    assert client.get("/base/b/x").text == "call 3"
+    assert [client.get(url).text for url in ("/a/x", "/base/a/x", "/base/b/x")] == ["call 1", "call 2", "call 3"]
 
 
 def test_a_page_is_an_entry_of_the_service_under_its_key():
