@@ -1,60 +1,93 @@
-"""Run all tables, or those named: `python -m benchmarks [NAME ...] [--into FOLDER]`."""
+"""Measure: `python -m benchmarks [full] [LETTER ...] [--trace FILE]`; all tables unless some are named.
+
+A local memory, B Redis, C memcached, D requests, E stampedes, F bytes, G growth, H cold starts; fences: Redis's own
+time for each step. Each letter is measured in a process of its own.
+"""
 
 from __future__ import annotations
 
 import argparse
-import json
-import platform
-from collections.abc import Iterable
+import signal
+import subprocess
+import sys
 from importlib import import_module
+from inspect import signature
 from pathlib import Path
+from time import perf_counter
 
+from benchmarks.keeping import keep
 from benchmarks.measuring import Table
+from benchmarks.options import Options
+from benchmarks.printing import text
 
-TABLES = ("fences", "local_memory", "redis_concurrency", "requests", "stampede")
+LETTERS = {
+    "A": "local_memory",
+    "B": "redis",
+    "C": "memcached",
+    "D": "requests",
+    "E": "stampede",
+    "F": "serializing",
+    "G": "growth",
+    "H": "cold_start",
+    "fences": "fences",
+}
+SECONDS = {True: 60, False: 240}
+"""What a letter may take, by whether the run is quick."""
+PATIENCE = 3
+"""How many times as long it may take on a busy machine, before it is stopped."""
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
-    parser.add_argument("names", nargs="*", choices=[*TABLES, []], help=f"of {', '.join(TABLES)}; all unless given")
-    parser.add_argument("--into", type=Path, default=Path(".nox/bench"), help="folder for the JSON and the plots")
-    chosen = parser.parse_args()
+def main() -> int:
+    chosen = arguments().parse_args()
+    words = [LETTERS_BY_NAME.get(word, word) for word in chosen.words]
+    letters = [letter for letter in words if letter != "full"] or list(LETTERS)
     chosen.into.mkdir(parents=True, exist_ok=True)
-    for name in chosen.names or TABLES:
-        keep(name, list(tables_of(import_module(f"benchmarks.{name}").run())), chosen.into)
+    if chosen.here:
+        return measured(letters[0], chosen, quick="full" not in words)
+    failed = [letter for letter in letters if not in_a_process(letter, quick="full" not in words)]
+    print(f"\nfigures and plots: {chosen.into}" + f"; not measured: {', '.join(failed)}" * bool(failed))
+    return bool(failed)
 
 
-def tables_of(result: Table | Iterable[Table]) -> Iterable[Table]:
-    return [result] if isinstance(result, Table) else result
+LETTERS_BY_NAME = {name: letter for letter, name in LETTERS.items()} | {letter.lower(): letter for letter in LETTERS}
 
 
-def keep(name: str, tables: list[Table], folder: Path) -> None:
-    for table in tables:
-        print(f"\n{table.text()}", flush=True)
-    kept = {
-        "python": platform.python_version(),
-        "machine": platform.machine(),
-        "tables": [table.as_json() for table in tables],
-    }
-    folder.joinpath(f"{name}.json").write_text(json.dumps(kept, indent=1))
-    plot(tables, folder / f"{name}.svg")
+def arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
+    words = ["full", *LETTERS, *LETTERS_BY_NAME]
+    parser.add_argument("words", nargs="*", choices=[*words, []], metavar="WORD", help=f"full, {', '.join(LETTERS)}")
+    parser.add_argument("--trace", type=Path, help="for A: a file of keys, one to a line, as they were asked for")
+    parser.add_argument("--into", type=Path, default=Path(".nox/figures"), help="folder for the JSON and the plots")
+    parser.add_argument("--python", action="append", default=[], metavar="NAME=PATH", help="another environment")
+    parser.add_argument("--here", action="store_true", help="measure one letter in this process")
+    return parser
 
 
-def plot(tables: list[Table], path: Path) -> None:
-    import matplotlib as mpl
+def in_a_process(letter: str, *, quick: bool) -> bool:
+    """Measure a letter in a new process, which no other letter has touched; tell whether it came to its end."""
+    options = [word for word in sys.argv[1:] if word not in {*LETTERS, *LETTERS_BY_NAME}]
+    started, seconds = perf_counter(), SECONDS[quick]
+    with subprocess.Popen([sys.executable, "-m", "benchmarks", "--here", letter, *options]) as child:
+        try:
+            child.wait(PATIENCE * seconds)
+        except subprocess.TimeoutExpired:
+            child.send_signal(signal.SIGINT)  # so that it stops its servers
+    print(f"\n{letter} took {perf_counter() - started:.0f} s, of {seconds} s", flush=True)
+    return child.returncode == 0
 
-    mpl.use("svg")
-    import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(len(tables), squeeze=False, figsize=(9, 1 + sum(len(t.rows) for t in tables) * 0.45))
-    for axis, table in zip(axes[:, 0], tables, strict=True):
-        axis.barh([row.name for row in table.rows][::-1], [table.ratio(row) for row in table.rows][::-1])
-        axis.set_title(f"{table.title} (times {table.baseline}; less is faster)", fontsize=9)
-        axis.set_xscale("log")
-    figure.tight_layout()
-    figure.savefig(path)
-    plt.close(figure)
+def measured(letter: str, chosen: argparse.Namespace, *, quick: bool) -> int:
+    tables: list[Table] = []
+    pythons = dict(pair.split("=", 1) for pair in chosen.python)
+    with Options(quick=quick, trace=chosen.trace, pythons=pythons) as options:
+        run = import_module(f"benchmarks.{LETTERS[letter]}").run
+        found = run(options) if signature(run).parameters else run()  # some take no options yet
+        for table in [found] if isinstance(found, Table) else found:
+            print(f"\n{text(table)}", flush=True)
+            tables.append(table)
+            keep(letter, tables, options, chosen.into)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

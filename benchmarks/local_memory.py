@@ -46,7 +46,7 @@ def hits(name: str, keys: list[str]) -> Table:
         "theine": ">= 6 x ours",
         "Django LocMem": ">= 15 x ours",
     }
-    return Table(f"Hits, sync, {name} (CPU)", rows, "dict.get", wanted, _times_ours(rows) | missing(SYNC))
+    return Table(f"Hits, sync, {name} (CPU)", rows, "dict.get", wanted, _times_ours(rows) | missing(SYNC), OURS)
 
 
 def _getting(cache: dict[str, str] | LocalMemCacheBackend, keys: list[str]) -> Callable[[int], None]:
@@ -79,7 +79,9 @@ def awaited_hits(name: str, keys: list[str]) -> Table:
         subjects = {peer: _awaiting(runner, get, keys) for peer, get in gets.items()}
         rows = in_turns(subjects, COUNT, rounds=9, cpu=True)
     wanted = {OURS: "<= 2 x", "aiocache": ">= 20 x ours", "Ellar": ">= 20 x ours"}
-    return Table(f"Hits, awaited, {name} (CPU)", rows, "bare async def", wanted, _times_ours(rows) | missing(AWAITED))
+    return Table(
+        f"Hits, awaited, {name} (CPU)", rows, "bare async def", wanted, _times_ours(rows) | missing(AWAITED), OURS
+    )
 
 
 def _awaiting(runner: asyncio.Runner, get: GetAsync, keys: list[str]) -> Callable[[int], None]:

@@ -58,7 +58,7 @@ def _table(
         count=4_000,
         rounds=5,
     )
-    wanted = {"asynccache get_async": f"<= 1/{20 if tasks > 1 else 4} x, once its connection is multiplexed"}
+    wanted = {"asynccache get_async": f"<= 1/{20 if tasks > 1 else 4} x"}
     return Table(f"B. Redis, {tasks} task(s) at once", rows, "redis.asyncio, pool", wanted)
 
 

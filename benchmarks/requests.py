@@ -24,8 +24,8 @@ BEFORE_ROUTING = (RAW, "CacheMiddleware hit", "@Cache(edge=True) hit")
 WANTED = {
     "asynccache hit": "<= 1.0 x",
     "asynccache installed, route uncached": "<= 10 us more",
-    "fastapi-cache2 hit": "10 times ours",
-    "Ellar hit": "10 times ours",
+    "fastapi-cache2 hit": ">= 10 x ours",
+    "Ellar hit": ">= 10 x ours",
 }
 REQUEST = (
     f"GET {PAGE} HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n"
@@ -60,7 +60,7 @@ def _before_routing(size: int) -> Table:
 def _routed(rows: dict[str, Row], size: int) -> Table:
     ours = rows["asynccache hit"].middle
     facts = {f"{name}, times ours": round(row.middle / ours, 2) for name, row in rows.items() if "hit" in name}
-    return Table(f"D. CPU of a request, {size} bytes", list(rows.values()), BARE, WANTED, facts)
+    return Table(f"D. CPU of a request, {size} bytes", list(rows.values()), BARE, WANTED, facts, "asynccache hit")
 
 
 class _Server:
