@@ -57,6 +57,7 @@ if __name__ == "__main__":
         os.environ.setdefault("UV_CACHE_DIR", str(ROOT / ".nox" / "cache"))
 
 import nox  # noqa: E402 - bootstrap() has put it there
+from nox.command import CommandFailed  # noqa: E402 - likewise
 
 nox.needs_version = ">=2025.11"
 nox.options.default_venv_backend = "uv|virtualenv"
@@ -72,6 +73,8 @@ APART = {
     "appengine": ["-e.[all,appengine,flask]"],
     "replit": ["-e.[all]", "replit>=4.1"],
 }
+
+BENCH_APART = ["ellar", "starlette-caches"]
 
 SIDE_BY_SIDE = ["-n=3"]  # half of the time, most tests wait for a server or for time to pass
 
@@ -212,10 +215,27 @@ def docs(session: nox.Session) -> None:
 
 
 @nox.session
+@nox.parametrize("peer", BENCH_APART, ids=BENCH_APART)
+def bench_apart(session: nox.Session, peer: str) -> None:
+    """Make the environment of a peer that pins what others have newer; `bench` measures it from there."""
+    with suppress(CommandFailed):  # its row says that it is not there
+        install(session, "-e.", f"--group=bench-{peer}")
+
+
+@nox.session(requires=[f"bench_apart({peer})" for peer in BENCH_APART])
 def bench(session: nox.Session) -> None:
-    """Measure, and compare with others."""
-    install(session, "-e.[all]", "--group=bench")
-    session.run("python", "-m", "benchmarks", *session.posargs, interrupt_timeout=5, terminate_timeout=10)
+    """Measure, and compare with others: `full` for the long run, letters (A, B ...) for some of the tables."""
+    peers = nox.project.dependency_groups(nox.project.load_toml(ROOT / "pyproject.toml"), "bench-peers")
+    try:
+        install(session, "-e.[all]", "--group=bench", *peers)
+    except CommandFailed:  # some peer has nothing for this Python: the others are measured all the same
+        install(session, "-e.[all]", "--group=bench")
+        for peer in peers:
+            with suppress(CommandFailed):
+                install(session, peer)
+    environments = Path(session.virtualenv.location).parent
+    pythons = [f"--python={peer}={environments}/bench_apart-{peer}/bin/python" for peer in BENCH_APART]
+    session.run("python", "-m", "benchmarks", *pythons, *session.posargs, interrupt_timeout=5, terminate_timeout=10)
 
 
 if __name__ == "__main__":

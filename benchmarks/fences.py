@@ -1,4 +1,4 @@
-"""Table F: what Redis itself takes for each step of its fences, by its own count (`INFO commandstats`)."""
+"""Table "fences": what Redis itself takes for each step of its fences, by its own count (`INFO commandstats`)."""
 
 # ruff: noqa: SLF001  # drivers are what is measured
 
@@ -32,7 +32,7 @@ def run() -> Table:
     with Redis() as server, redis.Redis.from_url(server.url) as asked:
         cache = RedisCacheBackend(server.url, key_prefix="bench", deadline=10)
         steps = Steps(cache).all()
-        rows = [Row(name, []) for name in steps]
+        rows = [Row(name) for name in steps]
         for turn in range(ROUNDS + 1):
             for row in rows:
                 prepare, step = steps[row.name]
@@ -41,10 +41,10 @@ def run() -> Table:
                 asked.config_resetstat()
                 finish(_each(step, keys))
                 if turn:
-                    row.seconds.append(_seconds(asked.info("commandstats")))
+                    row.cpu.append(_seconds(asked.info("commandstats")))
         cache.close()
     wanted = {row.name: "<= 12 us" for row in rows if row.name != LOOK}
-    return Table("F. Redis, the server's time for one step, values of 512 bytes", rows, LOOK, wanted)
+    return Table("Redis's own time for one step, values of 512 bytes", rows, LOOK, wanted)
 
 
 class Steps:
