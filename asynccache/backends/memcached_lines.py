@@ -7,8 +7,9 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Protocol
 
 from asynccache.backends.memcached_rewriting import PATIENCE
-from asynccache.backends.outage import BusyError, Due, OutageGuard
+from asynccache.backends.outage import Due, OutageGuard
 from asynccache.plan.forks import anew_in_child
+from asynccache.wire.faults import BusyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

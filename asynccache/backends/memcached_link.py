@@ -14,9 +14,10 @@ import struct
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Self
 
-from asynccache.backends.outage import OutOfStepError, RefusedError
+from asynccache.backends.outage import RefusedError
 from asynccache.backends.servers import UNIX
 from asynccache.errors import MissingDependencyError
+from asynccache.wire.faults import OutOfStepError
 
 try:
     from aiomcache import ClientException, FlagClient

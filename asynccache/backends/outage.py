@@ -19,7 +19,7 @@ import asyncio
 import logging
 import re
 import threading
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from math import inf
 from time import monotonic
@@ -29,10 +29,11 @@ from asynccache.core.breaker import Breaker, Change
 from asynccache.core.events import BackendDown, BackendUp
 from asynccache.errors import BackendUnavailableError, ConfigurationError
 from asynccache.plan.forks import anew_in_child
+from asynccache.wire.faults import BusyError, OutOfStepError
 
 if TYPE_CHECKING:
     from collections import Counter
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator
 
     from asynccache.core.events import Event
 
@@ -42,16 +43,8 @@ _STALLED = 0.02
 """Seconds by which a timer may be late before the loop, and not the server, is held to be slow."""
 
 
-class OutOfStepError(Exception):
-    """A reply does not fit its question: this connection answers somebody else and has to go."""
-
-
 class RefusedError(Exception):
     """The server answered, and refused: it is not down, yet the operation was not done."""
-
-
-class BusyError(Exception):
-    """No connection became free within the deadline: the server was not even asked."""
 
 
 class Owner(Protocol):
@@ -102,29 +95,31 @@ class OutageGuard:
         self._refusals: set[str] = set()
         self._why = ""
         self._failures: tuple[type[Exception], ...] = (OSError, EOFError, OutOfStepError, *self.foreign)
+        self.faults: tuple[type[Exception], ...] = (RefusedError, BusyError, *self._failures)
 
     def begin_anew(self) -> None:
         """Forget the parent's lock, in a forked child."""
         self._lock = threading.Lock()
 
-    @contextmanager
-    def attempt(self, tried: str, due: Due | None = None) -> Iterator[Due]:
-        """Ask the server, or raise at once while it is down; `tried` names the operation in errors.
+    def attempt(self, tried: str, due: Due | None = None) -> _Attempt:
+        """Ask the server in a `with`, or raise at once while it is down; `tried` names the operation in errors.
 
         Give `due` where the operation has begun elsewhere.
         """
-        self._admit(tried)
-        try:
-            yield due or Due(monotonic() + self.deadline)
-        except RefusedError as refusal:
-            self._answered()
-            raise self._refused(tried, refusal) from refusal
-        except BusyError as busy:
-            raise self.unavailable(f"{tried}: {busy}") from busy
-        except self._failures as failure:
-            self._failed(failure)
-            raise self.unavailable(f"{tried}: {self._said(failure)}") from failure
-        self._answered()
+        return _Attempt(self, tried, due)
+
+    def lost(self, tried: str, failure: Exception) -> BackendUnavailableError:
+        """Give the error of an operation that this ended, and note whose fault it is; what is no fault is raised."""
+        match failure:
+            case RefusedError():
+                self.answered()
+                return self._refused(tried, failure)
+            case BusyError():
+                return self.unavailable(f"{tried}: {failure}")
+        if not isinstance(failure, self._failures):
+            raise failure
+        self._failed(failure)
+        return self.unavailable(f"{tried}: {self._said(failure)}")
 
     @asynccontextmanager
     async def attempt_in_time(self, tried: str) -> AsyncIterator[None]:
@@ -150,14 +145,15 @@ class OutageGuard:
 
     def dismiss(self) -> None:
         """Forget an outage: the server is not to be asked any more."""
-        self._answered("is not needed any more")
+        self.answered("is not needed any more")
 
     def unavailable(self, what: str) -> BackendUnavailableError:
         """Give, and count, the error of an operation that was not done."""
         self.counts["errors"] += 1
         return BackendUnavailableError(f"{self.server}: {what}")
 
-    def _admit(self, tried: str) -> None:
+    def admit(self, tried: str) -> None:
+        """Raise at once while the server is down, unless this is the probe."""
         if self.breaker.opened_at is None:
             return
         with self._lock:
@@ -165,7 +161,8 @@ class OutageGuard:
         if not allowed:
             raise self.unavailable(f"{tried}: not asked, down for {self._down_seconds():.1f} s: {self._why}")
 
-    def _answered(self, how: str = "answers again") -> None:
+    def answered(self, how: str = "answers again") -> None:
+        """Note that the server is up."""
         if not self.breaker.failures and self.breaker.opened_at is None:
             return
         with self._lock:
@@ -204,6 +201,27 @@ class OutageGuard:
             return f"no answer within {self.deadline:g} s"
         kind = "" if isinstance(failure, OutOfStepError) else f"{type(failure).__name__}: "
         return f"{kind}{failure}"
+
+
+class _Attempt:
+    """One operation at one server; a class, since a generator costs twice as much."""
+
+    __slots__ = ("_due", "_guard", "_tried")
+
+    def __init__(self, guard: OutageGuard, tried: str, due: Due | None) -> None:
+        self._guard = guard
+        self._tried = tried
+        self._due = due
+
+    def __enter__(self) -> Due:
+        self._guard.admit(self._tried)
+        return self._due or Due(monotonic() + self._guard.deadline)
+
+    def __exit__(self, kind: type[BaseException] | None, failure: BaseException | None, trace: object) -> None:
+        if failure is None:
+            self._guard.answered()
+        elif isinstance(failure, self._guard.faults):
+            raise self._guard.lost(self._tried, failure) from failure
 
 
 @asynccontextmanager

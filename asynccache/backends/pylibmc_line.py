@@ -19,10 +19,11 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from asynccache.backends.memcached_notebook import AUXILIARY
-from asynccache.backends.outage import OutOfStepError, RefusedError
+from asynccache.backends.outage import RefusedError
 from asynccache.backends.servers import UNIX
 from asynccache.core import codec
 from asynccache.errors import MissingDependencyError
+from asynccache.wire.faults import OutOfStepError
 
 try:
     import pylibmc  # type: ignore[import-untyped]  # it has no types

@@ -12,9 +12,10 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from asynccache.backends.due_socket import DueSocket
-from asynccache.backends.outage import OutOfStepError, RefusedError
+from asynccache.backends.outage import RefusedError
 from asynccache.backends.servers import UNIX
 from asynccache.errors import MissingDependencyError
+from asynccache.wire.faults import OutOfStepError
 
 try:
     from pymemcache.client.base import Client  # type: ignore[import-untyped]  # it has no types

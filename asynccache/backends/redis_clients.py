@@ -1,25 +1,26 @@
 """A Redis server as the backend sees it: `ask`, in both flavours.
 
-Few connections, for which callers wait in turn, so that a thousand of them are never "too many"; one deadline, waiting
-and connecting included; no retries. A connection whose exchange ended in any exception, a cancellation included, is
-dropped: no reply ever waits for the wrong caller. Connections to a loop belong to that loop. Whoever waited for a
-connection for more than half of its time and was then too late says nothing about the server.
+On a loop all callers share one connection: what they ask goes out together, and nobody waits for another's reply.
+Threads share a few connections, for which they wait in turn, so that a thousand of them are never "too many". One
+deadline, waiting and connecting included; no retries. Who is cancelled or too late is never answered, and nobody else
+gets that reply. Whoever came late because of others says nothing about the server.
 """
 
 from __future__ import annotations
 
-import asyncio
 import threading
 from collections import deque
+from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from asynccache.backends.outage import BusyError, in_time
-from asynccache.backends.redis_connections import BlockingLine, LoopLine, arguments_of
+from asynccache.backends.redis_connections import BlockingLine, SharedLine, arguments_of, connected
 from asynccache.backends.redis_questions import checked
 from asynccache.errors import BackendUnavailableError
 from asynccache.plan.clients import LoopClients
 from asynccache.plan.forks import anew_in_child
+from asynccache.wire.faults import BusyError, OutOfStepError
+from asynccache.wire.lane import Lane
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     from asynccache.backends.servers import Server
     from asynccache.plan.io import IO
 
-_TURNS = 3
-"""What a loop needs to close the socket of a transport that was aborted, TLS and all."""
-
 
 class RedisNode:
     """One server and all connections to it, to be asked from any thread and any loop.
@@ -40,7 +38,7 @@ class RedisNode:
     Args:
         server: where it is.
         guard: its deadline, its breaker, its errors.
-        pool_size: how many connections each loop may have, and all threads together.
+        pool_size: how many connections all threads together may have.
         options: for redis-py's connections.
         clock: is told the server's time.
     """
@@ -52,9 +50,8 @@ class RedisNode:
         self.server = server
         self.guard = guard
         self._blocking = _BlockingLines(lambda: BlockingLine(server.scheme, arguments, clock), pool_size)
-        self._loops = LoopClients(
-            lambda: _LoopLines(lambda: LoopLine(server.scheme, arguments, clock), pool_size), _LoopLines.aclose
-        )
+        connect = partial(connected, server.scheme, arguments, clock, guard.deadline)
+        self._loops = LoopClients(lambda: _LoopLanes(lambda: Lane(connect, guard.deadline)), _LoopLanes.aclose)
 
     async def ask(self, io: IO, tried: str, *questions: Question, due: Due | None = None) -> list[Any]:
         """Ask these questions in one go and give the replies, each of the shape that its question allows.
@@ -63,6 +60,13 @@ class RedisNode:
         """
         replies: list[Any] = await io.twin(self._ask_blocking, self._ask_on_loop, tried, questions, due)
         return replies
+
+    def open_line(self) -> SharedLine | None:
+        """Give the running loop's connection, where the server is known to be up and nobody waits for his turn."""
+        breaker = self.guard.breaker
+        if breaker.failures or breaker.opened_at is not None:
+            return None
+        return self._loops.current().open_line
 
     async def distrust(self, io: IO) -> None:
         """Use none of this flavour's connections for anything new."""
@@ -87,17 +91,17 @@ class RedisNode:
             raise
 
     async def _ask_on_loop(self, tried: str, questions: Sequence[Question], due: Due | None) -> list[Any]:
-        lines = self._loops.current()
+        lanes = self._loops.current()
         try:
             with self.guard.attempt(tried, due) as until:
-                return await lines.exchange(questions, until, self.guard.deadline / 2)
+                return await lanes.exchange(questions, until)
         except BackendUnavailableError:
             if self.guard.is_down:
-                await lines.drop()
+                lanes.drop()
             raise
 
     async def _drop_on_loop(self) -> None:
-        await self._loops.current().drop()
+        self._loops.current().drop()
 
     def _shut_blocking(self) -> None:
         self._blocking.drop()
@@ -175,63 +179,55 @@ class _BlockingLines:
         return self._make()
 
 
-class _LoopLines:
-    """The connections of one loop."""
+class _LoopLanes:
+    """The connections of one loop: one for all that is answered at once, others for what a server may wait with."""
 
-    def __init__(self, make: Callable[[], LoopLine], size: int) -> None:
+    def __init__(self, make: Callable[[], Lane[SharedLine]]) -> None:
         self._make = make
-        self._size = size
-        self._free = asyncio.Semaphore(size)
-        self._idle: list[LoopLine] = []
-        self._used: set[LoopLine] = set()
-        self._epoch = 0
+        self._shared = make()
+        self._waiting: list[Lane[SharedLine]] = []
+        self._idle: list[Lane[SharedLine]] = []
 
-    async def exchange(self, questions: Sequence[Question], due: Due, fair: float) -> list[Any]:
-        """Ask; a server that has had less than so many `fair` seconds is not to blame for being late."""
-        in_good_time = False
-        try:
-            async with in_time(due.at - monotonic()), self._free:
-                in_good_time = due.at - monotonic() >= fair
-                return await self._exchange(questions, due)
-        except TimeoutError:
-            if in_good_time:
-                raise
-            raise BusyError(f"all {self._size} connections were busy for too long") from None
+    @property
+    def open_line(self) -> SharedLine | None:
+        """The connection that all share, if it is open and has room."""
+        return self._shared.open_wire
 
-    async def drop(self) -> None:
-        """Close those that are idle now, and the others when they have their replies."""
-        self._epoch += 1
-        while self._idle:
-            await self._idle.pop().drop()
+    async def exchange(self, questions: Sequence[Question], due: Due) -> list[Any]:
+        """Ask; raises what `OutageGuard.attempt` knows."""
+        if questions[0].may_wait:
+            return await self._exchange_apart(questions, due)
+        return await _exchange(self._shared, questions, due)
+
+    def drop(self) -> None:
+        """Close all at once; who waits for replies gets an error."""
+        for lane in (self._shared, *self._waiting, *self._idle):
+            lane.abort(ConnectionAbortedError, "the connection was given up")
 
     async def aclose(self) -> None:
-        """Close all at once."""
-        await self.drop()
-        for line in list(self._used):
-            await line.drop()
-        for _ in range(_TURNS):
-            await asyncio.sleep(0)
+        """Close all for good."""
+        for lane in (self._shared, *self._waiting, *self._idle):
+            await lane.aclose()
 
-    async def _exchange(self, questions: Sequence[Question], due: Due) -> list[Any]:
-        epoch, line = self._epoch, await self._fit_line()
-        self._used.add(line)
+    async def _exchange_apart(self, questions: Sequence[Question], due: Due) -> list[Any]:
+        lane = self._idle.pop() if self._idle else self._make()
+        self._waiting.append(lane)
         try:
-            replies = line.signed(questions, checked(questions, await line.exchange(questions, due)))
+            replies = await _exchange(lane, questions, due)
         except BaseException:
-            await line.drop()
+            await lane.aclose()
             raise
         finally:
-            self._used.discard(line)
-        if epoch == self._epoch:
-            self._idle.append(line)
-        else:
-            await line.drop()
+            self._waiting.remove(lane)
+        self._idle.append(lane)
         return replies
 
-    async def _fit_line(self) -> LoopLine:
-        while self._idle:
-            line = self._idle.pop()
-            if await line.is_fit():
-                return line
-            await line.drop()
-        return self._make()
+
+async def _exchange(lane: Lane[SharedLine], questions: Sequence[Question], due: Due) -> list[Any]:
+    line = lane.open_wire or await lane.wire(due.at)
+    replies = await line.exchange(questions, due)
+    try:
+        return line.signed(questions, checked(questions, replies))
+    except (OutOfStepError, ConnectionRefusedError) as failure:
+        line.lose(type(failure), str(failure))
+        raise

@@ -6,6 +6,7 @@ server answered being a `Refusal`; it raises the errors of `FOREIGN_ERRORS`, `OS
 
 from __future__ import annotations
 
+import asyncio
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -15,14 +16,14 @@ from redis import asyncio as on_loop
 from redis.connection import URL_QUERY_ARGUMENT_PARSERS
 
 from asynccache.backends.due_socket import DueSocket
-from asynccache.backends.outage import OutOfStepError
 from asynccache.backends.redis_line import Line
 from asynccache.backends.redis_questions import Refusal
 from asynccache.backends.servers import UNIX, Server
 from asynccache.errors import ConfigurationError
+from asynccache.wire.faults import OutOfStepError
+from asynccache.wire.redis import ErrorReply, RedisWire
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Iterator, Mapping, Sequence
 
     from asynccache.backends.outage import Due
@@ -135,59 +136,55 @@ class BlockingLine(Line):
             return _refusal(answered)
 
 
-class LoopLine(Line):
-    """A connection of one loop; one task at a time uses it."""
+class SharedLine(RedisWire, Line):
+    """A connection of one loop, which all its tasks use at once."""
 
-    def __init__(self, scheme: str, arguments: Mapping[str, Any], clock: ServerClock) -> None:
+    def __init__(self, clock: ServerClock, silence: float) -> None:
+        super().__init__(silence)
         self._clock = clock
-        self._connection = _ON_LOOP[scheme](**arguments)
-        self._transport: asyncio.WriteTransport | None = None
-
-    async def is_fit(self) -> bool:
-        """Tell whether it is open, and nothing that nobody asked for is waiting in it."""
-        try:
-            return not await self._connection.can_read()
-        except (RedisError, OSError):
-            return False
+        self._introducing = asyncio.Lock()
+        self._stream: Any = None
 
     async def exchange(self, questions: Sequence[Question], due: Due) -> list[Any]:
-        """Ask, and read all replies, connecting first where need be; any exception ends the connection."""
-        connection = self._connection
-        with _translated():
-            if self._transport is None:
-                await connection.connect()
-                self._transport = connection._writer.transport  # noqa: SLF001  # see drop
+        """Ask, and give the replies."""
+        if self._to_ask_first(questions):
+            await self._introduce(questions, due)
+        return list(map(_answered, await self.command(self._words(questions, due), due.at)))
+
+    def take_over(self, connection: Any) -> None:
+        """Go on where redis-py has connected."""
+        self._stream = connection._writer  # noqa: SLF001  # which closes what it is about when it goes
+        connection._reader = connection._writer = None  # noqa: SLF001
+        transport = self._stream.transport
+        transport.set_protocol(self)
+        self.connection_made(transport)
+
+    async def _introduce(self, questions: Sequence[Question], due: Due) -> None:
+        async with asyncio.timeout(due.left()), self._introducing:
             if first := self._to_ask_first(questions):
-                self._told(first, await self._ask(first, due))
-            replies = await self._ask(questions, due)
-            await self._expect_no_more()
-            return replies
+                words = [question.words for question in first]
+                self._told(first, list(map(_answered, await self.command(words, due.at))))
 
-    async def drop(self) -> None:
-        """Close at once, without a suspension; what redis-py does would wait for a frozen server to take all bytes."""
-        if self._transport is not None:
-            self._transport.abort()
-            self._transport = None
-        await self._connection.disconnect(nowait=True)
 
-    async def _ask(self, questions: Sequence[Question], due: Due) -> list[Any]:
-        packed = self._connection.pack_commands(self._words(questions, due))
-        await self._connection.send_packed_command(packed, check_health=False)
-        return [await self._reply() for _ in questions]
+def unopened(scheme: str, arguments: Mapping[str, Any]) -> Any:
+    """Give a connection of redis-py for a loop."""
+    return _ON_LOOP[scheme](**arguments)
 
-    async def _expect_no_more(self) -> None:
+
+async def connected(scheme: str, arguments: Mapping[str, Any], clock: ServerClock, silence: float) -> SharedLine:
+    """Open a connection, and say to the server what redis-py says at first."""
+    connection = unopened(scheme, arguments)
+    line = SharedLine(clock, silence)
+    with _translated():
         try:
-            more = await self._connection.can_read()
-        except (RedisError, OSError):
-            return
-        if more and not self._connection._reader.at_eof():  # noqa: SLF001  # closed now, but it had answered
-            raise OutOfStepError(_TOO_MANY)
-
-    async def _reply(self) -> Any:
-        try:
-            return await self._connection.read_response()
-        except ResponseError as answered:
-            return _refusal(answered)
+            await connection.connect()
+            if await connection.can_read():
+                raise OutOfStepError(_TOO_MANY)
+        except BaseException:
+            await connection.disconnect(nowait=True)
+            raise
+        line.take_over(connection)
+    return line
 
 
 def arguments_of(server: Server, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -229,6 +226,14 @@ def _refusal(answered: ResponseError) -> Refusal:
     said = _without_arguments(str(answered))
     code = answered.status_code or said.partition(" ")[0]
     return Refusal(code, said if said.startswith(code) else f"{code} {said}")
+
+
+def _answered(reply: Any) -> Any:
+    """Give a reply, a `Refusal` for an error."""
+    if type(reply) is not ErrorReply:
+        return reply
+    said = _without_arguments(reply.said)
+    return Refusal(said.partition(" ")[0], said)
 
 
 def _without_arguments(said: str) -> str:

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from redis import RedisError
-
-from asynccache.backends.redis_connections import LoopLine
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -23,8 +21,19 @@ _SILENCE = 3.0
 _GREETING = 1.0
 
 
-class Ear(LoopLine):
+class Ear:
     """A connection of one loop that only listens."""
+
+    def __init__(self, connection: Any) -> None:
+        self._connection = connection
+        self._transport: asyncio.WriteTransport | None = None
+
+    async def drop(self) -> None:
+        """Close at once, without a suspension; what redis-py does would wait for a frozen server to take all bytes."""
+        if self._transport is not None:
+            self._transport.abort()
+            self._transport = None
+        await self._connection.disconnect(nowait=True)
 
     async def hear(self, channels: Sequence[bytes], heard: Callable[[bytes, bytes], None]) -> None:
         """Subscribe, and pass on each channel and message for ever; once subscribed, that is `b""` and `b""`.

@@ -21,6 +21,11 @@ class Line:
     _peer: Peer | None = None
     _clock: ServerClock
 
+    @property
+    def keeper(self) -> bytes | None:
+        """Who answers, once somebody has asked."""
+        return None if self._peer is None else self._peer.keeper
+
     def signed(self, questions: Sequence[Question], replies: list[Any]) -> list[Any]:
         """Sign the replies to those questions that ask for it."""
         if self._peer is None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from time import monotonic, time
 from typing import TYPE_CHECKING, Any
 
-from asynccache.backends.outage import OutOfStepError
 from asynccache.backends.redis_questions import BY, DOWN, KEEPER, NEVER, NOBODY, SINCE, Question, Refusal, Word
 from asynccache.backends.redis_scripts import ALL, LATE
+from asynccache.wire.faults import OutOfStepError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,8 +9,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, NamedTuple
 
-from asynccache.backends.outage import OutOfStepError, RefusedError
+from asynccache.backends.outage import RefusedError
 from asynccache.core.lifetime import milliseconds
+from asynccache.wire.faults import OutOfStepError
 
 NONE: frozenset[str] = frozenset()
 FOREIGN = frozenset({"WRONGTYPE"})
@@ -41,7 +42,8 @@ class Refusal:
 class Question:
     """A command, the test that its reply passes, and the refusals that count as answers.
 
-    One that `is_personal` has to do with who answers; the reply to one that `is_signed` comes as `Signed`.
+    One that `is_personal` has to do with who answers; the reply to one that `is_signed` comes as `Signed`. A server may
+    be long silent before it answers one that `may_wait`.
     """
 
     words: tuple[Word, ...] = field(repr=False)
@@ -49,6 +51,7 @@ class Question:
     answers: frozenset[str] = NONE
     is_personal: bool = False
     is_signed: bool = False
+    may_wait: bool = False
 
     @property
     def key(self) -> bytes:
@@ -108,7 +111,9 @@ def marks(table: bytes, cells: Sequence[int]) -> Question:
 def changes(log: bytes, position: int, most: int, wait: float = 0.0) -> Question:
     """Ask for so many events after a position at most, and wait for one; the reply is `None` where there is none."""
     block = (b"BLOCK", max(1, int(wait * 1000))) if wait else ()
-    return Question((b"XREAD", b"COUNT", most, *block, b"STREAMS", log, b"%d-0" % position), _is_log, FOREIGN)
+    return Question(
+        (b"XREAD", b"COUNT", most, *block, b"STREAMS", log, b"%d-0" % position), _is_log, FOREIGN, may_wait=bool(block)
+    )
 
 
 def wire_milliseconds(ttl: float) -> int:

@@ -11,9 +11,8 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from asynccache.backends.redis_connections import arguments_of
+from asynccache.backends.redis_connections import arguments_of, unopened
 from asynccache.backends.redis_ear import Ear, HeardNothingError
-from asynccache.backends.redis_peer import ServerClock
 from asynccache.plan.clients import LoopClients
 from asynccache.plan.portal import portal
 
@@ -47,8 +46,7 @@ class News:
         self._service = service.encode()
         self._failovers: dict[str, float] = {}
         self._listening_in = 0
-        clock = ServerClock()
-        ears = [partial(Ear, server.scheme, arguments_of(server, options), clock) for server, options in sentinels]
+        ears = [partial(_ear, server.scheme, arguments_of(server, options)) for server, options in sentinels]
         names = [server.name for server, _ in sentinels]
         self._ears = LoopClients(lambda: _Ears(dict(zip(names, ears, strict=True)), self._heard), _Ears.aclose)
         self.turn = 0
@@ -133,6 +131,10 @@ class _Ears:
 
     def _told(self, name: str, channel: bytes, text: bytes) -> None:
         self._heard(name, channel, text.split())
+
+
+def _ear(scheme: str, arguments: Mapping[str, Any]) -> Ear:
+    return Ear(unopened(scheme, arguments))
 
 
 def service_of(channel: bytes, words: list[bytes]) -> bytes:

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
-from asynccache.backends.outage import BusyError, RefusedError
+from asynccache.backends.outage import RefusedError
 from asynccache.errors import ConfigurationError, MissingDependencyError
+from asynccache.wire.faults import BusyError
 
 if TYPE_CHECKING:
     from asynccache.backends.outage import OutageGuard

@@ -13,9 +13,10 @@ from sqlalchemy import URL
 from sqlalchemy.dialects import registry
 from sqlalchemy.exc import DBAPIError
 
-from asynccache.backends.outage import OutOfStepError, RefusedError
+from asynccache.backends.outage import RefusedError
 from asynccache.backends.sql_replies import FullError, LateError, NoTableError, TryAgainError
 from asynccache.backends.sql_words import Dialect
+from asynccache.wire.faults import OutOfStepError
 
 _NO_TABLE: set[object] = {"42P01", 1146}
 _AGAIN: set[object] = {"40001", "40P01", "55P03", "23505", "42P07", "42710", "0A000", 1205, 1213}

@@ -16,10 +16,11 @@ from dataclasses import dataclass
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
-from asynccache.backends.outage import BusyError, Due, RefusedError
+from asynccache.backends.outage import Due, RefusedError
 from asynccache.backends.sql_replies import FullError, NoTableError
 from asynccache.errors import ConfigurationError
 from asynccache.plan.forks import anew_in_child
+from asynccache.wire.faults import BusyError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

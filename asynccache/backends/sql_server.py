@@ -13,12 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from asynccache.backends.loop_lines import LoopLines
-from asynccache.backends.outage import OutOfStepError, RefusedError
+from asynccache.backends.outage import RefusedError
 from asynccache.backends.sql_dialects import for_format, meaning_of
 from asynccache.backends.sql_replies import Statement, TryAgainError
 from asynccache.backends.sql_words import Dialect
 from asynccache.errors import BackendUnavailableError
 from asynccache.plan.clients import CLOSE_SECONDS, LoopClients
+from asynccache.wire.faults import OutOfStepError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -7,7 +7,7 @@ from contextlib import suppress
 import pytest
 
 from asynccache.backends.loop_lines import LoopLines
-from asynccache.backends.outage import BusyError
+from asynccache.wire.faults import BusyError
 
 
 class Line:

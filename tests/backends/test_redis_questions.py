@@ -6,10 +6,10 @@ import pytest
 
 from asynccache.backends import redis_questions as ask
 from asynccache.backends import redis_scripts as scripts
-from asynccache.backends.outage import OutOfStepError
 from asynccache.backends.redis_parts import Parts
 from asynccache.backends.redis_peer import GREETING, Peer, ServerClock
 from asynccache.backends.redis_questions import Refusal
+from asynccache.wire.faults import OutOfStepError
 
 SPOT = Parts().spot("p:1:k")
 KEYS = (SPOT.entry, SPOT.lease)

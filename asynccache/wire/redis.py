@@ -1,0 +1,118 @@
+"""Redis's protocol on a connection that many share: hiredis reads and packs; looks at keys are asked together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from hiredis import ProtocolError, Reader, pack_command
+
+from asynccache.wire.connection import NOTHING, Wire
+from asynccache.wire.exchange import expired
+from asynccache.wire.faults import OutOfStepError
+
+if TYPE_CHECKING:
+    import asyncio
+
+Word = bytes | int | str
+_packed: Callable[[Any], bytes] = pack_command
+_reader: Any = Reader
+_MOST_KEYS = 256
+"""Keys that one command looks at."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReply:
+    """What a server answered in the place of a reply."""
+
+    said: str
+
+
+class Looks:
+    """Looks at several keys beside one other, which all who ask have in common; a key is asked for once.
+
+    A result is a pair: what is at the common key, and what is at the own one. An `ErrorReply` is everybody's.
+    """
+
+    __slots__ = ("_places", "_waiting", "asked_at", "common", "due")
+
+    def __init__(self, common: bytes, due: float) -> None:
+        self.common = common
+        self.due = due
+        self.asked_at = monotonic()
+        self._places: dict[bytes, int] = {}
+        self._waiting: list[tuple[asyncio.Future[Any], int, float]] = []
+
+    @property
+    def has_room(self) -> bool:
+        """Tell whether one more key is not too much."""
+        return len(self._places) < _MOST_KEYS
+
+    def add(self, key: bytes, due: float, future: asyncio.Future[Any]) -> None:
+        """Look at this key, too."""
+        place = self._places.setdefault(key, len(self._places) + 1)
+        self._waiting.append((future, place, due))
+
+    def pack(self) -> bytes:
+        """Give the command."""
+        return _packed((b"MGET", self.common, *self._places))
+
+    def take(self, reply: Any) -> bool:
+        """Take the reply, and hand out what is in it."""
+        if type(reply) is ErrorReply:
+            for future, _, _ in self._waiting:
+                if not future.done():
+                    future.set_result(reply)
+            return True
+        if type(reply) is not list or len(reply) != len(self._places) + 1:
+            raise OutOfStepError(f"a reply of type {type(reply).__name__} is none to MGET")
+        common = reply[0]
+        for future, place, _ in self._waiting:
+            if not future.done():
+                future.set_result((common, reply[place]))
+        return True
+
+    def fail(self, kind: type[Exception], said: str) -> None:
+        """Raise an exception of its own wherever somebody waits."""
+        for future, _, _ in self._waiting:
+            if not future.done():
+                future.set_exception(kind(said))
+
+    def expire(self, now: float, heard_at: float) -> float | None:
+        """Fail those that are due; give when to look again."""
+        again = (expired(future, due, now, self.asked_at, heard_at) for future, _, due in self._waiting)
+        return min((moment for moment in again if moment is not None), default=None)
+
+
+class RedisWire(Wire):
+    """A connection to Redis that has been greeted.
+
+    Args:
+        silence: seconds without a byte after which a server that owes replies is held to be gone.
+    """
+
+    def __init__(self, silence: float) -> None:
+        super().__init__(_reader(notEnoughData=NOTHING, replyError=ErrorReply, protocolError=ProtocolError), silence)
+
+    def look(self, common: bytes, key: bytes, due: float) -> asyncio.Future[Any]:
+        """Give the future of what is at `common` and at `key` at one moment, a pair, or of an `ErrorReply`.
+
+        Looks that come one after the other in one turn of the loop are one command.
+        """
+        future: asyncio.Future[Any] = self._loop.create_future()
+        last = self._outbox[-1] if self._outbox else None
+        if type(last) is Looks and last.common == common and last.has_room:
+            last.add(key, due, future)
+            if due < self._looks_at:
+                self._look_at(due)
+            return future
+        looks = Looks(common, due)
+        looks.add(key, due, future)
+        self._send(looks, len(common) + len(key))
+        return future
+
+    def command(self, commands: Sequence[Iterable[Word]], due: float) -> asyncio.Future[list[Any]]:
+        """Give the future of the replies to these commands."""
+        return self.ask(b"".join([_packed(tuple(words)) for words in commands]), len(commands), due)
