@@ -195,12 +195,13 @@ def _wrap(function: Callable[..., Any], settings: CacheSettings) -> Callable[...
         passage = passing.get()
         if passage is None:
             request = args[0] if args and isinstance(args[0], Request) else _request(handler, args, kwargs)
-            return handler.hit(request.scope) or await handler.answer(Call(make, request, args, kwargs))
+            scope = request.scope
+            return handler.hit(scope, scope["headers"]) or await handler.answer(Call(make, request, args, kwargs))
         if not passage.admits(wrapper):
             return await make(*args, **kwargs)
-        call = passage.call(make, args, kwargs)
-        found = handler.hit(call.scope)
-        return await handler.answer(call) if found is None else call.replayed(found)
+        if (found := passage.hit(handler)) is not None:
+            return passage.replay(found)
+        return await handler.answer(passage.call(make, args, kwargs))
 
     wrapper = like(function, callable_at_once(cached, handler) if is_sync else cached, hints)
     setattr(wrapper, _SETTINGS, settings)

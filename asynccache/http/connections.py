@@ -43,9 +43,9 @@ teach(
 
 
 def _watched(connection: Any) -> Passage | None:
-    """Give the passage that sees what is read of a request; None once everything is as it was."""
+    """Give the passage that sees what is read of a request; None where nobody watches, or no longer."""
     passage = passing.get()
-    if passage is None or passage.scope is not connection.scope or passage.reads.has_stopped:
+    if passage is None or passage.scope is not connection.scope or passage.reads is None or passage.reads.has_stopped:
         return None
     return passage
 

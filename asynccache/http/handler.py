@@ -25,7 +25,7 @@ from asynccache.http.statement import speaks_for_itself
 from asynccache.http.visit import BYPASS, Visit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from asynccache.http.ask import Owner, Scope
     from asynccache.http.call import Call
@@ -65,10 +65,10 @@ class Handler:
         for method in settings.methods - READING:
             keyed_by_body[method] = max(settings.max_body, keyed_by_body.get(method, 0))
 
-    def hit(self, scope: Scope) -> Replay | None:
-        """Answer a plain GET from a page in memory; None: look closer."""
+    def hit(self, scope: Scope, headers: Sequence[Pair]) -> Replay | None:
+        """Answer a plain GET with these headers from a page in memory; None: look closer."""
         found = scope.get(SCOPE_KEY)
-        if found is None or not self._is_plain or (plain := plain_host(scope)) is None:
+        if found is None or not self._is_plain or (plain := plain_host(scope, headers)) is None:
             return None
         host, nameless = plain
         try:
@@ -80,7 +80,7 @@ class Handler:
             ]
         except KeyError:
             return None
-        if (looked := page_in_memory(self, found, scope, key, owner)) is None:
+        if (looked := page_in_memory(self, found, scope, headers, key, owner)) is None:
             return None
         page, now = looked
         return Replay(page.record.status, page.pairs(now, states=nameless), page.body)
@@ -182,10 +182,11 @@ class Handler:
 
     def reply_at_edge(self, scope: Scope, key: str, owner: Any) -> Reply | None:
         """Give the page in memory that answers this plain GET of who cannot be known; None: look closer."""
-        plain = plain_host(scope)
+        headers = scope["headers"]
+        plain = plain_host(scope, headers)
         if plain is None or not plain[1]:
             return None
-        if (looked := page_in_memory(self, owner[1], scope, key, owner[0])) is None:
+        if (looked := page_in_memory(self, owner[1], scope, headers, key, owner[0])) is None:
             return None
         page, now = looked
         return Reply(page.record.status, [*page.date, *page.pairs(now, states=True)], page.body)

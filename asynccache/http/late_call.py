@@ -44,8 +44,9 @@ class LateCall(Call):
     def watch(self, shared_state: Mapping[str, Any]) -> Reads:
         """Give what was read since the request passed."""
         del shared_state
-        self.passage.reads.enter()
-        return self.passage.reads
+        reads = self.passage.watch()
+        reads.enter()
+        return reads
 
     def replayed(self, found: Replay) -> Any:
         """Let the passage answer from the store."""

@@ -1,8 +1,9 @@
 """Where a framework makes the answer after the handler has returned, and calls dependencies before it.
 
-Such a framework's integration lets every request through a `Passage`, as far in as it can: what is read of the request
-is watched from there on, the wrapper of `@Cache` finds the passage by a context variable, and marks it; what is sent
-from then on goes through the tee. The nearest passage counts.
+Such a framework's integration lets every request through a `Passage`, as far in as it can: the wrapper of `@Cache` finds
+it by a context variable, and marks it; what is sent from then on goes through the tee. What is read of the request is
+watched from where its route is known to lead to a cached handler, before the first dependency. The nearest passage
+counts.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from asynccache.controllers import leads_to
 from asynccache.http.bodies import NotedBody, PassageReads
 from asynccache.http.capture import FILES, Tee
+from asynccache.http.edge.note import EDGE_KEY
 from asynccache.http.hiding import hiding
 from asynccache.http.late_call import LateCall
 from asynccache.http.mark import is_busy, set_busy
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from asynccache.http.current import Installed
+    from asynccache.http.handler import Handler
     from asynccache.http.hiding import Hiding
     from asynccache.http.mark import Mark
     from asynccache.http.reads import Reads
@@ -68,25 +71,29 @@ class Passage:
     """One request on its way through a framework.
 
     Args:
-        scope: its ASGI scope, which is watched until the passage ends.
+        scope: its ASGI scope, which is watched from `watch` until the passage ends.
         receive: where its body comes from.
         send: where the answer goes.
         found: the cache of its app.
 
     `sees_declared`: what is within sees nothing of the query but what the route declares. `taken_headers` are those
-    that a framework, which goes through all of them, takes for its route.
+    that a framework, which goes through all of them, takes for its route. `reads` is what is seen to be read; None:
+    nobody watches yet.
     """
 
     __slots__ = (
         "_error",
         "_extensions",
+        "_found",
         "_hiding",
         "_is_answered",
         "_is_inner",
         "_is_taken",
+        "_outer",
         "_replay",
         "_send",
         "_tee",
+        "_was_busy",
         "body",
         "mark",
         "reads",
@@ -108,13 +115,13 @@ class Passage:
         self._hiding: Hiding | None = None
         self.sees_declared = False
         self.taken_headers: frozenset[bytes] | None = None
-        outer = passing.get()
-        self._is_inner = outer is not None and is_watched(scope)
-        self.reads: Reads = outer.reads if outer and self._is_inner else self._watch(found)
+        self._found = found
+        self._outer = passing.get()
+        self._is_inner = self._was_busy = False
+        self.reads: Reads | None = None
 
     async def run(self, app: ASGIApp) -> None:
         """Let the request through to what answers it."""
-        was_busy = is_busy()
         token = passing.set(self)
         try:
             await app(self.scope, self.body.receive, self._pass_on)
@@ -126,8 +133,25 @@ class Passage:
             raise
         finally:
             await self._end()
-            set_busy(was_busy)
             _leave(token)
+
+    def watch(self) -> Reads:
+        """Watch what is read from now on, unless somebody does."""
+        if self.reads is None:
+            outer = self._outer
+            self._is_inner = outer is not None and outer.reads is not None and is_watched(self.scope)
+            self.reads = outer.reads if outer and self._is_inner else self._watch(self._found)
+        return self.reads  # type: ignore[return-value]  # an outer one's, which was looked at
+
+    def hit(self, handler: Handler) -> Replay | None:
+        """Answer from a page in memory, if that is all there is to do; nothing of it counts as read."""
+        reads = self.watch()
+        was_active, reads.active = reads.active, False
+        try:
+            scope = self.plain_scope() if EDGE_KEY in self.scope else self.scope
+            return handler.hit(scope, reads.headers)
+        finally:
+            reads.active = was_active
 
     def call(self, make: Callable[..., Awaitable[Any]], args: tuple[Any, ...], kwargs: dict[str, Any]) -> LateCall:
         """Give the call of a cached handler that this request came to."""
@@ -138,7 +162,7 @@ class Passage:
 
         As a dependency, or called by another handler or by itself, it is called plainly.
         """
-        if self._is_taken or not leads_to(self._endpoint(), wrapper):
+        if self._is_taken or not ((endpoint := self._endpoint()) is wrapper or leads_to(endpoint, wrapper)):
             return False
         self._is_taken = True
         return True
@@ -151,8 +175,9 @@ class Passage:
 
     def plain_scope(self) -> Scope:
         """Give a copy of the scope in which nothing is watched."""
-        with self.reads.paused():
-            return {**self.scope, **self.reads.originals()}
+        reads = self.watch()
+        with reads.paused():
+            return {**self.scope, **reads.originals()}
 
     def hide(self, kept: bytes, *holders: Any) -> None:
         """Hide all but this of the query from what is within, and from requests that may have read it, until `show`."""
@@ -177,6 +202,7 @@ class Passage:
         self.mark = mark
         self._tee = Tee(mark, label, self._send)
         if mark is not None:
+            self._was_busy = is_busy()
             set_busy(True)
             extensions = self.scope.get("extensions")
             if extensions and not FILES.isdisjoint(extensions):
@@ -214,10 +240,12 @@ class Passage:
                 await self.mark.leave(Then.RETRY)
         finally:
             self._put_back()
+            if self.mark is not None:
+                set_busy(self._was_busy)
 
     def _put_back(self) -> None:
         self.show()
         if self._extensions is not None:
             self.scope["extensions"] = self._extensions
-        if not self._is_inner:
+        if self.reads is not None and not self._is_inner:
             self.reads.stop()

@@ -17,11 +17,12 @@ from asynccache.http.snapshot import NOBODY, SHARED, SHARED_STATE, Snapshot, Spe
 from asynccache.http.variants import variant_of
 
 if TYPE_CHECKING:
-    from collections.abc import MutableMapping
+    from collections.abc import MutableMapping, Sequence
 
     from asynccache.http.ask import Owner
     from asynccache.http.current import Installed
     from asynccache.http.handler import Handler
+    from asynccache.http.headers import Pair
 
     Scope = MutableMapping[str, Any]
 
@@ -29,9 +30,8 @@ _USUAL = NOBODY | SHARED_STATE
 _PLAIN = NAMELESS - NOTED
 
 
-def plain_host(scope: Scope) -> tuple[bytes | None, bool] | None:
+def plain_host(scope: Scope, headers: Sequence[Pair]) -> tuple[bytes | None, bool] | None:
     """Give the Host of a plain GET, and whether nothing else in it may tell who asks; None: look closer."""
-    headers = scope["headers"]
     if not headers or type(headers) is Pairs or type(headers[0][0]) is Name or scope.get("method") != "GET":
         return None
     host: bytes | None = None
@@ -54,6 +54,7 @@ def page_in_memory(
     handler: Handler,
     found: Installed,
     scope: Scope,
+    headers: Sequence[Pair],
     key: str,
     owner: Owner,
 ) -> tuple[Snapshot, float] | None:
@@ -65,7 +66,7 @@ def page_in_memory(
     stored: Any = peek(key, version, Kind.PAGE)
     values: tuple[bytes | None, ...] = ()
     if type(stored) is Spec:
-        values = values_of(scope["headers"], stored.names)
+        values = values_of(headers, stored.names)
         stored = peek(variant_of(key, owner, stored, values), version, Kind.PAGE)
     if type(stored) is not Snapshot:
         return None
@@ -78,5 +79,5 @@ def page_in_memory(
     if conditions & SHARED_STATE and has_own_state(scope, found.lifespan_state):
         return None
     if EDGE_KEY in scope:
-        handler.tell_outer(scope, scope["headers"], (key, owner), found, record)
+        handler.tell_outer(scope, headers, (key, owner), found, record)
     return stored, now

@@ -47,6 +47,8 @@ class Reads:
         scope: the ASGI scope.
         request: an object that may have kept parts of the scope under Starlette's private names.
         shared_state: what the app's lifespan put into every request's state: the same for all.
+
+    `headers` are those that the stand-ins stand for.
     """
 
     def __init__(self, scope: Scope, request: Any, shared_state: Mapping[str, Any]) -> None:
@@ -65,6 +67,7 @@ class Reads:
         self._session_is_seen = True
         self._seen: Seen | None = None
         self._before = {key: scope.get(key, _ABSENT) for key in _EXCHANGED}
+        self.headers: list[Any] = self._before["headers"]
         self._stand_ins: dict[str, Any] = {}
         self._had_session = has_session(scope)
         self._login = carried_login(scope)
@@ -272,8 +275,8 @@ class Reads:
         """Copy what was written into stand-ins to what they stand for."""
         for key in ("state", "session"):
             original, stand_in = self._before.get(key), self._stand_ins.get(key)
-            if type(original) is dict and stand_in is not None:
-                written = dict(stand_in)
+            if type(original) is dict and stand_in is not None and (original or dict.__len__(stand_in)):
+                written = dict(dict.items(stand_in))  # its own methods would tell, and take their time
                 original.clear()
                 original.update(written)
 

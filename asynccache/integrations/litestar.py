@@ -142,6 +142,7 @@ class ServedRoute(HTTPRoute):
             return
         note_entrance_late(scope["app"], scope)
         passage = _Passage(scope, receive, send, scope[SCOPE_KEY])
+        passage.watch()
         if scope["method"] in settings.methods:
             hide(passage, settings, _parameters(settings, model))
         await passage.run(app)

@@ -23,7 +23,10 @@ if TYPE_CHECKING:
 
 
 def narrow(kind: Any, prepare: Prepare) -> None:
-    """Let routes of this kind prepare the passage of a request that comes to a cached handler; once for each kind."""
+    """Let routes of this kind prepare the passage of a request that comes to a cached handler; once for each kind.
+
+    From there on it is watched.
+    """
     own: Callable[..., Awaitable[None]] = kind.handle
     if getattr(own, "is_narrowed", False):
         return
@@ -35,6 +38,7 @@ def narrow(kind: Any, prepare: Prepare) -> None:
         settings = _settings_behind(scope.get("endpoint"))
         if settings is None or scope["method"] not in settings.methods:
             return own(route, scope, receive, send)
+        passage.watch()
         prepare(route, passage, settings)
         answered = own(route, scope, receive, send)
         return _shown_again(passage, answered) if passage.hides else answered
