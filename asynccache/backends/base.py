@@ -11,14 +11,15 @@ import logging
 from abc import ABC, abstractmethod
 from collections import Counter
 from contextlib import suppress
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec.structs import replace
 
 from asynccache.backends.framing import added
 from asynccache.backends.keeping import KeepingBackend
 from asynccache.core import codec
 from asynccache.core.codec import DamagedEntryError, Frame, MixedUpEntryError
-from asynccache.core.entry import ALWAYS, Entry, Kind, Times
+from asynccache.core.entry import Kind
 from asynccache.core.events import EntryDamaged
 from asynccache.core.keys import key_hash
 from asynccache.errors import BackendUnavailableError, ConfigurationError, SerializationError
@@ -26,6 +27,7 @@ from asynccache.errors import BackendUnavailableError, ConfigurationError, Seria
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from asynccache.core.entry import Entry
     from asynccache.model import Version
     from asynccache.plan.io import IO
 
@@ -39,9 +41,6 @@ class StoreBackend(KeepingBackend, ABC):
         on_error: what plain reads and `set` do while the store is away: `"miss"` (log once, count, go on) or `"raise"`.
         options: those of `BaseCacheBackend`.
     """
-
-    expires_entries: ClassVar[bool] = False
-    """Whether the store itself ends lifetimes; otherwise the entry's own is judged at each read."""
 
     def __init__(self, *, on_error: Literal["miss", "raise"] = "miss", **options: Any) -> None:
         super().__init__(**options)
@@ -257,12 +256,10 @@ class StoreBackend(KeepingBackend, ABC):
     async def _framed(self, io: IO, stored_key: str, raw: bytes) -> Frame | None:
         """Decode what was fetched; None where it is damaged, another's or to be removed."""
         try:
-            frame = codec.decode(raw, key_hash(stored_key))
+            return self._current_frame(raw, key_hash(stored_key))
         except DamagedEntryError as damage:
             await self._damaged(io, stored_key, damage)
             return None
-        over = not self.expires_entries and frame.remaining(self.clock()) <= 0
-        return None if over or not self._is_current(frame) else frame
 
     async def _living(self, io: IO, stored_key: str) -> Frame | None:
         raw = await self._fetch(io, stored_key)
@@ -275,16 +272,11 @@ class StoreBackend(KeepingBackend, ABC):
         return await self._drop(io, stored_key) and was_there
 
     async def _opened(self, io: IO, stored_key: str, raw: bytes, kind: Kind, *, stale: bool = False) -> Entry | None:
-        frame = await self._framed(io, stored_key, raw)
-        if frame is None or frame.kind is not kind or (frame.stale_ms and not (stale or self._lives(frame))):
-            return None
         try:
-            value = self._value(frame)
+            return self._entry(stored_key, raw, kind, timed=stale)
         except (DamagedEntryError, SerializationError) as damage:
             await self._damaged(io, stored_key, damage)
             return None
-        times = Times(frame.written_at, frame.fresh_until, frame.dead_at) if stale else ALWAYS
-        return Entry(value, frame.load_ms / 1000, frame.tags, times, frame.at_us)
 
     # Faults
 

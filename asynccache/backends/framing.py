@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
+
+from msgspec.structs import replace
 
 from asynccache.core import codec
 from asynccache.core.codec import Frame
 from asynccache.core.counters import counted
-from asynccache.core.entry import Kind
+from asynccache.core.entry import ALWAYS, Entry, Kind
 from asynccache.core.fence import Birth, cells_of
 from asynccache.core.keys import key_hash, to_bytes
 from asynccache.core.lifetime import FOREVER, milliseconds
@@ -18,10 +19,14 @@ from asynccache.model import BaseCacheBackend
 
 _MOST_CELLS = 2_000
 _MOST_BYTES = 65_535
+_UNBORN = Birth(b"\0" * 8, 0)
 
 
 class FramedBackend(BaseCacheBackend):
     """A backend whose entries are bytes that know their key, their kind and their lifetime."""
+
+    expires_entries: ClassVar[bool] = False
+    """Whether the store itself ends lifetimes; otherwise the entry's own is judged at each read."""
 
     def _encoded(
         self,
@@ -32,33 +37,62 @@ class FramedBackend(BaseCacheBackend):
         stale: float = 0.0,
         tags: tuple[str, ...] = (),
     ) -> bytes:
-        serializer = self.serializer.bound(key_hash(stored_key))
+        owner, flags = key_hash(stored_key), 0
         if kind is not Kind.VALUE:
-            frame = Frame(serializer.wrap(bytes(value)), kind)
+            payload = self.serializer.bound(owner).wrap(bytes(value))
         elif type(value) is int and value in codec.INT64 and not stale:
-            frame = Frame(codec.integer_payload(value), kind, codec.INTEGER)
+            payload, flags = codec.integer_payload(value), codec.INTEGER
         else:
-            frame = Frame(serializer.dumps(value), kind)
-        if tags:
-            birth = self.fence.birth(_cells(tags))
-            frame = replace(frame, tags=tags, gen=birth.gen, born=birth.born, cells=birth.cells)
-        return self._stamped(frame, stored_key, ttl, stale)
+            payload = self.serializer.bound(owner).dumps(value)
+        birth = self.fence.birth(_cells(tags)) if tags else _UNBORN
+        at_us, lifetime_ms, stale_ms = self._times(ttl, stale)
+        return codec.encode(
+            Frame(payload, kind, flags, 0, at_us, lifetime_ms, stale_ms, birth.cells, tags, birth.gen, birth.born),
+            owner,
+        )
 
     def _stamped(self, frame: Frame, stored_key: str, ttl: float, stale: float = 0.0) -> bytes:
         """Give the bytes of a frame that is written now, lives for `ttl` seconds, and is kept for `stale` more."""
-        return codec.encode(
-            replace(
-                frame,
-                at_us=int(self.clock() * 1e6),
-                lifetime_ms=0 if ttl == FOREVER else milliseconds(ttl + stale),
-                stale_ms=0 if ttl == FOREVER else math.floor(stale * 1000),
-            ),
-            key_hash(stored_key),
-        )
+        at_us, lifetime_ms, stale_ms = self._times(ttl, stale)
+        stamped = replace(frame, at_us=at_us, lifetime_ms=lifetime_ms, stale_ms=stale_ms)
+        return codec.encode(stamped, key_hash(stored_key))
+
+    def _times(self, ttl: float, stale: float) -> tuple[int, int, int]:
+        """Give a frame's microseconds of now, and its milliseconds until its end and between its two ends."""
+        at_us = int(self.clock() * 1e6)
+        return (at_us, 0, 0) if ttl == FOREVER else (at_us, milliseconds(ttl + stale), math.floor(stale * 1000))
+
+    def _entry(self, stored_key: str, raw: bytes, kind: Kind, *, timed: bool) -> Entry | None:
+        """Open what was fetched, also one that is over if its times are told; None where it is no use here.
+
+        `DamagedEntryError` or `SerializationError` where it cannot be used at all.
+        """
+        owner = key_hash(stored_key)
+        if self.expires_entries and kind is Kind.VALUE and not timed:
+            found = codec.common(raw, owner)
+            if found is not None:
+                payload, load_ms, at_us = found
+                return Entry(self.serializer.bound(owner).loads(payload), load_ms / 1000, (), ALWAYS, at_us)
+        frame = self._current_frame(raw, owner)
+        if frame is None or frame.kind is not kind or (frame.stale_ms and not (timed or self._lives(frame))):
+            return None
+        times = frame.times if timed else ALWAYS
+        return Entry(self._value(frame), frame.load_ms / 1000, frame.tags, times, frame.at_us)
+
+    def _current_frame(self, raw: bytes, owner: bytes) -> Frame | None:
+        """Decode what was fetched; None where it is over for all, or one of its tags was invalidated."""
+        frame = codec.decode(raw, owner)
+        if not self.expires_entries and frame.remaining(self.clock()) <= 0:
+            return None
+        return frame if not frame.cells or self._is_current(frame) else None
+
+    def _lives(self, frame: Frame) -> bool:
+        """Tell whether it is more than a stale value."""
+        return frame.times.fresh_until > self.clock()
 
     def _is_current(self, frame: Frame) -> bool:
         """Tell whether no tag of this entry was invalidated since it was loaded."""
-        return not frame.cells or self.fence.allows(Birth(frame.gen, frame.born, tuple(frame.cells)))
+        return self.fence.allows(Birth(frame.gen, frame.born, frame.cells))
 
     def _value(self, frame: Frame) -> Any:
         if frame.flags & codec.INTEGER:

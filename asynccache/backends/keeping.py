@@ -127,13 +127,9 @@ class KeepingBackend(FramedBackend, ABC):
 
     # Entries
 
-    def _lives(self, frame: Frame) -> bool:
-        """Tell whether it is more than a stale value."""
-        return frame.fresh_until > self.clock()
-
     async def _kept(self, io: IO, stored_key: str) -> Kept | None:
         raw = await self._fetch(io, stored_key)
         if raw is None or not codec.is_kept(raw):
             return None
         frame = await self._framed(io, stored_key, raw)
-        return None if frame is None else Kept(raw, frame, frame.fresh_until - self.clock())
+        return None if frame is None else Kept(raw, frame, frame.times.fresh_until - self.clock())

@@ -6,8 +6,9 @@ read-throughs a right is as good as nothing.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from asynccache.backends.memcached_entries import exptime
 from asynccache.backends.memcached_notebook import birth_of, born_as, born_at, gen_of

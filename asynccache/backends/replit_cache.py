@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
 
     from asynccache.core.codec import Frame
+    from asynccache.core.entry import Entry, Kind
     from asynccache.plan.io import IO
 
 SWEEP_PAUSE = 10.0
@@ -105,6 +106,10 @@ class ReplitCacheBackend(StoreBackend):
             with suppress(BackendUnavailableError):
                 await self._drop(io, stored_key)
         return frame
+
+    async def _opened(self, io: IO, stored_key: str, raw: bytes, kind: Kind, *, stale: bool = False) -> Entry | None:
+        framed = await self._framed(io, stored_key, raw)
+        return None if framed is None else await super()._opened(io, stored_key, raw, kind, stale=stale)
 
     # What runs on a loop: the caller's, or for sync callers the portal's
 

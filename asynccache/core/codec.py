@@ -14,27 +14,31 @@ damage shows all the same.
 
 import math
 import struct
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from zlib import crc32
 
-from asynccache.core.entry import Kind
+from msgspec import Struct
+
+from asynccache.core.entry import Kind, Times
 
 FORMAT = 1
 INTEGER = 1
 INT64 = range(-(2**63), 2**63)
 _DIGITS = len(str(-(2**63)))
 _HEAD = struct.Struct(">8sQQQQ")
-_BODY = struct.Struct(">BBHIHH16s")
+_ENTRY = struct.Struct(_HEAD.format + "IIHH16s")  # format, kind and flags in one
+_COMMON = struct.Struct(">16xQ8s8s4sI4s16s")
+_VALUE, _NONE = struct.pack(">I", FORMAT << 24), bytes(4)
+_FLAGS = struct.Struct(">H")
 _CRC = struct.Struct(">I")
 HEAD_SIZE = _HEAD.size
-PAYLOAD_OFFSET = _HEAD.size + _BODY.size
+PAYLOAD_OFFSET = _ENTRY.size
 OWNER = slice(PAYLOAD_OFFSET - 16, PAYLOAD_OFFSET)
 """Where the key's hash is."""
 FRESH = slice(24, 32)
 DEAD = slice(32, 40)
 """Where the two ends are; as numbers without a sign, they compare as their bytes do."""
-_KINDS = {int(kind): kind for kind in Kind}
+_SORTS = {FORMAT << 24 | kind << 16: (kind, 0) for kind in Kind} | {FORMAT << 24 | INTEGER: (Kind.VALUE, INTEGER)}
+"""What the first four bytes of a body may say: kind and flags, of the one format that there is."""
 _MAX_U32 = 2**32 - 1
 
 
@@ -46,45 +50,39 @@ class MixedUpEntryError(DamagedEntryError):
     """This entry was stored under another key: the reply belongs to somebody else."""
 
 
-@dataclass(frozen=True, slots=True)
-class Frame:
+class Frame(Struct, frozen=True, gc=False):
     """An entry as a store holds it: written at `at_us`, dead `lifetime_ms` later (0: never).
 
     The last `stale_ms` of its lifetime it is over, and of use to read-throughs only; a counter has none of these.
     `owner` is the hash of the key under which it was found.
     """
 
-    payload: bytes = field(repr=False)
+    payload: bytes
     kind: Kind = Kind.VALUE
     flags: int = 0
     load_ms: int = 0
     at_us: int = 0
     lifetime_ms: int = 0
     stale_ms: int = 0
-    cells: Sequence[int] = ()
+    cells: tuple[int, ...] = ()
     tags: tuple[str, ...] = ()
     gen: bytes = b"\0" * 8
     born: int = 0
-    owner: bytes = field(default=b"", compare=False)
+    owner: bytes = b""
+
+    def __repr__(self) -> str:
+        return f"<Frame {self.kind.name}, {len(self.payload)} bytes>"
 
     def remaining(self, now: float) -> float:
         """Give the seconds it has left at `now` (seconds of the writer's clock); `math.inf` where it never expires."""
-        return self.dead_at - now
+        return self.times.dead_at - now
 
     @property
-    def written_at(self) -> float:
-        """Seconds of the writer's clock."""
-        return self.at_us / 1e6
-
-    @property
-    def fresh_until(self) -> float:
-        """When it is over for all but read-throughs."""
-        return self.dead_at - self.stale_ms / 1e3
-
-    @property
-    def dead_at(self) -> float:
-        """When it is over; `math.inf`: never."""
-        return (self.at_us / 1e6) + (self.lifetime_ms / 1e3) if self.lifetime_ms else math.inf
+    def times(self) -> Times:
+        """When it was written, when it is over for all but read-throughs, and when for these (`math.inf`: never)."""
+        written_at = self.at_us / 1e6
+        dead_at = written_at + self.lifetime_ms / 1e3 if self.lifetime_ms else math.inf
+        return Times(written_at, dead_at - self.stale_ms / 1e3, dead_at)
 
 
 def integer_payload(number: int) -> bytes:
@@ -102,7 +100,7 @@ def integer_of(payload: bytes) -> int:
 
 def is_counter(raw: bytes) -> bool:
     """Tell whether these are the bytes of a counter, without reading all of them."""
-    return len(raw) >= PAYLOAD_OFFSET and bool(_BODY.unpack_from(raw, HEAD_SIZE)[2] & INTEGER)
+    return len(raw) >= PAYLOAD_OFFSET and bool(_FLAGS.unpack_from(raw, HEAD_SIZE + 2)[0] & INTEGER)
 
 
 def is_kept(head: bytes) -> bool:
@@ -112,54 +110,87 @@ def is_kept(head: bytes) -> bool:
 
 def encode(frame: Frame, key_hash: bytes) -> bytes:
     """Give the bytes of an entry that is to be stored under the key of this hash."""
-    tags = "\0".join(frame.tags).encode("utf-8", "surrogatepass")
-    head = _HEAD.pack(frame.gen, frame.born, frame.at_us, frame.lifetime_ms - frame.stale_ms, frame.lifetime_ms)
-    load_ms = min(frame.load_ms, _MAX_U32)
-    body = b"".join(
+    tags = "\0".join(frame.tags).encode("utf-8", "surrogatepass") if frame.tags else b""
+    raw = b"".join(
         [
-            _BODY.pack(FORMAT, frame.kind, frame.flags, load_ms, len(frame.cells), len(tags), key_hash),
-            struct.pack(f">{len(frame.cells)}H", *frame.cells),
+            _ENTRY.pack(
+                frame.gen,
+                frame.born,
+                frame.at_us,
+                frame.lifetime_ms - frame.stale_ms,
+                frame.lifetime_ms,
+                FORMAT << 24 | frame.kind << 16 | frame.flags,
+                min(frame.load_ms, _MAX_U32),
+                len(frame.cells),
+                len(tags),
+                key_hash,
+            ),
+            struct.pack(f">{len(frame.cells)}H", *frame.cells) if frame.cells else b"",
             tags,
             frame.payload,
         ]
     )
-    return head + body if frame.flags & INTEGER else b"".join([head, body, _CRC.pack(crc32(body))])
+    return raw if frame.flags & INTEGER else raw + _CRC.pack(crc32(memoryview(raw)[HEAD_SIZE:]))
 
 
 def decode(raw: bytes, key_hash: bytes) -> Frame:
     """Read an entry; `MixedUpEntryError` when it is another key's, `DamagedEntryError` when it is no entry."""
     if len(raw) < PAYLOAD_OFFSET:
         raise DamagedEntryError(f"{len(raw)} bytes are too few for an entry")
-    form, kind, flags, load_ms, ncells, tags_size, owner = _BODY.unpack_from(raw, HEAD_SIZE)
-    if form != FORMAT or kind not in _KINDS or flags & ~INTEGER or (flags & INTEGER and kind != Kind.VALUE):
-        raise DamagedEntryError(f"format {form}, kind {kind}, flags {flags} are not known here")
-    end = len(raw) if flags & INTEGER else len(raw) - _CRC.size
-    if not flags & INTEGER and crc32(memoryview(raw)[HEAD_SIZE:end]) != _CRC.unpack_from(raw, end)[0]:
-        raise DamagedEntryError("the checksum does not fit")
+    gen, born, at_us, fresh_ms, lifetime_ms, sort, load_ms, ncells, tags_size, owner = _ENTRY.unpack_from(raw)
+    if sort not in _SORTS:
+        raise DamagedEntryError(f"format, kind and flags {sort:#010x} are not known here")
+    kind, flags = _SORTS[sort]
+    end = len(raw)
+    if not flags:
+        end -= _CRC.size
+        if crc32(memoryview(raw)[HEAD_SIZE:end]) != _CRC.unpack_from(raw, end)[0]:
+            raise DamagedEntryError("the checksum does not fit")
     if owner != key_hash:
         raise MixedUpEntryError("this entry was stored under another key")
     tags_at = PAYLOAD_OFFSET + 2 * ncells
     payload_at = tags_at + tags_size
     if payload_at > end:
         raise DamagedEntryError("the entry is shorter than it says")
-    gen, born, at_us, fresh_ms, lifetime_ms = _HEAD.unpack_from(raw)
-    if flags & INTEGER:
-        integer_of(raw[payload_at:end])
+    payload = raw[payload_at:end]
+    if flags:
+        integer_of(payload)
+    return Frame(
+        payload,
+        kind,
+        flags,
+        load_ms,
+        at_us,
+        lifetime_ms,
+        lifetime_ms - fresh_ms if fresh_ms < lifetime_ms else 0,
+        struct.unpack_from(f">{ncells}H", raw, PAYLOAD_OFFSET) if ncells else (),
+        _names(raw[tags_at:payload_at]) if tags_size else (),
+        gen,
+        born,
+        owner,
+    )
+
+
+def common(raw: bytes, key_hash: bytes) -> tuple[bytes, int, int] | None:
+    """Read the commonest entry: a value, no counter, without tags and not kept beyond its end.
+
+    That is most of what plain reads find, and takes half as long as `decode`, which tells all else: None.
+
+    Returns: its payload, what its load took in milliseconds, and when it was written in microseconds.
+    """
+    end = len(raw) - _CRC.size
+    if end < PAYLOAD_OFFSET:
+        return None
+    at_us, fresh, dead, sort, load_ms, counts, owner = _COMMON.unpack_from(raw)
+    if sort != _VALUE or counts != _NONE or fresh != dead or owner != key_hash:
+        return None
+    if crc32(memoryview(raw)[HEAD_SIZE:end]) != _CRC.unpack_from(raw, end)[0]:
+        return None
+    return raw[PAYLOAD_OFFSET:end], load_ms, at_us
+
+
+def _names(tags: bytes) -> tuple[str, ...]:
     try:
-        names = raw[tags_at:payload_at].decode("utf-8", "surrogatepass")
+        return tuple(tags.decode("utf-8", "surrogatepass").split("\0"))
     except UnicodeDecodeError as error:
         raise DamagedEntryError("the tags are no text") from error
-    return Frame(
-        payload=raw[payload_at:end],
-        kind=_KINDS[kind],
-        flags=flags,
-        load_ms=load_ms,
-        at_us=at_us,
-        lifetime_ms=lifetime_ms,
-        stale_ms=lifetime_ms - fresh_ms if fresh_ms < lifetime_ms else 0,
-        cells=struct.unpack_from(f">{ncells}H", raw, PAYLOAD_OFFSET),
-        tags=tuple(names.split("\0")) if names else (),
-        gen=gen,
-        born=born,
-        owner=owner,
-    )

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from math import inf
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,19 +40,21 @@ ALWAYS = Times(-inf, inf, inf)
 """Where a store does not say: it was always there and never ends."""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A stored value with what is known of its load.
 
     `load_seconds` is what the load took (0 where nobody measured), `tags` are those it was stored with, `times` are
     known to read-throughs that ask for them. `at` tells this copy from a later one of the same key (0: nobody knows).
     """
 
-    value: Any = field(repr=False)
+    value: Any
     load_seconds: float = 0.0
     tags: tuple[str, ...] = ()
     times: Times = ALWAYS
     at: int = 0
+
+    def __repr__(self) -> str:
+        return f"<Entry tags={self.tags} times={self.times} at={self.at}>"
 
     def moved(self, seconds: float) -> Entry:
         """Give the same entry for a clock that is so many seconds ahead."""

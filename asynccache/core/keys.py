@@ -9,6 +9,7 @@ ESCAPES = {ord(char): f"%{ord(char):02X}" for char in ":%~{}"}
 MEMCACHED_LIMIT = 250
 DIGESTED = "~"
 _PLAIN = frozenset(range(0x21, 0x7F))
+_HASH16 = blake2b(digest_size=16)
 
 
 def escape(part: str) -> str:
@@ -49,7 +50,9 @@ def to_bytes(stored_key: str) -> bytes:
 
 def key_hash(stored_key: str) -> bytes:
     """Give the 16 bytes by which an entry knows the key it was stored under."""
-    return blake2b(to_bytes(stored_key), digest_size=16).digest()
+    hashed = _HASH16.copy()  # quicker than to make one
+    hashed.update(to_bytes(stored_key))
+    return hashed.digest()
 
 
 def memcached_key(stored_key: str, limit: int = MEMCACHED_LIMIT) -> bytes:

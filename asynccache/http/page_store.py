@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
+from msgspec.structs import replace
 
 from asynccache.core.codec import DamagedEntryError
 from asynccache.core.entry import Kind

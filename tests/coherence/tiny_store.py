@@ -1,7 +1,8 @@
 """A store with fences in memory, whose rules are those of `core/fence.py`. Each method is one step."""
 
 import asyncio
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from asynccache.backends.fenced import ANEW, Found, Granted, Taken
 from asynccache.core import codec

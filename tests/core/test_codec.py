@@ -6,6 +6,7 @@ import random
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from asynccache.core import codec
 from asynccache.core.codec import DamagedEntryError, Frame, MixedUpEntryError
@@ -22,11 +23,13 @@ FRAMES = st.builds(
     lifetime_ms=st.integers(0, 2**63),
     cells=st.lists(st.integers(0, 2**16 - 1), max_size=3).map(tuple),
     tags=st.lists(st.text(st.characters(exclude_characters="\0"), min_size=1, max_size=5), max_size=3).map(tuple),
+    owner=st.just(OWNER),
 )
 
 
 def counter(number: int, tags: tuple[str, ...] = ()) -> Frame:
-    return Frame(codec.integer_payload(number), flags=codec.INTEGER, at_us=1, lifetime_ms=60_000, tags=tags)
+    payload = codec.integer_payload(number)
+    return Frame(payload, flags=codec.INTEGER, at_us=1, lifetime_ms=60_000, tags=tags, owner=OWNER)
 
 
 def real_frames(count: int) -> list[Frame]:
@@ -69,6 +72,46 @@ def test_counters_come_back_as_they_were(number: int) -> None:
     frame = counter(number, tags=("a", "b"))
     assert codec.decode(codec.encode(frame, OWNER), OWNER) == frame
     assert codec.integer_of(frame.payload) == number
+
+
+def opened(raw: bytes) -> Frame | None:
+    try:
+        return codec.decode(raw, OWNER)
+    except DamagedEntryError:
+        return None
+
+
+def assert_common_says_the_same(raw: bytes) -> bool:
+    """Compare the quick way of reading with the whole one; tell whether it had an answer."""
+    found, frame = codec.common(raw, OWNER), opened(raw)
+    if found is None:
+        return False
+    assert frame is not None
+    assert found == (frame.payload, frame.load_ms, frame.at_us)
+    assert (frame.kind, frame.flags, frame.stale_ms, frame.cells, frame.tags) == (Kind.VALUE, 0, 0, (), ())
+    return True
+
+
+@given(FRAMES, st.integers(0, 5))
+def test_the_quick_way_reads_values_without_tags_and_leaves_all_else(frame: Frame, stale_ms: int) -> None:
+    frame = structs.replace(frame, stale_ms=min(stale_ms, frame.lifetime_ms))
+    is_common = frame.kind is Kind.VALUE and not (frame.stale_ms or frame.cells or frame.tags)
+    assert assert_common_says_the_same(codec.encode(frame, OWNER)) == is_common
+
+
+def test_the_quick_way_leaves_counters_and_what_is_damaged_or_of_another_key() -> None:
+    raw = codec.encode(Frame(b"payload"), OWNER)
+    assert assert_common_says_the_same(raw)
+    assert not assert_common_says_the_same(codec.encode(counter(5), OWNER))
+    assert codec.common(raw, key_hash("shop:1:other")) is None
+    for size in range(len(raw)):
+        assert codec.common(raw[:size], OWNER) is None
+    flipped = bytearray(raw)
+    for place in range(codec.HEAD_SIZE, len(raw)):
+        for bit in range(8):
+            flipped[place] ^= 1 << bit
+            assert codec.common(bytes(flipped), OWNER) is None
+            flipped[place] ^= 1 << bit
 
 
 def test_every_truncation_of_200_entries_is_harmless() -> None:
