@@ -71,7 +71,7 @@ class FramedBackend(BaseCacheBackend):
         if self.expires_entries and kind is Kind.VALUE and not timed:
             found = codec.common(raw, owner)
             if found is not None:
-                payload, load_ms, at_us = found
+                payload, _, _, load_ms, at_us = found
                 return Entry(self.serializer.bound(owner).loads(payload), load_ms / 1000, (), ALWAYS, at_us)
         frame = self._current_frame(raw, owner)
         if frame is None or frame.kind is not kind or (frame.stale_ms and not (timed or self._lives(frame))):

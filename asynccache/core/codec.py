@@ -26,7 +26,7 @@ INT64 = range(-(2**63), 2**63)
 _DIGITS = len(str(-(2**63)))
 _HEAD = struct.Struct(">8sQQQQ")
 _ENTRY = struct.Struct(_HEAD.format + "IIHH16s")  # format, kind and flags in one
-_COMMON = struct.Struct(">16xQ8s8s4sI4s16s")
+_COMMON = struct.Struct(">8sQQ8s8s4sI4s16s")
 _VALUE, _NONE = struct.pack(">I", FORMAT << 24), bytes(4)
 _FLAGS = struct.Struct(">H")
 _CRC = struct.Struct(">I")
@@ -171,22 +171,22 @@ def decode(raw: bytes, key_hash: bytes) -> Frame:
     )
 
 
-def common(raw: bytes, key_hash: bytes) -> tuple[bytes, int, int] | None:
+def common(raw: bytes, key_hash: bytes) -> tuple[bytes, bytes, int, int, int] | None:
     """Read the commonest entry: a value, no counter, without tags and not kept beyond its end.
 
     That is most of what plain reads find, and takes half as long as `decode`, which tells all else: None.
 
-    Returns: its payload, what its load took in milliseconds, and when it was written in microseconds.
+    Returns: payload, `gen`, `born`, `load_ms` and `at_us`, as a frame has them.
     """
     end = len(raw) - _CRC.size
     if end < PAYLOAD_OFFSET:
         return None
-    at_us, fresh, dead, sort, load_ms, counts, owner = _COMMON.unpack_from(raw)
+    gen, born, at_us, fresh, dead, sort, load_ms, counts, owner = _COMMON.unpack_from(raw)
     if sort != _VALUE or counts != _NONE or fresh != dead or owner != key_hash:
         return None
     if crc32(memoryview(raw)[HEAD_SIZE:end]) != _CRC.unpack_from(raw, end)[0]:
         return None
-    return raw[PAYLOAD_OFFSET:end], load_ms, at_us
+    return raw[PAYLOAD_OFFSET:end], gen, born, load_ms, at_us
 
 
 def _names(tags: bytes) -> tuple[str, ...]:

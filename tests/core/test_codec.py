@@ -18,6 +18,8 @@ FRAMES = st.builds(
     Frame,
     payload=st.binary(max_size=60),
     kind=st.sampled_from(Kind),
+    gen=st.binary(min_size=8, max_size=8),
+    born=st.integers(0, 2**64 - 1),
     load_ms=st.integers(0, 2**32 - 1),
     at_us=st.integers(0, 2**63),
     lifetime_ms=st.integers(0, 2**63),
@@ -87,7 +89,7 @@ def assert_common_says_the_same(raw: bytes) -> bool:
     if found is None:
         return False
     assert frame is not None
-    assert found == (frame.payload, frame.load_ms, frame.at_us)
+    assert found == (frame.payload, frame.gen, frame.born, frame.load_ms, frame.at_us)
     assert (frame.kind, frame.flags, frame.stale_ms, frame.cells, frame.tags) == (Kind.VALUE, 0, 0, (), ())
     return True
 
