@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from asynccache.backends.outage import checked_deadline
 from asynccache.backends.redis_parts import Parts
 from asynccache.backends.redis_peer import ServerClock
-from asynccache.backends.redis_rights import RedisRights
+from asynccache.backends.redis_quick import RedisQuick
 from asynccache.backends.redis_scripting import Scripting
 from asynccache.backends.redis_servers import Form, Where, where
 from asynccache.errors import ConfigurationError, MissingDependencyError
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from asynccache.plan.io import IO
 
 
-class RedisCacheBackend(RedisRights):
+class RedisCacheBackend(RedisQuick):
     """Entries in Redis (6.2 or later) or Valkey; needs the extra `redis`.
 
     Args:
@@ -76,6 +76,7 @@ class RedisCacheBackend(RedisRights):
         meant = where(servers, host, port, options or {})
         self.servers = meant.servers
         self._parts_of = Parts(_checked_number("partitions", partitions) if meant.form is Form.CLUSTER else 0)
+        self._part = self._parts_of.of(self._namespace)[0]
         self._place = self._placed(meant, _checked_number("pool_size", pool_size), options or {}, time)
         self._scripting = Scripting(self._place, self._parts_of, keeps=_keeps(on_failover))
         self._reads_near(meant.form is Form.LEADER and len(meant.servers) > 1)

@@ -68,6 +68,13 @@ class RedisNode:
             return None
         return self._loops.current().open_line
 
+    def lost(self, tried: str, failure: Exception) -> BackendUnavailableError:
+        """Give the error of what this ended on an open line; what is none of the server's is raised."""
+        error = self.guard.lost(tried, failure)
+        if self.guard.is_down:
+            self._loops.current().drop()
+        return error
+
     async def distrust(self, io: IO) -> None:
         """Use none of this flavour's connections for anything new."""
         await io.twin(self._blocking.drop, self._drop_on_loop)

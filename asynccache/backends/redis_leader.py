@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from asynccache.backends.outage import OutageGuard
+    from asynccache.backends.redis_connections import SharedLine
     from asynccache.backends.redis_questions import Question
     from asynccache.backends.servers import Server
     from asynccache.plan.io import IO
@@ -52,6 +53,12 @@ class LeaderAndReplicas(Place):
         finally:
             if self._replicas:
                 self._recent.note(keys)
+
+    def open_line(self) -> SharedLine | None:
+        return self._leader.open_line()
+
+    def lost(self, tried: str, failure: Exception) -> BackendUnavailableError:
+        return self._leader.lost(tried, failure)
 
     def guard_of(self, question: Question) -> OutageGuard:
         del question

@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Mapping, Sequence
 
+    from asynccache.backends.redis_connections import SharedLine
     from asynccache.backends.redis_peer import ServerClock
     from asynccache.backends.redis_questions import Question
     from asynccache.backends.servers import Server
+    from asynccache.errors import BackendUnavailableError
     from asynccache.plan.io import IO
 
 
@@ -40,6 +42,17 @@ class Place(ABC):
     @abstractmethod
     async def write(self, io: IO, tried: str, questions: Sequence[Question], keys: Sequence[str]) -> list[Any]:
         """Have these keys changed; the replies are like those of `read`."""
+
+    def open_line(self) -> SharedLine | None:
+        """Give the connection to the one server that answers everything, if it can be asked at once and is on a loop.
+
+        None also where more has to be known before each operation, or is to be done after it.
+        """
+        return None
+
+    def lost(self, tried: str, failure: Exception) -> BackendUnavailableError:
+        """Give the error of what was asked on an open line; raise what does not come from there."""
+        raise failure
 
     @abstractmethod
     def guard_of(self, question: Question) -> OutageGuard:

@@ -7,10 +7,10 @@ more. In all three nothing had been done.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asynccache.backends.followed import At
-from asynccache.backends.redis_questions import KEEPER, NEVER, NO_SCRIPT, NONE, SINCE, Refusal
+from asynccache.backends.redis_questions import KEEPER, NEVER, NO_SCRIPT, NOBODY, NONE, SINCE, Refusal
 from asynccache.backends.redis_recall import Recall
 from asynccache.backends.redis_scripts import ADOPT, LATE, VIEW
 from asynccache.core.fence import Notebook, read_notebook
@@ -28,6 +28,16 @@ if TYPE_CHECKING:
 _ROUNDS = 3
 
 
+class Told(NamedTuple):
+    """A notebook as the leader told it last, of which note was taken, and the process that told it."""
+
+    raw: bytes
+    teller: bytes
+    book: Notebook
+    gen: bytes
+    floor: int
+
+
 class Scripting:
     """The scripts at one place, and what is known there of each part.
 
@@ -42,6 +52,8 @@ class Scripting:
         self.recall = Recall()
         self.known: dict[str, At] = {}
         """How far the leader of each part has told to be."""
+        self.told: dict[str, Told] = {}
+        """What each part's leader told last to those who look at single keys: it need not be read again."""
         self._parts = parts
         self._keeps = keeps
 
@@ -78,19 +90,48 @@ class Scripting:
 
         Where another process took it over with the data, say again what was invalidated a moment ago; True then.
         """
-        at, known = At(book.view, book.seq), self.known.get(part.name)
-        if known is None or known.view != at.view or known.position < at.position:
-            self.known[part.name] = at
-        if known is None or known.view == at.view or known.view.gen != at.view.gen:
+        if self.noted(part, book):
+            return False
+        known = self.known[part.name]
+        self._know(part, At(book.view, book.seq))
+        if known.view.gen != book.gen:
             return False
         again = [call.by_text() for call in self.recall.calls(part, book.gen, self._parts)]
         if again:
             try:
                 _check(await self.place.write(io, "invalidate again", again, []))
             except BaseException:  # whoever asks next says it
-                self.known[part.name] = known
+                self._know(part, known)
                 raise
         return bool(again)
+
+    def noted(self, part: Part, book: Notebook) -> bool:
+        """Take note of what the leader told, unless its view is another than before: that is for `note`."""
+        at, known = At(book.view, book.seq), self.known.get(part.name)
+        if known is not None and known.view != at.view:
+            return False
+        if known is None or known.position < at.position:
+            self.known[part.name] = at
+        return True
+
+    def told_by(self, part: Part, raw: bytes | None, teller: bytes | None) -> Told | None:
+        """Give what this says that the leader told; None where that is not the usual case, and nothing is noted."""
+        told = self.told.get(part.name)
+        if told is not None and told.raw == raw and told.teller == teller:
+            return told
+        book = read_notebook(raw)
+        if book is None or raw is None or teller is None or teller not in {book.keeper, NOBODY}:
+            return None
+        if not self.noted(part, book):
+            return None
+        self.told[part.name] = told = Told(raw, teller, book, book.gen, book.floor)
+        if self.known[part.name].view != book.view:  # another thread has just heard of another
+            self.told.pop(part.name, None)
+        return told
+
+    def _know(self, part: Part, at: At) -> None:
+        self.known[part.name] = at
+        self.told.pop(part.name, None)
 
     def _once_more(self, call: Call, reply: Any, answers: frozenset[str]) -> tuple[Question, ...]:
         if isinstance(reply, Refusal):

@@ -35,7 +35,7 @@ _Stamps = dict[str, tuple[View, dict[int, int]]]
 """By part: a generation, and the stamps of cells; cell -1 is the table itself."""
 
 
-class _Looked(NamedTuple):
+class Looked(NamedTuple):
     """What was found under a key, and by which notebook and process."""
 
     part: Part
@@ -61,21 +61,26 @@ class RedisSights(Near, FollowedBackend, ABC):
     async def _fetch_at(self, io: IO, stored_keys: list[str]) -> dict[str, Seen]:
         seen: dict[str, Seen] = {}
         for batch in batches(stored_keys):
-            looked = await self._look(io, batch)
-            marks = await self._marks(io, looked.values())
-            for key, found in looked.items():
-                at = _NOWHERE if found.book is None else At(found.book.view, found.book.seq)
-                seen[key] = Seen(found.raw if _is_usable(found, marks) else None, at)
+            seen |= await self._seen(io, await self._look(io, batch))
         return seen
 
-    async def _look(self, io: IO, stored_keys: Sequence[str]) -> dict[str, _Looked]:
+    async def _seen(self, io: IO, looked: Mapping[str, Looked]) -> dict[str, Seen]:
+        """Leave out what is not valid."""
+        marks = await self._marks(io, looked.values())
+        seen: dict[str, Seen] = {}
+        for key, found in looked.items():
+            at = _NOWHERE if found.book is None else At(found.book.view, found.book.seq)
+            seen[key] = Seen(found.raw if _is_usable(found, marks) else None, at)
+        return seen
+
+    async def _look(self, io: IO, stored_keys: Sequence[str]) -> dict[str, Looked]:
         by_part = self._by_part(stored_keys)
         questions = [
             ask.look(part.notebook, [self._parts_of.spot(key).entry for key in some]) for part, some in by_part.items()
         ]
         tried = "get" if len(stored_keys) == 1 else "get_many"
         replies = self._there(await self._place.read(io, tried, questions, stored_keys))
-        looked: dict[str, _Looked] = {}
+        looked: dict[str, Looked] = {}
         unsure: list[str] = []
         for (part, some), reply in zip(by_part.items(), replies, strict=True):
             if reply is None:
@@ -87,7 +92,7 @@ class RedisSights(Near, FollowedBackend, ABC):
                 continue
             if book is not None and (is_near(io) or keeper == NOBODY):
                 keeper = book.keeper
-            looked.update((key, _Looked(part, raw, book, keeper)) for key, raw in zip(some, raws, strict=True))
+            looked.update((key, Looked(part, raw, book, keeper)) for key, raw in zip(some, raws, strict=True))
         if unsure:
             looked |= await self._look(io.pick(BLOCKING, LOOP), unsure)
         return looked
@@ -99,7 +104,7 @@ class RedisSights(Near, FollowedBackend, ABC):
         known = self._scripting.known.get(part.name)
         return not is_near(io) or known is None or (known.view == book.view and book.seq >= known.position)
 
-    async def _marks(self, io: IO, looked: Iterable[_Looked]) -> _Stamps:
+    async def _marks(self, io: IO, looked: Iterable[Looked]) -> _Stamps:
         """Give the stamps of all cells of these entries, by part, and of what generation and process they are."""
         wanted: dict[Part, set[int]] = {}
         for found in looked:
@@ -163,7 +168,7 @@ def _view(signed: Any) -> View | None:
     return None if book is None else View(book.gen, book.keeper if signed.keeper == NOBODY else signed.keeper)
 
 
-def _is_usable(found: _Looked, marks: _Stamps) -> bool:
+def _is_usable(found: Looked, marks: _Stamps) -> bool:
     """Tell whether it is valid, or damaged, of which somebody should hear.
 
     Its tags are compared with marks of its own generation that were told by the process that it was accepted for: one
