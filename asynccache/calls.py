@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, NoReturn, ParamSpec
 from asynccache.core.web_types import is_response
 from asynccache.current import current_service
 from asynccache.errors import ConfigurationError
-from asynccache.loading.load import Load
+from asynccache.loading.load import ABSENT, UNKNOWN, Load
 
 if TYPE_CHECKING:
     from asynccache.core.arguments import Arguments
@@ -41,11 +41,6 @@ class CallSettings:
     backend: str
     enabled: bool
     tags: TagTemplates
-
-    @property
-    def looks_ahead(self) -> bool:
-        """Whether even a value that is there may have to be renewed."""
-        return self.policy.refresh_ahead is not None
 
 
 class CachedCalls(Generic[P, R]):
@@ -76,6 +71,7 @@ class CachedCalls(Generic[P, R]):
         self._settings = settings
         self._scope = scope
         self._of_class = of_class
+        self._glanced = settings.policy if settings.policy.keeps_times else None
         self._before: tuple[Any, ...] = ()
 
     def __repr__(self) -> str:
@@ -170,13 +166,9 @@ class CachedFunction(CachedCalls[P, R]):
             return self._function(*args, **kwargs)  # type: ignore[no-any-return]  # what it is declared as
         service = current_service()
         key = self._arguments.key(args, kwargs)
-        found = (
-            None
-            if settings.looks_ahead
-            else service.glance(service.get_backend(settings.backend), key, settings.version)
-        )
-        if found is None:
-            found = service.loader.get(self._load(service, key, args, kwargs))
+        found = service.glance(service.get_backend(settings.backend), key, settings.version, self._glanced)
+        if found is ABSENT or found is UNKNOWN:
+            found = service.loader.get(self._load(service, key, args, kwargs), is_absent=found is ABSENT)
         return found  # type: ignore[no-any-return]  # likewise
 
     def refresh(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -221,13 +213,9 @@ class CachedCoroutine(CachedCalls[P, R]):
             return await self._function(*args, **kwargs)  # type: ignore[no-any-return]  # what it is declared as
         service = current_service()
         key = self._arguments.key(args, kwargs)
-        found = (
-            None
-            if settings.looks_ahead
-            else service.glance(service.get_backend(settings.backend), key, settings.version)
-        )
-        if found is None:
-            found = await service.loader.get_async(self._load(service, key, args, kwargs))
+        found = service.glance(service.get_backend(settings.backend), key, settings.version, self._glanced)
+        if found is ABSENT or found is UNKNOWN:
+            found = await service.loader.get_async(self._load(service, key, args, kwargs), is_absent=found is ABSENT)
         return found  # type: ignore[no-any-return]  # likewise
 
     def refresh(self, /, *args: P.args, **kwargs: P.kwargs) -> NoReturn:

@@ -20,7 +20,7 @@ from asynccache.serializers import ICacheSerializer, MsgpackSerializer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from asynccache.core.events import Event, Listener
+    from asynccache.core.events import Event, Listener, Observable
     from asynccache.plan.io import IO
 
 logger = logging.getLogger(__name__)
@@ -73,6 +73,8 @@ class BaseCacheBackend(Unfenced):
 
     That a VALUE is not there is not counted as a miss: whoever peeks for one reads afterwards.
     """
+    is_at_hand: ClassVar[bool] = False
+    """Whether all that it has is in this process: its plain `get` tells at once what is there, and what is not."""
     is_plain: ClassVar[bool] = False
     """Whether it has a `get` and a `set` of its own, and no plans."""
 
@@ -149,6 +151,14 @@ class BaseCacheBackend(Unfenced):
             return lambda: value
         payload = self.serializer.dumps(value)
         return lambda: self.serializer.loads(payload)
+
+    @property
+    def is_heard(self) -> bool:
+        """Whether there is anybody to hear what it tells, for those who ask before they make an event."""
+        for listener in self.listeners:  # noqa: SIM110  # half of the time that a generator takes
+            if type(listener) is not Audience or listener.is_there:
+                return True
+        return False
 
     def tell(self, event: Event) -> None:
         """Hand an event to all listeners."""
@@ -362,6 +372,22 @@ class BaseCacheBackend(Unfenced):
     async def aclose(self) -> None:
         """Let go of connections."""
         await self.shut(LOOP)
+
+
+class Audience:
+    """The listeners of a service, which are one listener to each of its backends."""
+
+    def __init__(self, service: Observable) -> None:
+        self._service = service
+
+    @property
+    def is_there(self) -> bool:
+        """Whether there are any."""
+        return bool(self._service.listeners)
+
+    def __call__(self, event: Event) -> None:
+        """Hand it on."""
+        announce(event, self._service.listeners)
 
 
 def announce(event: Event, listeners: Iterable[Listener]) -> None:

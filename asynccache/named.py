@@ -10,7 +10,7 @@ from asynccache.config import backend_of
 from asynccache.config.making import shown
 from asynccache.current import entered, left
 from asynccache.errors import ConfigurationError, UnknownBackendError
-from asynccache.model import announce
+from asynccache.model import Audience
 from asynccache.plan.io import BLOCKING, LOOP, run
 from asynccache.probing import probe
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from asynccache.config import BackendLike
-    from asynccache.core.events import Event, Listener
+    from asynccache.core.events import Listener
     from asynccache.model import BaseCacheBackend
 
 
@@ -32,6 +32,7 @@ class NamedBackends:
         if "default" not in backends:
             raise ConfigurationError(f"no backend is called 'default', only {sorted(backends)}: add default=...")
         self.listeners: list[Listener] = []
+        self._audience = Audience(self)
         self._own = {name: backend_of(given, name) for name, given in backends.items()}
         self._replacements: list[dict[str, BaseCacheBackend]] = []
         self._choose()
@@ -131,14 +132,11 @@ class NamedBackends:
         self._backends: dict[str, BaseCacheBackend] = dict(ChainMap(*reversed(self._replacements), self._own))
         self._default = self._backends["default"]
         for backend in self._backends.values():
-            if self._tell not in backend.listeners:
-                backend.listeners.append(self._tell)
+            if self._audience not in backend.listeners:
+                backend.listeners.append(self._audience)
 
     def _let_go(self, backends: set[BaseCacheBackend]) -> None:
         with ExitStack() as closing:
             for backend in backends:
-                backend.listeners.remove(self._tell)
+                backend.listeners.remove(self._audience)
                 closing.callback(backend.close)
-
-    def _tell(self, event: Event) -> None:
-        announce(event, self.listeners)

@@ -5,11 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from asynccache.core.entry import Kind
-from asynccache.core.events import Hit
+from asynccache.core.events import Hit, Miss
 from asynccache.core.keys import several
 from asynccache.core.policy import CachePolicy
 from asynccache.core.tags import tagged
-from asynccache.loading.load import Load, is_function, is_plain_function, looks_ahead
+from asynccache.loading.load import (
+    ABSENT,
+    UNKNOWN,
+    Load,
+    is_function,
+    is_plain_function,
+    keeps_times,
+    looks_ahead,
+)
 from asynccache.loading.loader import Loader
 from asynccache.loading.locks import LEASE_SECONDS, AsyncLock, Lock, Wanted
 from asynccache.loading.many import ManyLoader, ManyLoads
@@ -92,11 +100,12 @@ class CacheService(Operations):
         policy: CachePolicy | None = None,
         tags: Iterable[str] = (),
     ) -> T:
-        store = self.get_backend(backend)
-        value = None if policy is not None and looks_ahead(policy) else self.glance(store, key, version)
-        if value is not None and is_plain_function(factory):
+        store = self._default if backend is None else self.get_backend(backend)
+        value = self.glance(store, key, version, policy)
+        if value is not ABSENT and value is not UNKNOWN and is_plain_function(factory):
             return value  # type: ignore[no-any-return]  # what a factory made, or what equals it
-        return self.loader.get(Load(store, key, factory, ttl, policy, version, tagged(tags)))  # type: ignore[no-any-return]  # likewise
+        load = Load(store, key, factory, ttl, policy, version, tagged(tags))
+        return self.loader.get(load, is_absent=value is ABSENT)  # type: ignore[no-any-return]  # likewise
 
     @overload
     async def get_or_set_async(
@@ -135,11 +144,12 @@ class CacheService(Operations):
         policy: CachePolicy | None = None,
         tags: Iterable[str] = (),
     ) -> Any:
-        store = self.get_backend(backend)
-        value = None if policy is not None and looks_ahead(policy) else self.glance(store, key, version)
-        if value is not None and is_function(factory):
+        store = self._default if backend is None else self.get_backend(backend)
+        value = self.glance(store, key, version, policy)
+        if value is not ABSENT and value is not UNKNOWN and is_function(factory):
             return value
-        return await self.loader.get_async(Load(store, key, factory, ttl, policy, version, tagged(tags)))
+        load = Load(store, key, factory, ttl, policy, version, tagged(tags))
+        return await self.loader.get_async(load, is_absent=value is ABSENT)
 
     def get_or_set_many(
         self,
@@ -205,14 +215,23 @@ class CacheService(Operations):
         self, store: BaseCacheBackend, keys: Iterable[str], version: Version, policy: CachePolicy | None
     ) -> dict[str, Any]:
         """Give the values that are held in this process, quickly."""
-        if store.peek is None or (policy is not None and looks_ahead(policy)):
-            return {}
-        return {key: value for key in keys if (value := self.glance(store, key, version)) is not None}
+        if store.is_at_hand and not keeps_times(policy):
+            found = store.get_many(keys, version)
+            for key in found if store.is_heard else ():
+                store.tell(Hit(store.name, key))
+            return found
+        glances = {key: self.glance(store, key, version, policy) for key in keys}
+        return {key: value for key, value in glances.items() if value is not UNKNOWN}
 
-    def glance(self, store: BaseCacheBackend, key: str, version: Version) -> Any:
-        """Give a value that is held in this process, quickly; None: whether it is stored is for the loader to see."""
-        peek = store.peek
-        value = None if peek is None or type(key) is not str else peek(key, version, Kind.VALUE)
-        if value is not None and (self.listeners or len(store.listeners) > 1):  # others than this service
-            store.tell(Hit(store.name, key))
+    def glance(self, store: BaseCacheBackend, key: str, version: Version, policy: CachePolicy | None) -> Any:
+        """Give a value that is held in this process, quickly; `ABSENT` if there is none, `UNKNOWN` for the loader."""
+        if store.is_at_hand and (policy is None or not keeps_times(policy)):
+            value = store.get(key, version, default=ABSENT)
+        else:
+            peek = None if type(key) is not str or looks_ahead(policy) else store.peek
+            value = None if peek is None else peek(key, version, Kind.VALUE)
+            if value is None:  # which may be what is stored
+                return UNKNOWN
+        if self.listeners or len(store.listeners) > 1:  # others than this service
+            store.tell((Miss if value is ABSENT else Hit)(store.name, key))
         return value

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +65,9 @@ class BackendUp(Event):
 
 
 Listener = Callable[[Event], None]
+
+
+class Observable(Protocol):
+    """Whatever tells a list of listeners: a backend, a service."""
+
+    listeners: list[Listener]

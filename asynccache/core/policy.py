@@ -117,14 +117,16 @@ def is_paused(failed_at: float, pause_seconds: float, now: float) -> bool:
     return failed_at <= now < failed_at + pause_seconds
 
 
-def lifetime(policy: CachePolicy, value: object, *, default: float, luck: float) -> float | None:
+def lifetime(policy: CachePolicy, value: object, given: Ttl = None, *, default: float, luck: float) -> float | None:
     """Tell for how many seconds a loaded value is to be stored; `None`: not at all.
 
-    `luck` is a random number from 0 to 1 that the caller drew.
+    A ttl that was `given` beats that of the policy. `luck` is a random number from 0 to 1 that the caller drew.
     """
     if policy.condition is not None and not policy.condition(value):
         return None
-    ttl = policy.negative_ttl if value is None and policy.negative_ttl is not None else policy.ttl
+    ttl = policy.ttl if given is None else given
+    if value is None and policy.negative_ttl is not None:
+        ttl = policy.negative_ttl
     whole = seconds(ttl, default)
     return whole if whole == FOREVER else whole * (1 - policy.jitter * luck)
 

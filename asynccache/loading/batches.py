@@ -153,7 +153,7 @@ class Batch:
     async def _loaded(self, io: IO, parts: list[Part]) -> None:
         """Call the factory, store what it returns, and settle these parts."""
         current, began = CurrentLoad(), monotonic()
-        for part in parts if self._backend.listeners else ():
+        for part in parts if self._backend.is_heard else ():
             self._backend.tell(events.Miss(self._backend.name, part.load.key))
         try:
             with held_together(io, self._backend, [part.flight.ticket for part in parts]), running_for(current):

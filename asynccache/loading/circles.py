@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -16,17 +16,27 @@ within: ContextVar[tuple[Flight, ...]] = ContextVar("asynccache_within", default
 _FREE = nullcontext(True)
 
 
-@contextmanager
-def inside(flight: Flight, *, alone: bool = False) -> Iterator[None]:
+def inside(flight: Flight, *, alone: bool = False) -> AbstractContextManager[None]:
     """Mark what runs here as part of this load, so that it never waits for itself.
 
     What is `alone` is part of no other: nobody waits for it here.
     """
-    token = within.set((flight,) if alone else (*within.get(), flight))
-    try:
-        yield
-    finally:
-        within.reset(token)
+    return _Inside((flight,) if alone else (*within.get(), flight))
+
+
+class _Inside(AbstractContextManager[None]):
+    """A class, since a generator takes four times as long, twice for each load."""
+
+    __slots__ = ("_flights", "_token")
+
+    def __init__(self, flights: tuple[Flight, ...]) -> None:
+        self._flights = flights
+
+    def __enter__(self) -> None:
+        self._token: Token[tuple[Flight, ...]] = within.set(self._flights)
+
+    def __exit__(self, *failure: object) -> None:
+        within.reset(self._token)
 
 
 def waiting(flights: Flights, stuck: tuple[Flight, ...], flight: Flight) -> AbstractContextManager[bool]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextlib import AbstractContextManager
+from contextvars import ContextVar, Token
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +11,7 @@ from asynccache.core.lifetime import Ttl, seconds
 from asynccache.core.tags import tagged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from asynccache.core.entry import Entry
     from asynccache.core.policy import CachePolicy
@@ -93,11 +93,19 @@ def current_load() -> CurrentLoad:
     return _current.get() or CurrentLoad()
 
 
-@contextmanager
-def running_for(load: CurrentLoad) -> Iterator[None]:
+def running_for(load: CurrentLoad) -> AbstractContextManager[None]:
     """Make this the current load."""
-    token = _current.set(load)
-    try:
-        yield
-    finally:
-        _current.reset(token)
+    return _RunningFor(load)
+
+
+class _RunningFor(AbstractContextManager[None]):
+    __slots__ = ("_load", "_token")
+
+    def __init__(self, load: CurrentLoad) -> None:
+        self._load = load
+
+    def __enter__(self) -> None:
+        self._token: Token[CurrentLoad | None] = _current.set(self._load)
+
+    def __exit__(self, *failure: object) -> None:
+        _current.reset(self._token)

@@ -38,8 +38,9 @@ class Failures:
         if isinstance(outcome, Failed):
             self._note(load, outcome.error)
             backend.tell(LoadFailed(backend.name, load.key, outcome.error))
-        else:
-            self.forget(load)
+            return
+        self.forget(load)
+        if backend.is_heard:
             backend.tell(Loaded(backend.name, load.key, load_seconds))
 
     def _note(self, load: Load, error: Exception) -> None:

@@ -1,6 +1,6 @@
 """Flights: one load per key under way, and those who wait for it, each in their own way.
 
-A waiter on a loop has a future of its own, a waiter in a thread an event of its own, so that one that is cancelled
+A waiter on a loop has a future of its own, a waiter in a thread a lock of its own, so that one that is cancelled
 disturbs nobody. A flight is settled once, from any thread, and leaves the table in the same moment; one whose loop
 has died is settled by whoever notices.
 """
@@ -8,15 +8,15 @@ has died is settled by whoever notices.
 from __future__ import annotations
 
 import threading
+from asyncio import AbstractEventLoop
 from collections import Counter
-from concurrent.futures import Future as ThreadFuture
-from contextlib import suppress
 from math import inf
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from asynccache.core.fence import is_shared
-from asynccache.loading.loops import required_loop, running_loop
+from asynccache.loading.crowds import ThreadWaiter, finish, tell_all
+from asynccache.loading.loops import loop_of, native_loop, required_loop
 from asynccache.loading.outcomes import GONE, Landed
 from asynccache.loading.threads import blocked
 from asynccache.plan.forks import anew_in_child
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Hashable, Iterable
 
     from asynccache.core.claims import Ticket
+    from asynccache.loading.crowds import Told
 
 _UNSETTLED = object()
 _NOWHERE = 0
@@ -42,8 +43,7 @@ class Flight:
     __slots__ = (
         "_abandon",
         "_flights",
-        "_joined",
-        "_loop",
+        "_home",
         "_outcome",
         "_waiters",
         "asked",
@@ -71,10 +71,9 @@ class Flight:
         self.thread = threading.get_ident()
         self.waits_for: list[Flight] = []
         self.awaited_by: list[Flight] = []
-        self._loop = running_loop()
+        self._home = native_loop()
         self._flights = flights
-        self._waiters: list[Callable[[Any], None]] = []
-        self._joined = 0
+        self._waiters: dict[Told, AbstractEventLoop | None] = {}
         self._outcome: Any = _UNSETTLED
         self._abandon: Callable[[], object] | None = None
 
@@ -93,9 +92,8 @@ class Flight:
             self._flights.forget(self)
             if self in self._flights.leaving:
                 self._flights.leaving.remove(self)
-            waiters, self._waiters = self._waiters, []
-        for tell in waiters:
-            tell(outcome)
+            waiters, self._waiters = self._waiters, {}
+        tell_all(waiters)
 
     def break_off(self, outcome: Any) -> None:
         """Settle it without a value, and keep what is still loading from being stored."""
@@ -111,7 +109,7 @@ class Flight:
     def doom_if_alone(self) -> None:
         """Keep it from being stored, unless somebody waits for it or that goes on already."""
         with self._flights.lock:
-            if not self._joined and not self.is_storing:
+            if not self._waiters and not self.is_storing:
                 self._flights.doom(self)
 
     def see_through(self) -> None:
@@ -121,7 +119,7 @@ class Flight:
 
     def leave_for_a_thread(self) -> None:
         """Note that it is not run where it was begun, but in a thread of its own, which says so when it begins."""
-        self._loop = None
+        self._home = None
         self.thread = _NOWHERE
 
     def begin_storing(self) -> bool:
@@ -148,67 +146,89 @@ class Flight:
     @property
     def is_stranded(self) -> bool:
         """Whether its loop is closed, or cannot run because another one, or none, runs in its thread: this one."""
-        loop = self._loop
-        if loop is None:
+        home = self._home
+        if home is None or home is native_loop():
             return False
-        return loop.is_closed() or (self.thread == threading.get_ident() and loop != running_loop())
+        loop = loop_of(home)
+        return loop is None or loop.is_closed() or self.thread == threading.get_ident()
 
     async def wait(self, seconds: float = inf) -> Any:
         """Wait on the running loop for the outcome; `TimeoutError` after so many seconds, and the load goes on."""
+        here = native_loop()
+        if not isinstance(here, AbstractEventLoop) or self._home not in {None, here}:
+            return await self._wait_and_look(seconds)
+        told = here.create_future()
+        if self._enter(told, here):
+            timer = None if seconds == inf else here.call_later(seconds, finish, told)
+            try:
+                await told
+            except BaseException:
+                self._leave(told)
+                raise
+            finally:
+                if timer is not None:
+                    timer.cancel()
+            if self._outcome is _UNSETTLED:
+                self._lose_patience(told)
+        return self._outcome
+
+    async def _wait_and_look(self, seconds: float) -> Any:
+        """Wait for what another loop does, and look from time to time whether it still lives."""
         loop = required_loop()
         waiter = loop.waiter()
-        if not self._enter(waiter.tell):
+        if not self._enter(waiter):
             return self._outcome
-        look_seconds = inf if self._loop in {None, loop} else LOOK_SECONDS
+        look_seconds = inf if self._home in {None, native_loop()} else LOOK_SECONDS
         give_up_at = monotonic() + seconds
         try:
             while not await waiter.wait(min(look_seconds, give_up_at - monotonic())):
                 self._rescue()
                 if monotonic() >= give_up_at:
-                    self.see_through()
-                    raise TimeoutError
+                    self._lose_patience(waiter)
             return self._outcome
         finally:
-            self._leave(waiter.tell)
+            self._leave(waiter)
 
     def wait_in_thread(self, seconds: float = inf) -> Any:
         """Block this thread until the outcome is there; `TimeoutError` after so many seconds, and the load goes on."""
-        future: ThreadFuture[Any] = ThreadFuture()
-        if not self._enter(future.set_result):
+        waiter = ThreadWaiter()
+        if not self._enter(waiter):
             return self._outcome
         give_up_at = monotonic() + seconds
         try:
             with blocked():
-                while not future.done():
-                    with suppress(TimeoutError):
-                        future.result(min(LOOK_SECONDS, max(0.0, give_up_at - monotonic())))
+                while not waiter.wait(min(LOOK_SECONDS, give_up_at - monotonic())):
                     self._rescue()
                     if monotonic() >= give_up_at:
-                        self.see_through()
-                        break
-            return future.result(0)
+                        self._lose_patience(waiter)
+            return self._outcome
         finally:
-            self._leave(future.set_result)
+            self._leave(waiter)
 
     def _rescue(self) -> None:
         if self.is_stranded:
             self.break_off(GONE)
 
-    def _enter(self, tell: Callable[[Any], None]) -> bool:
+    def _lose_patience(self, told: Told) -> None:
+        """Leave a load that goes on: raise `TimeoutError`, unless it was settled in the very moment."""
+        self.see_through()
+        self._leave(told)
+        if self._outcome is _UNSETTLED:
+            raise TimeoutError
+
+    def _enter(self, told: Told, loop: AbstractEventLoop | None = None) -> bool:
         with self._flights.lock:
             if self._outcome is not _UNSETTLED:
                 return False
-            self._waiters.append(tell)
-            self._joined += 1
+            self._waiters[told] = loop
             return True
 
-    def _leave(self, tell: Callable[[Any], None]) -> None:
+    def _leave(self, told: Told) -> None:
         with self._flights.lock:
-            self._joined -= 1
-            if self._outcome is not _UNSETTLED:
+            if told not in self._waiters:
                 return
-            self._waiters.remove(tell)
-            abandon = None if self._joined else self._abandon
+            del self._waiters[told]
+            abandon = None if self._waiters else self._abandon
             if abandon is None:
                 return
             self.doomed = True

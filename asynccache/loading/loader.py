@@ -9,12 +9,11 @@ readers runs in a task or thread of the loader's, and nobody's leaving ends it.
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from math import inf
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from asynccache.core.policy import Verdict
+from asynccache.core.policy import CachePolicy, Verdict
 from asynccache.errors import CacheTimeoutError
 from asynccache.loading.circles import waiting, within
 from asynccache.loading.load import awaited, check_factory, is_plain_function, plain
@@ -26,7 +25,6 @@ from asynccache.plan.io import BLOCKING, LOOP, run
 
 if TYPE_CHECKING:
     from asynccache.core.entry import Entry
-    from asynccache.core.policy import CachePolicy
     from asynccache.loading.flights import Flights
     from asynccache.loading.load import Load
     from asynccache.loading.outcomes import Outcome
@@ -43,19 +41,23 @@ class Loader:
         self._flights = flights
         self.runner = Runner(flights)
 
-    def get(self, load: Load) -> Any:
-        """Return the value, loading it in this thread or waiting for whoever does."""
+    def get(self, load: Load, *, is_absent: bool = False) -> Any:
+        """Return the value, loading it in this thread or waiting for whoever does.
+
+        One that `is_absent` was looked for a moment ago, in a store whose `claim` finds what has come since.
+        """
         _check_plain(load)
         policy = load.terms
-        began, arrived = monotonic(), self._flights.begun
+        patience = _Patience.of(load, policy)
+        arrived = self._flights.begun
         while True:
             settled = self._flights.settled
-            entry, verdict = run(self.runner.look(BLOCKING, load, policy))
+            entry, verdict = _NOTHING if is_absent else run(self.runner.look(BLOCKING, load, policy))
+            is_absent = False
             if entry is not None and verdict in _SERVED:
                 if verdict is Verdict.DUE:
                     self._renew_behind(load, entry, settled, on_loop=False)
                 return entry.value
-            patience = _Patience(load.key, policy, began)
             stand_in = entry if verdict is Verdict.STALE else None
             if (failed := self.runner.failures.pausing(load, has_value=stand_in is not None)) is not None:
                 return _instead(failed, stand_in, leads=False)
@@ -77,19 +79,20 @@ class Loader:
             if leads or (not isinstance(outcome, Gone) and flight.suits(outcome, arrived, asked)):
                 return _instead(outcome, stand_in, leads=leads)
 
-    async def get_async(self, load: Load) -> Any:
-        """Return the value, loading it in a task of its own or waiting for whoever does."""
+    async def get_async(self, load: Load, *, is_absent: bool = False) -> Any:
+        """Return the value, loading it in a task of its own or waiting for whoever does; otherwise as `get`."""
         check_factory(load.factory)
         policy = load.terms
-        began, arrived = monotonic(), self._flights.begun
+        patience = _Patience.of(load, policy)
+        arrived = self._flights.begun
         while True:
             settled = self._flights.settled
-            entry, verdict = await self.runner.look(LOOP, load, policy)
+            entry, verdict = _NOTHING if is_absent else await self.runner.look(LOOP, load, policy)
+            is_absent = False
             if entry is not None and verdict in _SERVED:
                 if verdict is Verdict.DUE:
                     self._renew_behind(load, entry, settled, on_loop=True)
                 return entry.value
-            patience = _Patience(load.key, policy, began)
             stand_in = entry if verdict is Verdict.STALE else None
             if (failed := self.runner.failures.pausing(load, has_value=stand_in is not None)) is not None:
                 return _instead(failed, stand_in, leads=False)
@@ -172,15 +175,20 @@ class Loader:
 
 
 _SERVED = frozenset({Verdict.FRESH, Verdict.DUE})
+_NOTHING: tuple[Entry | None, Verdict] = None, Verdict.DEAD
 
 
-@dataclass(frozen=True, slots=True)
-class _Patience:
+class _Patience(NamedTuple):
     """How long a caller waits, counted from the beginning of the call."""
 
     key: str
     policy: CachePolicy
     began: float
+
+    @classmethod
+    def of(cls, load: Load, policy: CachePolicy) -> _Patience:
+        """Give that of a call that begins now."""
+        return cls(load.key, policy, monotonic()) if policy.is_timed else _ENDLESS
 
     def left(self, stand_in: Entry | None) -> float:
         """Give the seconds for which to wait from now on."""
@@ -197,6 +205,9 @@ class _Patience:
         if stand_in is not None:
             return stand_in.value
         raise CacheTimeoutError(f"loading {self.key!r:.80} took more than {self.policy.hard_timeout} seconds")
+
+
+_ENDLESS = _Patience("", CachePolicy(), 0.0)
 
 
 def _instead(outcome: Outcome, stand_in: Entry | None, *, leads: bool) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from abc import ABC, abstractmethod
+from asyncio import _get_running_loop
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -59,17 +60,28 @@ class Launched(ABC):
         """Wait on its loop until it is over, however it ends."""
 
 
-def running_loop() -> Loop | None:
-    """Find the loop that runs here."""
+def native_loop() -> object:
+    """Find the loop that runs here as its library knows it, of which there is one object; None where none does."""
     trio = sys.modules.get("trio")
     if trio is not None and trio.lowlevel.in_trio_run():
-        from asynccache.loading.trio_loop import running_trio
+        return trio.lowlevel.current_trio_token()
+    return _get_running_loop()
 
-        return running_trio()
-    try:
-        return _AsyncioLoop(asyncio.get_running_loop())
-    except RuntimeError:
+
+def running_loop() -> Loop | None:
+    """Find the loop that runs here."""
+    return loop_of(native_loop())
+
+
+def loop_of(native: object) -> Loop | None:
+    """Give the loop that a library knows as this; None for None."""
+    if native is None:
         return None
+    if isinstance(native, asyncio.AbstractEventLoop):
+        return _AsyncioLoop(native)
+    from asynccache.loading.trio_loop import loop_of_trio
+
+    return loop_of_trio(native)  # type: ignore[arg-type]  # it is nothing else
 
 
 def required_loop() -> Loop:
@@ -102,7 +114,7 @@ class _AsyncioLoop(Loop):
         return Gone(closed_on=self)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _AsyncioLaunched(Launched):
     loop: _AsyncioLoop
     task: asyncio.Task[Outcome]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from math import inf
 from threading import get_ident
@@ -67,15 +67,10 @@ class Right:
     ticket: Ticket | None
     stale: Entry | None
 
-    @contextmanager
-    def held(self, io: IO, backend: BaseCacheBackend) -> Iterator[None]:
-        """Renew it in the meantime."""
-        held = None if self.ticket is None else holding(io, backend, self.ticket)
-        try:
-            yield
-        finally:
-            if held is not None:
-                held.stop()
+    def held(self, io: IO, backend: BaseCacheBackend) -> AbstractContextManager[None]:
+        """Renew it in the meantime, if it is one that ends."""
+        ticket = self.ticket
+        return _NOT_HELD if ticket is None or not ticket.token else _held(io, backend, ticket)
 
     async def give_up(self, io: IO, backend: BaseCacheBackend) -> None:
         """Let others load."""
@@ -165,6 +160,18 @@ class Rights:
         except Exception as error:  # noqa: BLE001  # a store never fails a read-through
             load.note(error)
             return None
+
+
+_NOT_HELD = nullcontext()
+
+
+@contextmanager
+def _held(io: IO, backend: BaseCacheBackend, ticket: Ticket) -> Iterator[None]:
+    held = holding(io, backend, ticket)
+    try:
+        yield
+    finally:
+        held.stop()
 
 
 def _entry(claimed: Claimed) -> Entry | None:

@@ -11,6 +11,7 @@ from threading import get_ident
 from typing import TYPE_CHECKING, Any
 
 from asynccache.core.events import Hit, Miss
+from asynccache.core.lifetime import seconds
 from asynccache.core.policy import Verdict, judge, lifetime
 from asynccache.core.tags import tagged
 from asynccache.errors import CacheError
@@ -64,7 +65,7 @@ class Runner:
         except Exception as error:  # noqa: BLE001  # a store never fails a read-through: this is a miss
             entry = None
             load.note(error)
-        if backend.listeners:
+        if backend.is_heard:
             lives = entry is not None and (not keeps_times or entry.times.fresh_until > backend.clock())
             backend.tell((Hit if lives else Miss)(backend.name, load.key))
         if not keeps_times:
@@ -165,13 +166,15 @@ class Runner:
         load = wanted.load
         started = time.monotonic()
         try:
-            right = await self.rights.granted(io, flight, wanted, load.merged_policy())
+            seconds(load.ttl, 0.0)  # a wrong one raises before anything is loaded
+            right = await self.rights.granted(io, flight, wanted, load.terms)
             if isinstance(right, Landed):
                 return right
             outcome = await self._loaded(io, flight, load, right)
         except Exception as error:  # noqa: BLE001  # it is handed to every caller
             outcome = Failed(error)
         self.failures.conclude(load, outcome, time.monotonic() - started)
+        flight.settle(outcome)  # now, and not at the end of a task, which takes the loop another turn
         return outcome
 
     async def _loaded(self, io: IO, flight: Flight, load: Load, right: Right) -> Landed | Failed:
@@ -189,8 +192,9 @@ class Runner:
             raise
 
     async def _land(self, io: IO, flight: Flight, load: Load, right: Right, current: CurrentLoad, value: Any) -> int:
-        backend, policy = load.backend, current.applied(load.merged_policy())
-        ttl = lifetime(policy, value, default=backend.default_ttl, luck=random.random())
+        backend, policy = load.backend, current.applied(load.terms)
+        given = load.ttl if current.ttl is None else None
+        ttl = lifetime(policy, value, given, default=backend.default_ttl, luck=random.random())
         if not flight.begin_storing() or right.ticket is None:
             await right.give_up(io, backend)
             return 0

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from asynccache.plan.waiters import Waiter
 
 
-def running_trio() -> Loop:
-    """Give the loop of the run of trio that is going on here."""
-    return _TrioLoop(trio.lowlevel.current_trio_token())
+def loop_of_trio(token: trio.lowlevel.TrioToken) -> Loop:
+    """Give the loop of the run of trio that this token is of."""
+    return _TrioLoop(token)
 
 
 @dataclass(frozen=True, slots=True)

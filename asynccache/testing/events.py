@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from asynccache.core.events import Event, Listener
-
-
-class Observable(Protocol):
-    """Whatever tells a list of listeners: a backend, a service."""
-
-    listeners: list[Listener]
+    from asynccache.core.events import Event, Observable
 
 
 @contextmanager

@@ -128,10 +128,10 @@ def test_those_who_renew_in_threads_share_the_next(cache):
         first = threads.submit(cache.loader.renew, load_of(cache, read))
         until(lambda: runs)
         others = [threads.submit(cache.loader.renew, load_of(cache, read)) for _ in range(4)]
-        until(lambda: next(iter(cache.flights.under_way.values()))._joined == 4)
+        until(lambda: len(next(iter(cache.flights.under_way.values()))._waiters) == 4)
         go.release()
         assert first.result(10) == 1
-        until(lambda: len(runs) == 2 and next(iter(cache.flights.under_way.values()))._joined == 3)
+        until(lambda: len(runs) == 2 and len(next(iter(cache.flights.under_way.values()))._waiters) == 3)
         go.release()
         assert [other.result(10) for other in others] == [2] * 4
     assert cache.get("key") == 2
