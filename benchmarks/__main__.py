@@ -10,6 +10,7 @@ import argparse
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from importlib import import_module
 from inspect import signature
 from pathlib import Path
@@ -19,6 +20,7 @@ from benchmarks.keeping import keep
 from benchmarks.measuring import Table
 from benchmarks.options import Options
 from benchmarks.printing import text
+from benchmarks.publishing import publish
 
 LETTERS = {
     "A": "local_memory",
@@ -35,6 +37,7 @@ SECONDS = {True: 60, False: 240}
 """What a letter may take, by whether the run is quick."""
 PATIENCE = 3
 """How many times as long it may take on a busy machine, before it is stopped."""
+STOPPING_SECONDS = 20
 
 
 def main() -> int:
@@ -42,6 +45,9 @@ def main() -> int:
     words = [LETTERS_BY_NAME.get(word, word) for word in chosen.words]
     letters = [letter for letter in words if letter != "full"] or list(LETTERS)
     chosen.into.mkdir(parents=True, exist_ok=True)
+    if chosen.docs:
+        publish(chosen.docs, chosen.into, letters)
+        return 0
     if chosen.here:
         return measured(letters[0], chosen, quick="full" not in words)
     failed = [letter for letter in letters if not in_a_process(letter, quick="full" not in words)]
@@ -59,6 +65,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--trace", type=Path, help="for A: a file of keys, one to a line, as they were asked for")
     parser.add_argument("--into", type=Path, default=Path(".nox/figures"), help="folder for the JSON and the plots")
     parser.add_argument("--python", action="append", default=[], metavar="NAME=PATH", help="another environment")
+    parser.add_argument(
+        "--docs", type=Path, metavar="PAGE", help="measure nothing, put the last figures into this page"
+    )
     parser.add_argument("--here", action="store_true", help="measure one letter in this process")
     return parser
 
@@ -68,16 +77,19 @@ def in_a_process(letter: str, *, quick: bool) -> bool:
     options = [word for word in sys.argv[1:] if word not in {*LETTERS, *LETTERS_BY_NAME}]
     started, seconds = perf_counter(), SECONDS[quick]
     with subprocess.Popen([sys.executable, "-m", "benchmarks", "--here", letter, *options]) as child:
-        try:
+        with suppress(subprocess.TimeoutExpired):
             child.wait(PATIENCE * seconds)
-        except subprocess.TimeoutExpired:
-            child.send_signal(signal.SIGINT)  # so that it stops its servers
+        with suppress(subprocess.TimeoutExpired):
+            child.send_signal(signal.SIGINT)  # it stops its servers
+            child.wait(STOPPING_SECONDS)
+        child.kill()
     print(f"\n{letter} took {perf_counter() - started:.0f} s, of {seconds} s", flush=True)
     return child.returncode == 0
 
 
 def measured(letter: str, chosen: argparse.Namespace, *, quick: bool) -> int:
     tables: list[Table] = []
+    chosen.into.joinpath(f"{letter}.json").unlink(missing_ok=True)
     pythons = dict(pair.split("=", 1) for pair in chosen.python)
     with Options(quick=quick, trace=chosen.trace, pythons=pythons) as options:
         run = import_module(f"benchmarks.{LETTERS[letter]}").run

@@ -18,7 +18,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, TextIO
 
-from benchmarks.measuring import AbsentError, Subject, Taken, timed
+from benchmarks.measuring import AbsentError, Subject, Taken, said_of, timed
 
 ROOT = Path(__file__).parents[1]
 
@@ -81,7 +81,7 @@ def serve(name: str, args: Sequence[str], answers: TextIO) -> None:
                 taken = timed(subject, int(line))
                 answer: dict[str, Any] = {"cpu": taken.cpu, "wall": taken.wall}
             except Exception as error:  # noqa: BLE001 - who measures hears what went wrong here
-                answer = {"failed": f"{type(error).__name__}: {error}"}
+                answer = {"failed": said_of(error)}
             print(json.dumps(answer), file=answers, flush=True)
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import re
 import statistics
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -159,11 +160,17 @@ def _take_turn(row: Row, subject: Subject, count: int, *, counts: bool) -> None:
     try:
         taken = timed(subject, count)
     except Exception as error:  # noqa: BLE001 - a peer that fails is a finding, not the end of the run
-        row.failed = str(error) if isinstance(error, AbsentError) else f"{type(error).__name__}: {error}"
+        row.failed = said_of(error)
         row.cpu, row.wall = [], []
         return
     if counts:
         row.add(taken, count)
+
+
+def said_of(error: Exception) -> str:
+    """Say in a line what went wrong, without the paths of this machine."""
+    said = str(error) if isinstance(error, AbsentError) else f"{type(error).__name__}: {error}"
+    return re.sub(r" \(/[^)]*\)", "", said.partition("\n")[0])
 
 
 def timed(subject: Subject, count: int) -> Taken:

@@ -31,18 +31,28 @@ def plot(table: Table, path: Path) -> None:
 
 
 def _bars(axis: Any, table: Table, rows: list[Row]) -> None:
-    spreads = [spread for row in rows if (spread := row.spread(table.clock))]
-    middles = [one.middle for one in spreads]
-    ends = [[one.middle - one.low for one in spreads], [one.high - one.middle for one in spreads]]
-    names = [row.name for row in rows]
-    axis.barh(names, middles, xerr=ends, color=[_colour(table, name) for name in names], error_kw={"lw": 0.8})
-    for name, spread in zip(names, spreads, strict=True):
-        axis.annotate(duration(spread.middle), (spread.high, name), (4, 0), textcoords="offset points", va="center")
+    """Draw bars; or points where the scale is logarithmic, which has no foot for a bar to stand on."""
+    spreads = {row.name: spread for row in rows if (spread := row.spread(table.clock))}
+    middles = [one.middle for one in spreads.values()]
+    logarithmic = bool(middles) and max(middles) > 20 * min(middles) > 0
+    for name, one in spreads.items():
+        ends, colour = [[one.middle - one.low], [one.high - one.middle]], _colour(table, name)
+        if logarithmic:
+            axis.errorbar(one.middle, name, xerr=ends, fmt="o", color=colour)
+        else:
+            axis.barh(name, one.middle, xerr=ends, color=colour, error_kw={"lw": 0.8})
+        axis.annotate(duration(one.middle), (one.high, name), (6, 0), textcoords="offset points", va="center")
+    if logarithmic:
+        axis.set_xscale("log")
+        axis.grid(axis="x", lw=0.3)
     axis.invert_yaxis()
     axis.margins(x=0.12)
-    if middles and max(middles) > 20 * min(middles) > 0:
-        axis.set_xscale("log")
-    axis.set_xlabel(f"seconds of {table.clock.replace('cpu', 'CPU')} per operation, median and quartiles")
+    axis.xaxis.set_major_formatter(lambda seconds, _: duration(seconds))
+    axis.set_xlabel(f"{_clock(table)} per operation, median and quartiles")
+
+
+def _clock(table: Table) -> str:
+    return table.clock.replace("cpu", "CPU") + " time"
 
 
 def _colour(table: Table, name: str) -> str:
@@ -60,5 +70,6 @@ def _lines(axis: Any, table: Table, rows: list[Row]) -> None:
     axis.set_xscale("symlog" if any(row.at == 0 for row in rows) else "log")
     axis.set_yscale("log")
     axis.set_xlabel(table.along)
-    axis.set_ylabel(f"seconds of {table.clock.replace('cpu', 'CPU')} per operation")
+    axis.yaxis.set_major_formatter(lambda seconds, _: duration(seconds))
+    axis.set_ylabel(f"{_clock(table)} per operation")
     axis.legend(frameon=False)
