@@ -42,21 +42,22 @@ teach(
 )
 
 
-def _watched(connection: Any) -> Passage | None:
-    """Give the passage that sees what is read of a request; None where nobody watches, or no longer."""
+def _watching(connection: Any) -> tuple[Passage, Reads] | None:
+    """Give who sees what is read of a request; None where nobody watches, or no longer."""
     passage = passing.get()
-    if passage is None or passage.scope is not connection.scope or passage.reads is None or passage.reads.has_stopped:
+    if passage is None or passage.scope is not connection.scope:
         return None
-    return passage
+    reads = passage.reads
+    return None if reads is None or reads.has_stopped else (passage, reads)
 
 
 def _headers(connection: Any) -> Headers:
     """Give the headers; those of a request on its passage are the very ones that are watched."""
-    passage = _watched(connection)
-    if passage is not None:
+    if (watching := _watching(connection)) is not None:
+        passage, reads = watching
         if passage.taken_headers is not None and _is_taken_by_fastapi():
-            return _taken(passage.reads, passage.taken_headers)
-        if not hasattr(connection, "_headers"):
+            return _taken(reads, passage.taken_headers)
+        if "_headers" not in connection.__dict__:
             connection._headers = Headers(raw=connection.scope["headers"])  # noqa: SLF001  # where Starlette keeps them
     return _own_headers(connection)  # type: ignore[no-any-return]
 
@@ -69,19 +70,23 @@ def _is_taken_by_fastapi() -> bool:
 def _taken(reads: Reads, names: frozenset[bytes]) -> Headers:
     """Give the headers of these names."""
     reads.taken(names)
-    return Headers(raw=[pair for pair in reads.originals().get("headers", ()) if pair[0] in names])
+    return Headers(raw=[pair for pair in reads.headers if pair[0] in names])
 
 
 def _cookies(connection: Any) -> dict[str, str]:
     """Give the cookies; those of a request on its passage tell when they are looked at."""
-    passage = _watched(connection)
-    if passage is not None and not hasattr(connection, "_cookies"):
-        reads = passage.reads
-        headers = reads.originals().get("headers", ())
-        cookies = Cookies(_own_cookies(HTTPConnection({"type": "http", "headers": headers})))
-        cookies.watcher = reads
-        connection._cookies = cookies  # noqa: SLF001  # where Starlette keeps them
+    if (watching := _watching(connection)) is not None and "_cookies" not in connection.__dict__:
+        connection._cookies = _watched_cookies(watching[1])  # noqa: SLF001  # where Starlette keeps them
     return _own_cookies(connection)  # type: ignore[no-any-return]
+
+
+def _watched_cookies(reads: Reads) -> Cookies:
+    if any(name == b"cookie" for name, _ in reads.headers):
+        cookies = Cookies(_own_cookies(HTTPConnection({"type": "http", "headers": reads.headers})))
+    else:
+        cookies = Cookies()
+    cookies.watcher = reads
+    return cookies
 
 
 def watch_connections() -> None:

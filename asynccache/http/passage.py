@@ -1,17 +1,19 @@
 """Where a framework makes the answer after the handler has returned, and calls dependencies before it.
 
-Such a framework's integration lets every request through a `Passage`, as far in as it can: the wrapper of `@Cache` finds
-it by a context variable, and marks it; what is sent from then on goes through the tee. What is read of the request is
-watched from where its route is known to lead to a cached handler, before the first dependency. The nearest passage
-counts.
+Such a framework's integration lets every request through a `Passage`, as far in as it can: the wrapper of `@Cache`
+finds it by a context variable, and marks it; what is sent from then on goes through the tee. What is read of the
+request is watched from where its route is known to lead to a cached handler, before the first dependency; where there
+is nothing before the wrapper that could read, from there on, and not at all on a hit. The nearest passage counts.
 """
 
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
+
+from starlette.requests import HTTPConnection
 
 from asynccache.controllers import leads_to
 from asynccache.http.bodies import NotedBody, PassageReads
@@ -21,7 +23,7 @@ from asynccache.http.hiding import hiding
 from asynccache.http.late_call import LateCall
 from asynccache.http.mark import is_busy, set_busy
 from asynccache.http.page_rules import Then
-from asynccache.http.reads import is_watched
+from asynccache.http.reads import forget_cached, is_watched
 from asynccache.http.settings import keyed_by_body
 
 if TYPE_CHECKING:
@@ -63,8 +65,10 @@ def _nowhere() -> Iterator[None]:
 
 
 def _leave(token: Token[Passage | None]) -> None:
-    with suppress(ValueError):  # an abandoned request that is cleared away in a foreign context, which stays as it is
+    try:
         passing.reset(token)
+    except ValueError:  # an abandoned request that is cleared away in a foreign context, which stays as it is
+        return
 
 
 class Passage:
@@ -132,7 +136,10 @@ class Passage:
                 await self.mark.leave(Then.RETRY if self._tee is not None and self._tee.broken else Then.RUN)
             raise
         finally:
-            await self._end()
+            if self.mark is None:
+                self._put_back()
+            else:
+                await self._end(self.mark)
             _leave(token)
 
     def watch(self) -> Reads:
@@ -145,7 +152,9 @@ class Passage:
 
     def hit(self, handler: Handler) -> Replay | None:
         """Answer from a page in memory, if that is all there is to do; nothing of it counts as read."""
-        reads = self.watch()
+        reads = self.reads
+        if reads is None:
+            return handler.hit(self.scope, self.scope["headers"])
         was_active, reads.active = reads.active, False
         try:
             scope = self.plain_scope() if EDGE_KEY in self.scope else self.scope
@@ -155,6 +164,10 @@ class Passage:
 
     def call(self, make: Callable[..., Awaitable[Any]], args: tuple[Any, ...], kwargs: dict[str, Any]) -> LateCall:
         """Give the call of a cached handler that this request came to."""
+        if self.reads is None:
+            for argument in (*args, *kwargs.values()):
+                if isinstance(argument, HTTPConnection):
+                    forget_cached(argument)
         return LateCall(self, make, args, kwargs)
 
     def admits(self, wrapper: Any) -> bool:
@@ -234,14 +247,12 @@ class Passage:
         """Tell whether somebody refuses to give what was found."""
         return not _SUCCESS <= message["status"] < _REDIRECT
 
-    async def _end(self) -> None:
+    async def _end(self, mark: Mark) -> None:
         try:
-            if self.mark is not None:
-                await self.mark.leave(Then.RETRY)
+            await mark.leave(Then.RETRY)
         finally:
             self._put_back()
-            if self.mark is not None:
-                set_busy(self._was_busy)
+            set_busy(self._was_busy)
 
     def _put_back(self) -> None:
         self.show()

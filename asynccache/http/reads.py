@@ -51,27 +51,28 @@ class Reads:
     `headers` are those that the stand-ins stand for.
     """
 
+    active = True
+    _everything = False
+    _read_shared = False
+    _granted = 0
+    _unlooked = 0
+    _session_is_seen = True
+    _seen: Seen | None = None
+
     def __init__(self, scope: Scope, request: Any, shared_state: Mapping[str, Any]) -> None:
         self._scope = scope
         self._request = request
         self._shared = shared_state
         self._names: set[bytes] = set()
-        self._everything = False
         self._identity: set[str] = set()
         self._outer_names: set[bytes] = set()
         self._outer_identity: set[str] = set()
         self._own_state: set[object] = set()
-        self._read_shared = False
-        self._granted = 0
-        self._unlooked = 0
-        self._session_is_seen = True
-        self._seen: Seen | None = None
         self._before = {key: scope.get(key, _ABSENT) for key in _EXCHANGED}
         self.headers: list[Any] = self._before["headers"]
         self._stand_ins: dict[str, Any] = {}
         self._had_session = has_session(scope)
         self._login = carried_login(scope)
-        self.active = True
         self._forget_cached()
         self._disguise()
 
@@ -237,7 +238,9 @@ class Reads:
 
     def _disguised_headers(self, headers: list[Any]) -> Pairs:
         first = headers[0] if headers else (b"", b"")
-        pairs: Pairs = self._told(Pairs([(self._told(Name(first[0])), self._told(Value(first[1]))), *headers[1:]]))
+        name, value = Name(first[0]), Value(first[1])
+        pairs = Pairs([(name, value), *headers[1:]])
+        pairs.watcher = name.watcher = value.watcher = self
         if hasattr(self._request, "__dict__"):
             self._request.__dict__["_headers"] = Headers(raw=pairs)  # made by Starlette it would hold a plain list
         return pairs
@@ -281,9 +284,15 @@ class Reads:
                 original.update(written)
 
     def _forget_cached(self) -> None:
-        kept = getattr(self._request, "__dict__", {})
-        for name in _CACHED_BY_STARLETTE:
-            kept.pop(name, None)
+        if self._request is not None:
+            forget_cached(self._request)
+
+
+def forget_cached(request: Any) -> None:
+    """Let a request look into its scope again for what Starlette keeps under its private names."""
+    kept = getattr(request, "__dict__", {})
+    for name in _CACHED_BY_STARLETTE:
+        kept.pop(name, None)
 
 
 def _identity_of(names: set[bytes], identity: set[str]) -> set[str]:

@@ -100,8 +100,9 @@ def get_cache_service(where: HTTPConnection | App) -> ICacheService:
 
 
 def _prepare(route: Any, passage: Passage, settings: CacheSettings) -> None:
-    """Hide what pages are not kept by of the query, before a route's arguments are made."""
+    """Watch what is read, and hide what pages are not kept by of the query, before a route's arguments are made."""
     del route
+    passage.watch()
     hide(passage, settings)
 
 

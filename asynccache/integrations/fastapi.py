@@ -14,6 +14,7 @@ from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection
 from starlette.routing import Host, Mount
 
+from asynccache.decorator import handler_of
 from asynccache.http.connections import watch_connections
 from asynccache.http.current import installed, service_of
 from asynccache.http.passage import Passage
@@ -22,7 +23,7 @@ from asynccache.integrations.narrowing import hide, narrow
 from asynccache.interface import ICacheService
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Awaitable, Iterable, Iterator
 
     from starlette.routing import BaseRoute
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -47,8 +48,13 @@ def let_through(app: Any) -> None:
 
 
 def _prepare(route: Any, passage: Passage, settings: CacheSettings) -> None:
-    """Let the passage know what a route takes, before its dependencies are called."""
+    """Let the passage know what a route takes, and watch what is read, before its dependencies are called.
+
+    Where it has none, and nothing is around the wrapper, nobody reads before that does.
+    """
     found = declared(route, passage.scope)
+    if found.may_read or type(route) is not APIRoute or handler_of(passage.scope["endpoint"]) is None:
+        passage.watch()
     passage.taken_headers = found.headers
     hide(passage, settings, found.parameters)
 
@@ -60,15 +66,14 @@ class Capture:
         self.app = app
         self._has_looked = False
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         """Let a request through a passage."""
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+            return self.app(scope, receive, send)
         if not self._has_looked:
             self._has_looked = True
             _let_mounted_through(scope["app"].routes)
-        await Passage(scope, receive, send, installed(scope)).run(self.app)
+        return Passage(scope, receive, send, installed(scope)).run(self.app)
 
 
 def _let_mounted_through(routes: Iterable[BaseRoute]) -> None:

@@ -12,7 +12,7 @@ from __future__ import annotations
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from litestar import Litestar
+from litestar import Litestar, Request
 from litestar.datastructures import Headers
 from litestar.di import Provide
 from litestar.dto import AbstractDTO
@@ -24,7 +24,7 @@ from litestar.utils.scope.state import CONNECTION_STATE_KEY, ScopeState
 
 from asynccache.core.query import Parameters
 from asynccache.current import Serving
-from asynccache.decorator import cached_settings
+from asynccache.decorator import cached_settings, handler_of
 from asynccache.errors import ConfigurationError, UnknownBackendError
 from asynccache.http.bodies import PassageReads
 from asynccache.http.connections import Cookies
@@ -142,7 +142,8 @@ class ServedRoute(HTTPRoute):
             return
         note_entrance_late(scope["app"], scope)
         passage = _Passage(scope, receive, send, scope[SCOPE_KEY])
-        passage.watch()
+        if _may_read(handler, model):
+            passage.watch()
         if scope["method"] in settings.methods:
             hide(passage, settings, _parameters(settings, model))
         await passage.run(app)
@@ -155,8 +156,7 @@ class _Passage(Passage):
 
     def replay(self, found: Replay) -> Response[None]:
         """Give what stands for an answer from the store while Litestar handles it."""
-        super().replay(found)
-        return Replayed(None)
+        return Replayed(super().replay(found))
 
     def _endpoint(self) -> Any:
         return self.scope["route_handler"].fn
@@ -180,7 +180,17 @@ class _Passage(Passage):
 
 
 class Replayed(Response[None]):
-    """What stands for an answer from the store while Litestar handles it."""
+    """What stands for an answer from the store while Litestar handles it: empty, whatever a hook does with it."""
+
+    __slots__ = ("_found",)
+
+    def __init__(self, found: Replay) -> None:
+        super().__init__(None)
+        self._found = found
+
+    def to_asgi_response(self, *_: Any, **__: Any) -> Any:
+        """Give what sends the answer."""
+        return self._found
 
 
 class _Reads(PassageReads):
@@ -236,6 +246,20 @@ def _declared(model: Any) -> list[frozenset[str]] | None:
 def _parameters(settings: CacheSettings, model: Any) -> Parameters | None:
     names = _declared(model) if settings.is_by_declared else None
     return None if names is None else Parameters(frozenset[str]().union(*names))
+
+
+def _may_read(handler: HTTPRouteHandler, model: Any) -> bool:
+    """Tell whether anything before the wrapper could read of a request: guards, hooks, dependencies, parameters."""
+    return bool(
+        model.dependency_batches
+        or model.expected_header_params
+        or model.expected_cookie_params
+        or model.expected_reserved_kwargs
+        or handler.resolve_guards()
+        or handler.resolve_before_request()
+        or handler.resolve_request_class() is not Request
+        or handler_of(handler.fn) is None
+    )
 
 
 def _let_replays_pass(handler: HTTPRouteHandler) -> None:

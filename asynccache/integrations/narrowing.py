@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from asynccache.controllers import layers
@@ -21,11 +20,13 @@ if TYPE_CHECKING:
 
     Prepare = Callable[[Any, Passage, CacheSettings], None]
 
+_KEPT_AS = "_asynccache_behind"
+
 
 def narrow(kind: Any, prepare: Prepare) -> None:
     """Let routes of this kind prepare the passage of a request that comes to a cached handler; once for each kind.
 
-    From there on it is watched.
+    To prepare it is to watch it as well, where anything before the wrapper could read.
     """
     own: Callable[..., Awaitable[None]] = kind.handle
     if getattr(own, "is_narrowed", False):
@@ -35,10 +36,9 @@ def narrow(kind: Any, prepare: Prepare) -> None:
         passage = passing.get()
         if passage is None or passage.scope is not scope:
             return own(route, scope, receive, send)
-        settings = _settings_behind(scope.get("endpoint"))
+        settings = _settings_of(route, scope.get("endpoint"))
         if settings is None or scope["method"] not in settings.methods:
             return own(route, scope, receive, send)
-        passage.watch()
         prepare(route, passage, settings)
         answered = own(route, scope, receive, send)
         return _shown_again(passage, answered) if passage.hides else answered
@@ -47,11 +47,15 @@ def narrow(kind: Any, prepare: Prepare) -> None:
     kind.handle = handle
 
 
+def _settings_of(route: Any, endpoint: Any) -> CacheSettings | None:
+    """Give what `@Cache` was told about what an endpoint comes to; it is looked for once for each route."""
+    known: tuple[Any, CacheSettings | None] | None = route.__dict__.get(_KEPT_AS)
+    if known is None or known[0] is not endpoint:
+        known = route.__dict__[_KEPT_AS] = endpoint, _settings_behind(endpoint)
+    return known[1]
+
+
 def _settings_behind(endpoint: Any) -> CacheSettings | None:
-    """Give what `@Cache` was told about what an endpoint comes to; most are plain functions."""
-    found = cached_settings(endpoint)
-    if found is not None or (type(endpoint) is FunctionType and not hasattr(endpoint, "__wrapped__")):
-        return found
     return next(filter(None, map(cached_settings, layers(endpoint))), None)
 
 
