@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from inspect import Parameter, Signature
 from typing import Any
 
-from asynccache.core.call_keys import PLAIN, UnkeyableError, shortened, text
+from asynccache.core.call_keys import LONGEST, PLAIN, UnkeyableError, shortened, text
 from asynccache.core.web_types import is_request
 from asynccache.errors import ConfigurationError
 
@@ -44,6 +44,8 @@ class Arguments:
         self._most = sum(each.kind is Parameter.POSITIONAL_OR_KEYWORD for each in parameters)
         counted = [place for place, each in enumerate(parameters) if each.name not in self._left_out]
         self._counted = None if len(counted) == len(parameters) else counted
+        defaults = [each.default for each in parameters]
+        self._tails = [_tail(defaults[given:]) for given in range(self._most + 1)]
 
     def key(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
         """Give the key of a call; `TypeError` names an argument that cannot be part of one."""
@@ -53,9 +55,10 @@ class Arguments:
         if values is None:
             return self._written(self._bound(args, kwargs))
         try:
-            return shortened(self._template % tuple([PLAIN[type(value)](value) for value in values]))
+            key = self._template % tuple([PLAIN[type(value)](value) for value in values])
         except (KeyError, ValueError, UnkeyableError):  # what is not plain is rarer
             return self._written(values)
+        return key if len(key) <= LONGEST else shortened(key)
 
     def named(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
         """Give the arguments of a call by the names of their parameters, defaults filled in."""
@@ -70,24 +73,32 @@ class Arguments:
             why = "is left out of the key" if name in self._left_out else "it does not take"
             raise ConfigurationError(f"@cached on {self.name}: tags name {name!r}, which {why}: use {sorted(known)}")
 
-    def _arranged(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any] | None:
+    def _arranged(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Sequence[Any] | None:
         """Give the values of the parameters that count, quickly; None: these arguments do not fit."""
-        values = list(args)
-        given = len(values)
+        given = len(args)
         if given > self._most:
             return None
+        values: Sequence[Any] | None
+        if kwargs:
+            values = self._filled(args, kwargs)
+        else:
+            tail = self._tails[given]
+            values = None if tail is None else args + tail
+        return values if values is None or self._counted is None else [values[place] for place in self._counted]
+
+    def _filled(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Sequence[Any] | None:
+        """Give the values of all parameters; None: these arguments do not fit."""
+        values = list(args)
         taken = 0
-        for name, default in self._defaults[given:]:
-            if kwargs and name in kwargs:
+        for name, default in self._defaults[len(args) :]:
+            if name in kwargs:
                 values.append(kwargs[name])
                 taken += 1
             elif default is Parameter.empty:
                 return None
             else:
                 values.append(default)
-        if taken != len(kwargs):
-            return None
-        return values if self._counted is None else [values[place] for place in self._counted]
+        return values if taken == len(kwargs) else None
 
     def _bound(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> list[Any]:
         """Give the values of the parameters that count, whatever their kinds."""
@@ -103,7 +114,7 @@ class Arguments:
             return value
         return {name: item for name, item in value.items() if name not in self._left_out}
 
-    def _written(self, values: list[Any]) -> str:
+    def _written(self, values: Sequence[Any]) -> str:
         texts = [self._text(each.name, value) for each, value in zip(self._parameters, values, strict=True)]
         return shortened(self._template % tuple(texts))
 
@@ -117,6 +128,11 @@ class Arguments:
                 f"{self.name} cannot be keyed by its argument {name!r}: {error}. Leave it out with ignore=[{name!r}], "
                 "make the key with key=..., or give its class a method __cache_key__"
             ) from error
+
+
+def _tail(defaults: list[Any]) -> tuple[Any, ...] | None:
+    """Give what completes the arguments of a call; None where something has no default."""
+    return None if any(default is Parameter.empty for default in defaults) else tuple(defaults)
 
 
 class ClassArguments(Arguments):
