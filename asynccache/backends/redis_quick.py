@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from asynccache.backends.redis_rights import RedisRights
 from asynccache.backends.redis_sights import Looked
-from asynccache.core.codec import DamagedEntryError
+from asynccache.core.codec import DamagedEntryError, common
 from asynccache.core.entry import Kind
-from asynccache.core.keys import checked
-from asynccache.core.plain_entry import owner_of, plain_payload
+from asynccache.core.keys import checked, hash_of
 from asynccache.errors import BackendUnavailableError, SerializationError
 from asynccache.plan.io import LOOP
 
@@ -56,11 +55,11 @@ class RedisQuick(RedisRights, ABC):
         if told is None or raw is None:
             self._counts["misses"] += 1
             return default
-        owner = owner_of(name)
-        payload = plain_payload(raw, owner, told.gen, told.floor)
-        if payload is not None:
+        owner = hash_of(name)
+        found = common(raw, owner) if type(raw) is bytes else None
+        if found is not None and found[1] == told.gen and found[2] >= told.floor:
             try:
-                value = self.serializer.bound(owner).loads(payload)
+                value = self.serializer.bound(owner).loads(found[0])
             except (DamagedEntryError, SerializationError):
                 pass  # which is seen to below
             else:

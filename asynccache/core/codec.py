@@ -178,15 +178,14 @@ def common(raw: bytes, key_hash: bytes) -> tuple[bytes, bytes, int, int, int] | 
 
     Returns: payload, `gen`, `born`, `load_ms` and `at_us`, as a frame has them.
     """
-    end = len(raw) - _CRC.size
-    if end < PAYLOAD_OFFSET:
+    if len(raw) < PAYLOAD_OFFSET + 4:
         return None
     gen, born, at_us, fresh, dead, sort, load_ms, counts, owner = _COMMON.unpack_from(raw)
     if sort != _VALUE or counts != _NONE or fresh != dead or owner != key_hash:
         return None
-    if crc32(memoryview(raw)[HEAD_SIZE:end]) != _CRC.unpack_from(raw, end)[0]:
+    if crc32(raw[HEAD_SIZE:-4]).to_bytes(4) != raw[-4:]:
         return None
-    return raw[PAYLOAD_OFFSET:end], gen, born, load_ms, at_us
+    return raw[PAYLOAD_OFFSET:-4], gen, born, load_ms, at_us
 
 
 def _names(tags: bytes) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 Word = bytes | int | str
 _packed: Callable[[Any], bytes] = pack_command
 _reader: Any = Reader
+_VALUES = frozenset({bytes, type(None)})
 _MOST_KEYS = 256
 """Keys that one command looks at."""
 
@@ -36,53 +37,45 @@ class Looks:
     A result is a pair: what is at the common key, and what is at the own one. An `ErrorReply` is everybody's.
     """
 
-    __slots__ = ("_places", "_waiting", "asked_at", "common", "due")
+    __slots__ = ("asked_at", "common", "due", "places", "waiting")
 
     def __init__(self, common: bytes, due: float) -> None:
         self.common = common
         self.due = due
         self.asked_at = monotonic()
-        self._places: dict[bytes, int] = {}
-        self._waiting: list[tuple[asyncio.Future[Any], int, float]] = []
-
-    @property
-    def has_room(self) -> bool:
-        """Tell whether one more key is not too much."""
-        return len(self._places) < _MOST_KEYS
-
-    def add(self, key: bytes, due: float, future: asyncio.Future[Any]) -> None:
-        """Look at this key, too."""
-        place = self._places.setdefault(key, len(self._places) + 1)
-        self._waiting.append((future, place, due))
+        self.places: dict[bytes, int] = {}
+        """Where the reply will have what is at a key."""
+        self.waiting: list[tuple[asyncio.Future[Any], int, float]] = []
+        """Who wants what is at which place, until when."""
 
     def pack(self) -> bytes:
         """Give the command."""
-        return _packed((b"MGET", self.common, *self._places))
+        return _packed((b"MGET", self.common, *self.places))
 
     def take(self, reply: Any) -> bool:
         """Take the reply, and hand out what is in it."""
         if type(reply) is ErrorReply:
-            for future, _, _ in self._waiting:
+            for future, _, _ in self.waiting:
                 if not future.done():
                     future.set_result(reply)
             return True
-        if type(reply) is not list or len(reply) != len(self._places) + 1:
+        if type(reply) is not list or len(reply) != len(self.places) + 1 or not _VALUES.issuperset(map(type, reply)):
             raise OutOfStepError(f"a reply of type {type(reply).__name__} is none to MGET")
         common = reply[0]
-        for future, place, _ in self._waiting:
+        for future, place, _ in self.waiting:
             if not future.done():
                 future.set_result((common, reply[place]))
         return True
 
     def fail(self, kind: type[Exception], said: str) -> None:
         """Raise an exception of its own wherever somebody waits."""
-        for future, _, _ in self._waiting:
+        for future, _, _ in self.waiting:
             if not future.done():
                 future.set_exception(kind(said))
 
     def expire(self, now: float, heard_at: float) -> float | None:
         """Fail those that are due; give when to look again."""
-        again = (expired(future, due, now, self.asked_at, heard_at) for future, _, due in self._waiting)
+        again = (expired(future, due, now, self.asked_at, heard_at) for future, _, due in self.waiting)
         return min((moment for moment in again if moment is not None), default=None)
 
 
@@ -102,14 +95,16 @@ class RedisWire(Wire):
         Looks that come one after the other in one turn of the loop are one command.
         """
         future: asyncio.Future[Any] = self._loop.create_future()
-        last = self._outbox[-1] if self._outbox else None
-        if type(last) is Looks and last.common == common and last.has_room:
-            last.add(key, due, future)
+        looks = self._outbox[-1] if self._outbox else None
+        if type(looks) is Looks and looks.common == common and len(looks.places) < _MOST_KEYS:
+            places = looks.places
+            looks.waiting.append((future, places.setdefault(key, len(places) + 1), due))
             if due < self._looks_at:
                 self._look_at(due)
             return future
         looks = Looks(common, due)
-        looks.add(key, due, future)
+        looks.places[key] = 1
+        looks.waiting.append((future, 1, due))
         self._send(looks, len(common) + len(key))
         return future
 
