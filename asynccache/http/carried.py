@@ -42,6 +42,16 @@ def has_session(scope: Scope) -> bool:
     return dict.__len__(session) > 0 if isinstance(session, dict) else bool(session)
 
 
+def session_counts(scope: Scope) -> None:
+    """Let the session's middleware add `Vary: Cookie`, as it did for the handler that looked into the session."""
+    session: Any = scope.get("session")
+    tell = getattr(session, "mark_accessed", None)
+    if tell is not None:
+        tell()
+    elif hasattr(session, "accessed"):  # Flask's and Quart's
+        session.accessed = True
+
+
 def is_nobodys(scope: Scope, headers: Iterable[Pair]) -> bool:
     """Tell whether nothing that comes with a request can tell a guard who asks: in doubt, it can."""
     if has_session(scope) or carried_login(scope) is not None:

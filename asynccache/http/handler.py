@@ -10,12 +10,12 @@ from asynccache.context import ExecutionContext
 from asynccache.core.page_keys import READING, digest, prefixed
 from asynccache.errors import ConfigurationError
 from asynccache.http.ask import Ask, Keys
-from asynccache.http.carried import is_nobodys
+from asynccache.http.carried import carried_login, has_session, is_nobodys
 from asynccache.http.current import SCOPE_KEY, installed
 from asynccache.http.early import early_page
 from asynccache.http.edge.note import note_in
 from asynccache.http.entrance import renewing
-from asynccache.http.outer import forbid, is_told
+from asynccache.http.outer import forbid, is_for_nobody, is_told
 from asynccache.http.quick import page_in_memory, plain_host
 from asynccache.http.reads import Reads, is_watched
 from asynccache.http.replay import Replay
@@ -83,7 +83,8 @@ class Handler:
         if (looked := page_in_memory(self, found, scope, headers, key, owner)) is None:
             return None
         page, now = looked
-        return Replay(page.record.status, page.pairs(now, states=nameless), page.body)
+        states = nameless and not is_for_nobody(scope, page.record)
+        return Replay(page.record.status, page.pairs(now, states=states), page.body)
 
     async def answer(self, call: Call) -> Any:
         """Answer a request: with the stored page, or by the handler."""
@@ -184,12 +185,13 @@ class Handler:
         """Give the page in memory that answers this plain GET of who cannot be known; None: look closer."""
         headers = scope["headers"]
         plain = plain_host(scope, headers)
-        if plain is None or not plain[1]:
+        if plain is None or not plain[1] or has_session(scope) or carried_login(scope) is not None:
             return None
         if (looked := page_in_memory(self, owner[1], scope, headers, key, owner[0])) is None:
             return None
         page, now = looked
-        return Reply(page.record.status, [*page.date, *page.pairs(now, states=True)], page.body)
+        pairs = page.pairs(now, states=not is_for_nobody(scope, page.record))
+        return Reply(page.record.status, [*page.date, *pairs], page.body)
 
     async def answer_at_edge(self, scope: Scope, send: Send, key: str, owner: Any) -> bool:
         """Send the stored page that answers this request before it is routed; False: there is none."""

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from asynccache.core.entry import Kind
 from asynccache.http.ask import NOTED, values_of
-from asynccache.http.carried import has_own_state
+from asynccache.http.carried import carried_login, has_own_state, has_session, session_counts
 from asynccache.http.disguises import Name, Pairs
 from asynccache.http.edge.note import EDGE_KEY
 from asynccache.http.nameless import NAMELESS
-from asynccache.http.snapshot import NOBODY, SHARED, SHARED_STATE, Snapshot, Spec
+from asynccache.http.snapshot import EMPTY_SESSION, NO_USER, NOBODY, SHARED, SHARED_STATE, Snapshot, Spec
 from asynccache.http.variants import variant_of
 
 if TYPE_CHECKING:
@@ -74,10 +74,14 @@ def page_in_memory(
     if now >= record.renew_at or record.values != values or record.owner != owner:
         return None
     conditions = record.conditions & ~SHARED
-    if conditions and (conditions & ~_USUAL or "user" in scope or "auth" in scope or "session" in scope):
+    if conditions & ~_USUAL or (conditions & EMPTY_SESSION and has_session(scope)):
+        return None
+    if conditions & NO_USER and ("user" in scope or "auth" in scope) and carried_login(scope):
         return None
     if conditions & SHARED_STATE and has_own_state(scope, found.lifespan_state):
         return None
+    if conditions & EMPTY_SESSION and "session" in scope:
+        session_counts(scope)
     if EDGE_KEY in scope:
         handler.tell_outer(scope, headers, (key, owner), found, record)
     return stored, now

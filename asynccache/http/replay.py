@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from math import ceil
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from starlette.responses import Response
 
+from asynccache.http.carried import session_counts
 from asynccache.http.outer import is_told
 from asynccache.http.replies import Reply, answered
 from asynccache.http.requests import Request
@@ -67,7 +68,7 @@ def replay(snapshot: Snapshot, ask: Ask, now: float, label: bytes = b"") -> Repl
         said = (b"cache-status", b"asynccache; " + label)
         pairs = tuple(said if pair[1] is HIT else pair for pair in pairs)
     if record.conditions & EMPTY_SESSION:
-        _session_counts(ask)
+        session_counts(ask.scope)
     whole = Reply(record.status, list(pairs), snapshot.body)
     request = Request(ask.method, ask.headers)
     return Replay(*answered(request, whole, record.received, snapshot.fields))
@@ -77,13 +78,3 @@ def stale_label(entry: Entry | None, now: float) -> bytes:
     """Say for how long a page has been over (RFC 9211 2.3); nothing for one that is not."""
     left = 0.0 if entry is None else entry.times.fresh_until - now
     return b"hit; ttl=-%d" % ceil(-left) if left < 0 else b""
-
-
-def _session_counts(ask: Ask) -> None:
-    """Let the session's middleware add `Vary: Cookie`, as it did for the handler that looked into the session."""
-    session: Any = ask.scope.get("session")
-    tell = getattr(session, "mark_accessed", None)
-    if tell is not None:
-        tell()
-    elif hasattr(session, "accessed"):  # Flask's and Quart's
-        session.accessed = True
