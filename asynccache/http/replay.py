@@ -14,7 +14,7 @@ from asynccache.http.requests import Request
 from asynccache.http.snapshot import EMPTY_SESSION, HIT, Snapshot
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Sequence
 
     from starlette.types import Receive, Scope, Send
 
@@ -45,10 +45,10 @@ class Replay(Response):
             self._changed = list(self._pairs)
         return self._changed
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:  # type: ignore[override]  # is awaited
         """Send it."""
         del scope, receive
-        await self.go(send)
+        return self.go(send)
 
     async def go(self, send: Send) -> None:
         """Send it there."""

@@ -141,8 +141,9 @@ class CacheMiddleware:
             shelf = Shelf(backend, service.flights, self._version, LOOP)
             await self._exchange(Place(self.app, self._settings, self._memory, service, backend, shelf), incoming)
             return
-        await send({"type": "http.response.start", "status": reply.status, "headers": reply.headers})
-        await send({"type": "http.response.body", "body": reply.body})
+        status, headers, body = reply
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
 
     async def _exchange(self, place: Place, incoming: Incoming) -> None:
         telling = place.telling(incoming)

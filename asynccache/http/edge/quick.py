@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from asynccache.model import BaseCacheBackend, Version
     from asynccache.service import CacheService
 
+    Plain = tuple[int, list[Pair], bytes]
+
 _HOST, _COOKIE = b"host", b"cookie"
 _CONDITIONS = frozenset({b"if-none-match", b"if-modified-since"})
 _OTHERS = frozenset({b"range", b"authorization", b"content-length", b"transfer-encoding"})
@@ -67,8 +69,8 @@ class Quick:
         self._terms = VALIDATE | UNKEPT | NAMELESS_ONLY
         self._lookup: tuple[BaseCacheBackend, Lookup] | None = None
 
-    def reply(self, scope: Scope, service: CacheService, backend: BaseCacheBackend) -> Reply | None:
-        """Give the answer to a GET; None: look closely."""
+    def reply(self, scope: Scope, service: CacheService, backend: BaseCacheBackend) -> Plain | None:
+        """Give the answer to a GET: its status, headers and body; None: look closely."""
         if not self._is_on or backend.peek is None:
             return None
         host, terms, asks = None, self._terms, False
@@ -92,12 +94,12 @@ class Quick:
         found = self._found(scope, key, service, backend)
         return None if found is None or found.stored.terms & terms else self._of(found, scope["headers"], asks=asks)
 
-    def _of(self, found: Shelved, headers: Sequence[Pair], *, asks: bool) -> Reply | None:
+    def _of(self, found: Shelved, headers: Sequence[Pair], *, asks: bool) -> Plain | None:
         now, stored = self._clock(), found.stored
-        if not found.is_fresh(now) or stored.span is not None:
+        if now >= found.fresh_until or stored.span is not None:
             return None
-        whole = Reply(found.status, found.pairs(now, self._member), found.body)
-        return answered(Request("GET", headers), whole, stored.received_at, stored.headers) if asks else whole
+        whole = found.status, found.pairs(now, self._member), found.body
+        return answered(Request("GET", headers), Reply(*whole), stored.received_at, stored.headers) if asks else whole
 
     def _found(self, scope: Scope, key: str, service: CacheService, backend: BaseCacheBackend) -> Shelved | None:
         lookup = self._lookup
