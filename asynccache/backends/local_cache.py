@@ -20,7 +20,7 @@ from asynccache.core.entry import Entry, Kind
 from asynccache.core.events import EntryDamaged
 from asynccache.core.tags import tagged
 from asynccache.errors import ConfigurationError
-from asynccache.model import Capability
+from asynccache.model import IMMUTABLE, Capability
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -63,7 +63,8 @@ class LocalMemCacheBackend(RightsInMemory):
                 raise ConfigurationError(f"{name}={bound!r}: give a positive int")
         self.copy = copy
         store = MemoryStore(self.stored_key(""), max_entries, max_bytes, options.get("clock"))
-        self._slots = store.default.slots
+        self._own = store.default
+        self._put_shared = store.put_shared
         self._leases = Leases(store.lock, store.now)
         self._is_reaped = options.get("clock") is None
         self._do = Operations(store, self.serializer, copy=copy, damaged=self._damaged)
@@ -83,9 +84,9 @@ class LocalMemCacheBackend(RightsInMemory):
     def get(self, key: str, version: Version = None, *, default: Any = None) -> Any:
         if version is None:
             try:
-                slot = self._slots[key]
+                slot = self._own.slots[key]
             except (KeyError, TypeError):
-                return self._get(key, version, default)
+                return self._missed(key, default)
             value = slot.value
             if value is not SLOW:
                 slot.seen += 1
@@ -95,9 +96,9 @@ class LocalMemCacheBackend(RightsInMemory):
     async def get_async(self, key: str, version: Version = None, *, default: Any = None) -> Any:
         if version is None:
             try:
-                slot = self._slots[key]
+                slot = self._own.slots[key]
             except (KeyError, TypeError):
-                return self._get(key, version, default)
+                return self._missed(key, default)
             value = slot.value
             if value is not SLOW:
                 slot.seen += 1
@@ -115,7 +116,7 @@ class LocalMemCacheBackend(RightsInMemory):
         if kind is Kind.VALUE:
             return self._peek_value(key, version)
         if version is None and self._is_reaped:
-            slot = self._slots.get(key)
+            slot = self._own.slots.get(key)
             if type(slot) is BoxedSlot or (type(slot) is KeptSlot and not (slot.marks and slot.is_spoiled())):
                 box = slot.box
                 if type(box) is Held and box.kind is kind:
@@ -150,8 +151,11 @@ class LocalMemCacheBackend(RightsInMemory):
     # Writing; what has no twins here has those of the base, over the plan
 
     def set(self, key: str, value: Any, ttl: Ttl = None, version: Version = None, *, tags: Iterable[str] = ()) -> bool:
+        lifetime = self.default_ttl if ttl is None else self.lifetime(ttl)
+        if type(value) in IMMUTABLE and type(key) is str and version is None and not tags and lifetime > 0:
+            return self._put_shared(key, value, lifetime)
         given = tagged(tags) if tags else ()
-        return self._do.put(self._space(version), plain(key), value, self.lifetime(ttl), tags=given)
+        return self._do.put(self._space(version), plain(key), value, lifetime, tags=given)
 
     async def set_async(
         self, key: str, value: Any, ttl: Ttl = None, version: Version = None, *, tags: Iterable[str] = ()
@@ -227,13 +231,19 @@ class LocalMemCacheBackend(RightsInMemory):
     async def bump(self, io: IO, key: str, delta: int, version: Version = None) -> int:
         return self.incr(key, delta, version)
 
+    def _missed(self, key: str, default: Any) -> Any:
+        if type(key) is not str:
+            return self._get(key, None, default)
+        self._do.misses += 1
+        return default
+
     def _get(self, key: str, version: Version, default: Any) -> Any:
         value = self._do.look(self._space(version), plain(key))
         return default if value is MISSING else value
 
     def _peek_value(self, key: str, version: Version) -> Any:
         if version is None and self._is_reaped:
-            slot = self._slots.get(key)
+            slot = self._own.slots.get(key)
             if slot is None:
                 return None
             value = slot.value

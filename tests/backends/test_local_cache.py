@@ -72,6 +72,15 @@ def test_clock_that_is_set_back_brings_nothing_back_that_was_freed():
     assert cache.has_key("other") is True
 
 
+def test_clock_is_the_only_one_by_which_entries_end():
+    cache, other = LocalMemCacheBackend(clock=lambda: 0.0), LocalMemCacheBackend()
+    cache.set("k", 1)
+    other.set("brief", 1, ttl=0.01)
+    while other.has_key("brief"):
+        time.sleep(0.005)
+    assert cache.get("k") == 1
+
+
 def test_expired_entries_are_freed_by_writes_where_the_clock_is_given():
     clock = FakeClock()
     cache = LocalMemCacheBackend(clock=clock, ttl=10)
@@ -503,10 +512,10 @@ class AgainstAModel(RuleBasedStateMachine):
     def bounds_hold(self):
         if hasattr(self, "cache"):
             store = self.cache._do.store  # its stats() would free what expired
-            slots = [slot for space in store._spaces.values() for slot in space.slots.values()]
-            assert store._entries == len(slots) <= self.entries
+            slots = [slot for space in store._spaces for slot in space.slots.values()]
+            assert len(store._spaces) == len(slots) <= self.entries
             assert 16 * store._units == 16 * sum(slot.units for slot in slots) <= self.bytes
-            assert all(slot.space.slots[slot.key] is slot for slot in slots)
+            assert {*store._queues.small, *store._queues.main} >= {*store._spaces.places()}
 
 
 TestAgainstAModel = AgainstAModel.TestCase

@@ -42,11 +42,8 @@ class Operations:
 
     def look(self, space: str, key: str, kind: Kind = Kind.VALUE) -> Any:
         """Give the value; `MISSING` where none of this kind is there. Counts a hit or a miss."""
-        value = MISSING
-        while (slot := self.store.find(space, key)) is not None:
-            value = self._value(slot, kind)
-            if value is not MISSING or slot.space is not None:
-                break  # otherwise the slot was removed or replaced a moment ago
+        slot = self.store.find(space, key)
+        value = MISSING if slot is None else self._value(space, key, slot, kind)
         if slot is None or value is MISSING:
             self.misses += 1
             return MISSING
@@ -138,7 +135,7 @@ class Operations:
         with self.store.lock:
             slot = self.store.find(space, key)
             if slot is not None:
-                self.store.postpone(slot, ttl)
+                self.store.postpone(space, key, slot, ttl)
             return slot is not None
 
     def drop_many(self, space: str, keys: Iterable[str]) -> int:
@@ -149,9 +146,10 @@ class Operations:
         """Add to a counter, which keeps its lifetime; a new one gets this one."""
         with self.store.lock:
             slot = self.store.find(space, key)
-            number = counted(0 if slot is None else self._value(slot, Kind.VALUE), delta)
+            number = counted(0 if slot is None else self._value(space, key, slot, Kind.VALUE), delta)
             if slot is not None:
-                self.store.refill(slot, self._content(number, boxed=type(slot) is KeptSlot and slot.marks != ()))
+                boxed = type(slot) is KeptSlot and slot.marks != ()
+                self.store.refill(space, key, slot, self._content(number, boxed=boxed))
             elif ttl > 0:
                 self.store.put(space, key, self._content(number), ttl)
             return number
@@ -173,15 +171,13 @@ class Operations:
 
     def _found(self, space: str, key: str, kind: Kind) -> tuple[Slot | None, Entry | None]:
         """Find what lives or is kept; nothing where it is of another kind."""
-        while (slot := self.store.find_kept(space, key)) is not None:
-            value = self._value(slot, kind)
-            if type(slot) is KeptSlot and value is MISSING and (stale := slot.stale) is not None:
-                value = self._held(slot, stale.value, stale.box, kind)
-            if value is not MISSING:
-                return slot, self._entry(slot, value)
-            if slot.space is not None:
-                break  # otherwise the slot was removed or replaced a moment ago
-        return slot, None
+        slot = self.store.find_kept(space, key)
+        if slot is None:
+            return None, None
+        value = self._value(space, key, slot, kind)
+        if type(slot) is KeptSlot and value is MISSING and (stale := slot.stale) is not None:
+            value = self._held(space, key, slot, stale.value, stale.box, kind)
+        return slot, None if value is MISSING else self._entry(slot, value)
 
     def _entry(self, slot: Slot, value: Any) -> Entry:
         if type(slot) is not KeptSlot:
@@ -189,21 +185,21 @@ class Operations:
         times = Times(slot.written_at, slot.fresh_until, slot.dead_at)
         return Entry(value, tags=tuple(mark.tag for mark in slot.marks), times=times, at=slot.at)
 
-    def _value(self, slot: Slot, kind: Kind) -> Any:
-        """Give what is in a slot; `MISSING` where it is of another kind or damaged, or the slot was removed."""
-        return self._held(slot, slot.value, slot.box if isinstance(slot, BoxedSlot) else None, kind)
+    def _value(self, space: str, key: str, slot: Slot, kind: Kind) -> Any:
+        """Give what is in a slot; `MISSING` where it is of another kind or damaged."""
+        return self._held(space, key, slot, slot.value, slot.box if isinstance(slot, BoxedSlot) else None, kind)
 
-    def _held(self, slot: Slot, value: Any, box: Box | None, kind: Kind) -> Any:
+    def _held(self, space: str, key: str, slot: Slot, value: Any, box: Box | None, kind: Kind) -> Any:
         if value is not SLOW:
             return value if kind is Kind.VALUE else MISSING
         if isinstance(box, Held):
             return box.value if box.kind is kind else MISSING
-        return MISSING if box is None or kind is not Kind.VALUE else self._decoded(slot, box)
+        return MISSING if box is None or kind is not Kind.VALUE else self._decoded(space, key, slot, box)
 
-    def _decoded(self, slot: Slot, payload: bytes) -> Any:
+    def _decoded(self, space: str, key: str, slot: Slot, payload: bytes) -> Any:
         try:
             return self._serializer.loads(payload)
         except DamagedEntryError as damage:
-            self.store.remove(slot)
-            self._damaged(slot.key, damage)
+            self.store.remove(space, key, slot)
+            self._damaged(key, damage)
             return MISSING

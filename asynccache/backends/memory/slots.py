@@ -25,28 +25,15 @@ SLOW: Final = object()
 """Stands in a slot for a value that cannot be handed out as it is."""
 
 
-class Space:
-    """The slots of one version."""
-
-    __slots__ = ("name", "salt", "slots")
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-        self.salt = hash(name)
-        self.slots: dict[str, Slot] = {}
-
-
 class Slot:
-    """An entry. Its `space` is None once it was removed; queues and wheels still hold it for a while."""
+    """An entry. It does not know its key: what finds it knows that."""
 
-    __slots__ = ("due", "key", "seen", "space", "units", "value")
+    __slots__ = ("due", "seen", "units", "value")
 
     due: float
     """When it expires, in seconds of the store's clock."""
-    key: str
     seen: int
     """How often it was hit, since it was last spared from eviction."""
-    space: Space | None
     units: int
     value: Any
 

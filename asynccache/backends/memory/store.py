@@ -9,48 +9,47 @@ from __future__ import annotations
 from math import inf
 from threading import RLock
 from time import monotonic, sleep
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from asynccache.backends.memory.expiry import AHEAD, CHUNK, TICKS, tick
+from asynccache.backends.memory.eviction import FINGERPRINTS
 from asynccache.backends.memory.reaper import reaper
-from asynccache.backends.memory.room import Room
-from asynccache.backends.memory.slots import SLOW, BoxedSlot, Content, KeptSlot, Slot, units_of
+from asynccache.backends.memory.slots import OVERHEAD, UNIT, BoxedSlot, Content, KeptSlot, Slot, held, shared, units_of
 from asynccache.backends.memory.tickets import Tickets
+from asynccache.backends.memory.timed import TICK, TimedRoom
+from asynccache.core.entry import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from asynccache.backends.memory.spaces import Place
     from asynccache.backends.memory.tickets import Mark
 
     Tags = tuple[str, ...]
 
+BEYOND_SIZE = OVERHEAD + UNIT - 1
 
-class MemoryStore(Room):
-    """A bounded store of one process.
+
+class MemoryStore(TimedRoom):
+    """A bounded store of one process; if it has a clock, every read is judged by it, and otherwise none is.
 
     Args:
         name: of the default space, which stays when it is empty.
         max_entries: of all spaces together.
         max_bytes: of all spaces together, overhead included.
-        clock: seconds; every read is judged by it. `None`: real time, and no read looks at a clock, since the reaper
-            removes what is over.
+        clock: seconds. `None`: real time, by which the reaper removes what is over.
     """
 
     def __init__(self, name: str, max_entries: int, max_bytes: int, clock: Callable[[], float] | None) -> None:
-        super().__init__(name, max_entries, max_bytes)
+        super().__init__(name, max_entries, max_bytes, clock)
         self.lock = RLock()
         self.tickets = Tickets()
-        self.judges = clock is not None
-        """Whether a reader has to ask: then no slot may show its value."""
-        self._clock = clock
-        self._last_due = inf
         reaper.watch(self)
 
     def find(self, name: str, key: str) -> Slot | None:
         """Give the slot of a live entry."""
-        slot = self._slot(name, key)
+        slot = self._spaces.find(self._spaces.place(name, key))
         if type(slot) is KeptSlot and (
-            slot.stale is not None or slot.fresh_until <= self.now() or self._is_spoiled(slot)
+            slot.stale is not None or slot.fresh_until <= self.now() or self._is_spoiled(name, key, slot)
         ):
             return None
         if slot is None or self._clock is None or slot.due > self._clock():
@@ -59,14 +58,53 @@ class MemoryStore(Room):
 
     def find_kept(self, name: str, key: str) -> Slot | None:
         """Give the slot of an entry that lives, or is kept beyond its end."""
-        slot = self._slot(name, key)
+        slot = self._spaces.find(self._spaces.place(name, key))
         if type(slot) is KeptSlot:
-            return None if slot.dead_at <= self.now() or self._is_spoiled(slot) else slot
+            return None if slot.dead_at <= self.now() or self._is_spoiled(name, key, slot) else slot
         return self.find(name, key)
 
-    def now(self) -> float:
-        """Tell the time by which entries end."""
-        return monotonic() if self._clock is None else self._clock()
+    def put_shared(self, key: str, value: Any, ttl: float) -> bool:
+        """Do what `put` does in the default space, for what is most often set, in one piece: calls cost more than work.
+
+        Args:
+            key: a `str` itself.
+            value: one to share, whose `__sizeof__` is all that it occupies.
+            ttl: more than 0 seconds.
+        """
+        if self.judges:
+            return self.put(self.default.name, key, held(value, Kind.VALUE, value.__sizeof__()), ttl)
+        units = (BEYOND_SIZE + key.__sizeof__() + value.__sizeof__()) // UNIT
+        slot = Slot()
+        slot.value = value
+        slot.seen = 0
+        slot.units = units
+        with self.lock:
+            if self.tickets.by_key:
+                self.tickets.revoke(self.default.name + key)
+            due = inf
+            if ttl != inf:
+                due = monotonic() + ttl
+                last = self._last_due
+                due = last if 0.0 <= due - last < TICK else self._rounded(due)
+            slot.due = due
+            slots = self.default.slots
+            old = slots.get(key)
+            if old is not None or units > self._max_units:
+                return self._put(self.default.name, key, shared(value, 0), units, ttl)
+            if len(slots) + self._spaces.elsewhere >= self._max_entries or self._units + units > self._max_units:
+                self._make_room(key, units)
+                slots = self.default.slots
+            queues = self._queues
+            mark = hash(key)
+            if queues.ghosts[mark & queues.mask] == mark % FINGERPRINTS:
+                queues.main.append(key)
+            else:
+                queues.small.append(key)
+            slots[key] = slot
+            self._units += units
+            if due < self._wheel.horizon:
+                self._schedule(key, due)
+            return True
 
     def put(
         self, name: str, key: str, content: Content, ttl: float, *, stale: float | None = None, tags: Tags = ()
@@ -75,10 +113,10 @@ class MemoryStore(Room):
 
         With `stale` its times are noted, and it is kept for so many seconds beyond its end. What has tags is in a box.
         """
+        units = units_of(key, content, tags)
         with self.lock:
-            if self.tickets.by_key:
-                self.tickets.revoke(name + key)
-            return self._put(name, key, content, ttl, stale, tags)
+            self._revoke(name, key)
+            return self._put(name, key, content, units, ttl, stale=stale, tags=tags)
 
     def land(
         self,
@@ -97,18 +135,19 @@ class MemoryStore(Room):
             if not self.tickets.end(name + key, ticket) or not is_right:
                 return False
             if content is not None:
-                self._put(name, key, content, ttl, stale, tags)
+                self._put(name, key, content, units_of(key, content, tags), ttl, stale=stale, tags=tags)
             return True
 
-    def refill(self, slot: Slot, content: Content) -> None:
+    def refill(self, name: str, key: str, slot: Slot, content: Content) -> None:
         """Replace the content of a live slot by one of the same kind and size, which stays as long as the old one."""
-        self._revoke(slot)
-        self._fill(slot, content, slot.units)
+        self._revoke(name, key)
+        _fill(slot, content)
 
-    def postpone(self, slot: Slot, ttl: float) -> None:
+    def postpone(self, name: str, key: str, slot: Slot, ttl: float) -> None:
         """Let a live slot stay for `ttl` seconds from now, and no longer."""
-        self._revoke(slot)
-        self._schedule(slot, ttl)
+        self._revoke(name, key)
+        before, slot.due = slot.due, self._due(ttl)
+        self._schedule(self._spaces.place(name, key), slot.due, before)
         if type(slot) is KeptSlot:
             slot.at = self.tickets.next()
             slot.written_at = self.now()
@@ -117,42 +156,37 @@ class MemoryStore(Room):
     def drop(self, name: str, key: str) -> bool:
         """Remove an entry; tell whether there was a live one."""
         with self.lock:
-            if self.tickets.by_key:
-                self.tickets.revoke(name + key)
+            self._revoke(name, key)
             slot = self.find(name, key)
-            removed = slot or self._slot(name, key)
-            if removed is not None:
-                self.remove(removed)
+            self._remove(self._spaces.place(name, key))
+            self._tidy()
         return slot is not None
 
     def clear(self, name: str) -> None:
         """Remove all entries of a space, at once for readers, and keep loads that are under way from landing."""
         with self.lock:
             self.tickets.revoke_all(name)
-            space = self._spaces.get(name)
-            slots = [] if space is None else list(space.slots.values())
-            if space is not None:
-                space.slots.clear()
-                self._leave(space)
-        for start in range(0, len(slots), CHUNK):
-            with self.lock:
-                for slot in slots[start : start + CHUNK]:
-                    self._forget(slot)
-                self._tidy()
-            sleep(0)  # whoever waits for the lock goes first
+            self._empty(name)
+            self._last_due = -inf
+            has_more = self._free_cleared()
+        if has_more:
+            reaper.expect(-inf)
 
-    def remove(self, slot: Slot) -> None:
+    def remove(self, name: str, key: str, slot: Slot) -> None:
         """Remove this very entry."""
+        place = self._spaces.place(name, key)
         with self.lock:
-            self._forget(slot)
-            self._tidy()
+            if self._spaces.find(place) is slot:
+                self._remove(place)
+                self._tidy()
 
     def reap(self) -> float:
-        """Remove what is over, by real time; tell when to come again."""
+        """Remove what is over, by real time, and free what was cleared; tell when to come again."""
         while True:
             with self.lock:
-                if not self._turn(monotonic()):
-                    return self._wheel.next()
+                has_more = self._free_cleared()
+                if not (self._clock is None and self._turn(monotonic())) and not has_more:
+                    return self._wheel.next() if self._clock is None else inf
             sleep(0)  # whoever waits for the lock goes first
 
     def stats(self) -> dict[str, int]:
@@ -163,49 +197,49 @@ class MemoryStore(Room):
 
     # What follows is called with the lock held.
 
-    def _put(self, name: str, key: str, content: Content, ttl: float, stale: float | None, tags: Tags) -> bool:
+    def _put(
+        self,
+        name: str,
+        key: str,
+        content: Content,
+        units: int,
+        ttl: float,
+        *,
+        stale: float | None = None,
+        tags: Tags = (),
+    ) -> bool:
         if self.judges:
             self._free()
-        units = units_of(key, content, tags)
-        slot = self._slot(name, key)
-        if slot is not None and self._units - slot.units + units > self._max_units:
-            self._forget(slot)
-            slot = None
+        place = self._spaces.place(name, key)
+        old = self._spaces.find(place)
+        if old is not None and self._units - old.units + units > self._max_units:
+            self._remove(place)
+            old = None
         if units > self._max_units:
             return False
-        if slot is None:
-            self._make_room(units)
+        if old is None:
+            self._make_room(place, units)
         kind = Slot if content.box is None else BoxedSlot
         if stale is not None or tags:
-            kept = self._kept(ttl, stale or 0.0, self.tickets.marks(name, tags))
-            slot = self._insert(kept, name, key, content, units, slot)
-        elif type(slot) is kind:
-            self._fill(slot, content, units)
+            slot: Slot = self._kept(ttl, stale or 0.0, self.tickets.marks(name, tags))
         else:
-            slot = self._insert(kind(), name, key, content, units, slot)
-        self._schedule(slot, ttl)
+            slot = old if type(old) is kind else kind()
+        before = inf if old is None else old.due
+        self._units += units - (0 if old is None else old.units)
+        slot.units = units
+        _fill(slot, content)
+        slot.due = self._due(ttl)  # after the content: a reader who sees the new time sees no old content
+        self._seat(place, slot, old, before)
         return True
 
-    def _revoke(self, slot: Slot) -> None:
-        if self.tickets.by_key and slot.space is not None:
-            self.tickets.revoke(slot.space.name + slot.key)
-
-    def _is_spoiled(self, slot: KeptSlot) -> bool:
-        """Tell whether one of its tags was invalidated; then it goes."""
-        if not slot.is_spoiled():
-            return False
-        self.remove(slot)
-        return True
-
-    def _due(self, ttl: float) -> float:
-        if self._clock is not None:
-            return self._clock() + ttl
-        if ttl == inf:
-            return inf
-        due = tick(monotonic() + ttl) / TICKS
-        if due != self._last_due:
-            self._last_due = due
-        return self._last_due  # one float for all that is written in the same tick
+    def _seat(self, place: Place, slot: Slot, old: Slot | None, before: float) -> None:
+        """Give a slot the place of the old one, which it may be; no reader finds the place empty."""
+        if old is None:
+            self._queues.admit(place)
+        if slot is not old:
+            slot.seen = 0 if old is None else old.seen
+            self._spaces.put(place, slot)
+        self._schedule(place, slot.due, before)
 
     def _kept(self, ttl: float, stale: float, marks: tuple[Mark, ...]) -> KeptSlot:
         slot = KeptSlot()
@@ -217,38 +251,19 @@ class MemoryStore(Room):
         slot.dead_at = slot.fresh_until + stale
         return slot
 
-    def _wilted(self, slot: Slot) -> bool:
-        """Let an entry that is over stay, out of sight, if it is to be kept."""
-        if type(slot) is not KeptSlot or slot.stale is not None or slot.dead_at <= slot.due or slot.is_spoiled():
+    def _revoke(self, name: str, key: str) -> None:
+        if self.tickets.by_key:
+            self.tickets.revoke(name + key)
+
+    def _is_spoiled(self, name: str, key: str, slot: KeptSlot) -> bool:
+        """Tell whether one of its tags was invalidated; then it goes."""
+        if not slot.is_spoiled():
             return False
-        slot.stale = Content(slot.value, slot.box, 0)
-        slot.value = SLOW
-        slot.box = None
-        slot.due = slot.dead_at
-        self._wheel.add(slot, self._entries)
+        self.remove(name, key, slot)
         return True
 
-    def _schedule(self, slot: Slot, ttl: float) -> None:
-        due = self._due(ttl)
-        earlier = due < slot.due
-        slot.due = due  # after the content: a reader who sees the new time sees no old content
-        if earlier:
-            self._wheel.add(slot, self._entries)
-            if not self.judges and due < reaper.wakes_at + AHEAD:
-                reaper.expect(self._wheel.next())
 
-    def _free(self) -> None:
-        """Remove what is over by a clock that no reaper knows."""
-        if self._clock is not None:
-            while self._turn(self._clock() - 1 / TICKS):
-                pass
-
-    def _turn(self, now: float) -> bool:
-        """Remove a part of what is over; tell whether there may be more."""
-        due = self._wheel.turn(now)
-        for slot in due or ():
-            if slot.space is not None and not self._wilted(slot):
-                self._expired += 1
-                self._forget(slot)
-        self._tidy()
-        return due is not None
+def _fill(slot: Slot, content: Content) -> None:
+    slot.value = content.value
+    if isinstance(slot, BoxedSlot):
+        slot.box = content.box

@@ -4,61 +4,80 @@ from collections import OrderedDict
 import pytest
 
 from asynccache.backends.local_cache import LocalMemCacheBackend
-from asynccache.backends.memory.eviction import Ghosts, Queues
-from asynccache.backends.memory.slots import Slot, Space
+from asynccache.backends.memory.eviction import Queues
+from asynccache.backends.memory.slots import Slot
+from asynccache.backends.memory.spaces import Spaces
 
-SPACE = Space("")
 
-
-def slot(key):
+def slot(seen=0):
     made = Slot()
-    made.key, made.space, made.seen = key, SPACE, 0
+    made.seen = seen
     return made
 
 
 @pytest.fixture
-def queues():
-    return Queues()
+def spaces():
+    return Spaces("1")
+
+
+@pytest.fixture
+def queues(spaces):
+    return Queues(spaces)
+
+
+def admit(queues, *places, seen=0):
+    for place in places:
+        queues._spaces.put(place, slot(seen))
+        queues.admit(place)
 
 
 def filled(queues, count):
-    slots = [slot(f"k{number}") for number in range(count)]
-    for each in slots:
-        queues.admit(each)
-    return slots
+    admit(queues, *(f"k{number}" for number in range(count)))
+    return [queues._spaces.find(f"k{number}") for number in range(count)]
 
 
-def evicted(queues, entries, count):
-    return [queues.evict(entries - number).key for number in range(count)]
+def evicted(queues, count, at_once=1):
+    """Choose so many, and remove them, as a store does."""
+    gone = []
+    while len(gone) < count:
+        chosen = queues.choose(at_once)
+        assert len(chosen) == min(at_once, len(queues._spaces))
+        gone += chosen
+        for place in chosen:
+            queues._spaces.pop(place)
+    return gone
 
 
 def test_what_was_never_hit_leaves_in_the_order_of_arrival(queues):
     filled(queues, 100)
-    assert evicted(queues, 100, 3) == ["k0", "k1", "k2"]
+    assert evicted(queues, 3) == ["k0", "k1", "k2"]
+    assert evicted(queues, 6, 3) == ["k3", "k4", "k5", "k6", "k7", "k8"]
 
 
 def test_one_hit_is_enough_to_stay_longer_than_those_without(queues):
     slots = filled(queues, 100)
     slots[0].seen = slots[5].seen = 1
-    first = evicted(queues, 100, 90)
+    first = evicted(queues, 90)
     assert "k0" not in first
     assert "k5" not in first
 
 
-def test_every_entry_leaves_in_the_end_however_often_it_was_hit(queues):
+@pytest.mark.parametrize("at_once", [1, 10, 50])
+def test_every_entry_leaves_in_the_end_however_often_it_was_hit(queues, at_once):
     for each in filled(queues, 50):
         each.seen = 1000
-    assert sorted(evicted(queues, 50, 50)) == sorted(f"k{number}" for number in range(50))
+    assert sorted(evicted(queues, 50, at_once)) == sorted(f"k{number}" for number in range(50))
+    assert queues.choose(1) == []
 
 
 def test_more_hits_stay_longer(queues):
     slots = filled(queues, 40)
     for each in slots:
         each.seen = 1
-    evicted(queues, 40, 1)  # all have moved on to the main queue by now
+    evicted(queues, 1)  # all have moved on to the main queue by now
     slots[10].seen = 1
     slots[11].seen = 1000
-    order = evicted(queues, 39, 39)
+    order = evicted(queues, 39)
     assert order.index("k12") < order.index("k10") < order.index("k11")
 
 
@@ -66,70 +85,91 @@ def test_a_thousand_hits_do_not_keep_an_entry_for_ever(queues):
     slots = filled(queues, 40)
     for each in slots:
         each.seen = 1
-    queues.evict(40)  # all have moved on to the main queue by now
+    evicted(queues, 1)  # all have moved on to the main queue by now
     slots[11].seen = 1000
-    queues.admit(slot("new"))
+    gone = []
     for number in range(400):
-        queues.evict(40)
-        fresh = slot(f"new {number}")
-        fresh.seen = 1
-        queues.admit(fresh)
-    assert slots[11] not in {queues.evict(40 - number) for number in range(40)}
+        admit(queues, f"new {number}", seen=1)
+        gone += evicted(queues, 1)
+    assert "k11" in gone
 
 
 def test_what_comes_back_soon_goes_to_the_main_queue_at_once(queues):
     for each in filled(queues, 100)[50:]:
         each.seen = 1
-    assert evicted(queues, 100, 50) == [f"k{number}" for number in range(50)]
+    assert evicted(queues, 50) == [f"k{number}" for number in range(50)]
     for number in range(50):
-        queues.admit(slot(f"k{number}"))
-        queues.admit(slot(f"new {number}"))
-    first = evicted(queues, 150, 60)
+        admit(queues, f"k{number}", f"new {number}")
+    first = evicted(queues, 60)
     assert len([key for key in first if key.startswith("new")]) > 40  # a few ghosts are overwritten by others
 
 
-def test_removed_slots_are_passed_over(queues):
-    for each in filled(queues, 10)[:9]:
-        each.space = None
-    assert queues.evict(1).key == "k9"
+def test_places_that_lead_nowhere_are_passed_over(queues, spaces):
+    filled(queues, 10)
+    for number in range(9):
+        spaces.pop(f"k{number}")
+    assert evicted(queues, 1) == ["k9"]
+
+
+def test_places_of_other_versions_leave_like_all_others(queues):
+    admit(queues, ("2", "a"), "a", ("3", "a"))
+    assert evicted(queues, 3) == [("2", "a"), "a", ("3", "a")]
+
+
+def test_entries_that_an_interrupt_kept_out_of_the_queues_can_go(queues, spaces):
+    spaces.put("k", slot())
+    spaces.put(("2", "k"), slot())
+    assert sorted(evicted(queues, 2), key=str) == [("2", "k"), "k"]
 
 
 def test_hits_that_do_not_count_any_more_are_not_lost(queues):
     slots = filled(queues, 10)
     slots[0].seen, slots[1].seen = 7, 1
-    out = [queues.evict(10 - number) for number in range(10)]
-    assert queues.spent + sum(each.seen for each in out) == 8
+    evicted(queues, 10)
+    assert queues.spent + sum(each.seen for each in slots) == 8
 
 
-def test_queues_let_go_of_removed_slots():
-    queues = Queues()
-    living = filled(queues, 10)
+def test_queues_let_go_of_places_that_lead_nowhere(queues, spaces):
+    filled(queues, 10)
     for number in range(10_000):
-        gone = slot(f"gone {number}")
-        queues.admit(gone)
-        gone.space = None
-        queues.tidy(10)
+        admit(queues, f"gone {number}")
+        spaces.pop(f"gone {number}")
+        queues.tidy()
     assert len(queues) < 100
-    assert {queues.evict(10 - number) for number in range(10)} == set(living)
+    assert set(evicted(queues, 10)) == {f"k{number}" for number in range(10)}
 
 
-def test_ghosts_remember_about_as_many_as_there_are_entries():
-    ghosts, chance = Ghosts(), random.Random(1)
-    marks = [chance.getrandbits(63) for _ in range(10_000)]
-    for mark in marks:
-        ghosts.add(mark, 1000)
-    assert ghosts.take(marks[-1]) is True
-    assert ghosts.take(marks[-1]) is False
-    remembered = [ghosts.take(mark) for mark in marks]
-    assert sum(remembered[:5000]) < 50
-    assert 400 < sum(remembered) <= 1000
+def test_queues_let_go_of_double_places(queues, spaces):
+    filled(queues, 100)
+    for number in range(10_000):
+        again = f"k{number % 100}"
+        spaces.pop(again)
+        admit(queues, again)
+        if number % 700 == 0:
+            spaces.find(again).seen = 1
+            evicted(queues, 1)
+        queues.tidy()
+    assert len(queues) < 200
+    assert sorted(evicted(queues, 100)) == sorted(f"k{number}" for number in range(100))
 
 
-def test_ghosts_know_nobody_at_first():
-    assert Ghosts().take(0) is False
-    ghosts = Ghosts()
-    ghosts.add(5 << 31, 1)
-    assert ghosts.take(6 << 31) is False
+def test_ghosts_are_as_many_as_there_are_entries(queues):
+    keys = [f"k{number}" for number in range(12_000)]
+    admit(queues, *keys[:1000])
+    for key in keys[1000:]:
+        evicted(queues, 1)
+        admit(queues, key)
+    assert 1000 <= len(queues.ghosts) <= 2000
+    for key in keys[:11_000]:
+        queues.admit(key)
+    remembered = set(queues.main)
+    assert len(remembered.intersection(keys[:6000])) < 100
+    assert 400 < len(remembered.intersection(keys[9000:])) < 1500
+
+
+def test_ghosts_know_nobody_at_first(queues):
+    filled(queues, 1000)
+    assert len(queues.main) == 0
 
 
 def test_it_hits_more_often_than_lru_where_many_keys_are_asked_for_once():

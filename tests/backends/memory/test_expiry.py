@@ -4,162 +4,199 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asynccache.backends.memory.expiry import CHUNK, TICKS, Wheel
-from asynccache.backends.memory.slots import Slot, Space
+from asynccache.backends.memory.expiry import AHEAD, CHUNK, PERIOD, TICKS, Wheel
+from asynccache.backends.memory.slots import Slot
+from asynccache.backends.memory.spaces import Spaces
 
 TICK = 1 / TICKS
 
 
-def slot(due, key=""):
-    made = Slot()
-    made.key, made.space, made.due = key, Space(""), due
-    return made
+class Entries:
+    """Slots with their wheel, which is told what a store tells it."""
+
+    def __init__(self):
+        self.now = 0.0
+        self.spaces = Spaces("1")
+        self.wheel = Wheel(self.spaces)
+
+    def put(self, place, due):
+        """Let an entry be due then; give its slot."""
+        slot = self.spaces.find(place)
+        if slot is None:
+            slot = Slot()
+            slot.due = inf
+            self.spaces.put(place, slot)
+        before, slot.due = slot.due, due
+        if due < inf:
+            self.wheel.note(due)
+        if due < before and due < self.wheel.horizon:
+            self.wheel.add(place, due, self.now)
+        return slot
+
+    def turned(self, now):
+        """Turn until there is no more to do, and remove what is due, as a store does."""
+        self.now, gone = now, []
+        while (due := self.wheel.turn(now)) is not None:
+            assert len(due) <= CHUNK
+            gone += [place for place in due if self.spaces.pop(place) is not None]
+        return gone
+
+    def waiting(self):
+        """Count the places in buckets."""
+        buckets = (self.wheel._near, self.wheel._far)
+        return sum(len(bucket) for each in buckets for bucket in each._lists.values())
 
 
 @pytest.fixture
-def wheel():
-    return Wheel()
+def entries():
+    return Entries()
 
 
-def turned(wheel, now):
-    """Turn until there is no more to do, and remove what is due, as a store does."""
-    gone = []
-    while (due := wheel.turn(now)) is not None:
-        assert len(due) <= CHUNK
-        for each in due:
-            if each.space is not None:
-                each.space = None
-                gone.append(each)
-    return gone
-
-
-def waiting(wheel):
-    return sum(len(bucket) for buckets in (wheel._near, wheel._far) for bucket in buckets._lists.values())
-
-
-def test_slot_is_due_when_its_tick_begins(wheel):
-    mine = slot(10 + 3.7 * TICK)
-    wheel.add(mine, 10)
-    assert turned(wheel, 10 + 2.99 * TICK) == []
-    assert turned(wheel, 10 + 3 * TICK) == [mine]
-    assert turned(wheel, 1000) == []
+def test_entry_is_due_when_its_tick_begins(entries):
+    entries.put("k", 10 + 3.7 * TICK)
+    assert entries.turned(10 + 2.99 * TICK) == []
+    assert entries.turned(10 + 3 * TICK) == ["k"]
+    assert entries.turned(1000) == []
 
 
 @given(
-    st.lists(st.floats(0, 1e6), max_size=50),
-    st.lists(st.floats(0, 1e6), max_size=20),
+    st.lists(st.one_of(st.floats(0, 1e6), st.floats(0, 200)), max_size=50),
+    st.lists(st.one_of(st.floats(0, 1e6), st.floats(0, 200)), max_size=20),
 )
 def test_at_any_time_those_are_gone_whose_tick_began(dues, times):
-    wheel = Wheel()
-    slots = [slot(due) for due in dues]
-    for each in slots:
-        wheel.add(each, 10)
+    entries = Entries()
+    for number, due in enumerate(dues):
+        entries.put(f"k{number}", due)
     for now in sorted(times):
-        turned(wheel, now)
-        for each in slots:
-            gone = each.space is None
-            assert gone or each.due > now
-            assert not gone or each.due < now + TICK + 1e-6
-    assert wheel.next() <= min((each.due for each in slots if each.space), default=inf)
+        entries.turned(now)
+        for number, due in enumerate(dues):
+            gone = entries.spaces.find(f"k{number}") is None
+            assert gone or due > now
+            assert not gone or due < now + TICK + 1e-6
+    left = [slot.due for slot in entries.spaces.default.slots.values()]
+    assert entries.wheel.next() <= min(left, default=inf)
 
 
-@given(st.lists(st.tuples(st.integers(0, 9), st.floats(0, 50), st.floats(0, 3)), max_size=80))
+@given(st.lists(st.tuples(st.integers(0, 9), st.floats(0, 150), st.floats(0, 12)), max_size=80))
 def test_lifetimes_change_in_any_order(steps):
-    wheel, now = Wheel(), 0.0
-    slots = [slot(inf) for _ in range(10)]
+    entries = Entries()
+    dues = {}
     for index, ttl, pause in steps:
-        each = slots[index]
-        if each.space is None:
-            each = slots[index] = slot(inf)
-        due = inf if ttl > 40 else now + ttl
-        earlier, each.due = due < each.due, due
-        if earlier:
-            wheel.add(each, 10)
-        now += pause
-        turned(wheel, now)
-        assert wheel._size == waiting(wheel)
-        for other in slots:
-            assert other.space is None or other.due > now
-            assert other.space is not None or other.due < now + TICK + 1e-6
+        place = f"k{index}" if index % 2 else ("2", f"k{index}")
+        dues[place] = inf if ttl > 120 else entries.now + ttl
+        entries.put(place, dues[place])
+        now = entries.now + pause
+        gone = entries.turned(now)
+        assert entries.wheel._size == entries.waiting()
+        assert all(dues.pop(place) < now + TICK + 1e-6 for place in gone)
+        assert all(due > now for due in dues.values())
+        assert set(entries.spaces.places()) == set(dues)
 
 
-def test_extended_slot_is_not_due_at_its_old_time(wheel):
-    mine = slot(10.0)
-    wheel.add(mine, 10)
-    mine.due = 500.0
-    assert turned(wheel, 499.9) == []
-    assert turned(wheel, 500) == [mine]
+def test_what_is_due_later_waits_in_no_bucket_until_it_is_due_soon(entries):
+    entries.put("first", 1000.0)
+    for number in range(2 * CHUNK + 10):
+        entries.put(f"k{number}", 500.0 + number / 1000)
+    entries.put("removed", 500.0)
+    assert entries.waiting() == 0
+    for now in range(0, 500 - PERIOD - 2 * AHEAD, PERIOD):
+        assert entries.turned(float(now)) == []
+        assert entries.waiting() == 0
+        assert now < entries.wheel.next() <= now + PERIOD
+    entries.spaces.pop("removed")
+    assert entries.turned(499.0) == []
+    assert entries.waiting() == 2 * CHUNK + 10
+    assert len(entries.turned(503.0)) == 2 * CHUNK + 10
+    assert entries.turned(1000.0) == ["first"]
+    assert entries.wheel.next() == inf
 
 
-def test_shortened_slot_is_due_at_its_new_time(wheel):
-    mine = slot(500.0)
-    wheel.add(mine, 10)
-    mine.due = 10.0
-    wheel.add(mine, 10)
-    assert turned(wheel, 10) == [mine]
-    assert turned(wheel, 501) == []
+def test_nothing_is_lost_that_comes_while_all_are_looked_at(entries):
+    for number in range(3 * CHUNK):
+        entries.put(f"k{number}", 100.0)
+    now = entries.now = float(PERIOD)
+    seen = 0
+    while entries.wheel.turn(now) is not None:
+        entries.put(f"new {seen}", 200.0 + seen)
+        entries.put(f"soon {seen}", 50.0)
+        entries.put(f"k{seen}", 300.0)
+        seen += 1
+    assert seen > 3
+    assert sorted(entries.turned(50.0)) == sorted(f"soon {number}" for number in range(seen))
+    assert len(entries.turned(100.0)) == 3 * CHUNK - seen
+    assert len(entries.turned(300.0 + seen)) == 2 * seen
+    assert entries.wheel.next() == inf
+
+
+def test_extended_entry_is_not_due_at_its_old_time(entries):
+    entries.put("k", 10.0)
+    entries.put("k", 500.0)
+    assert entries.turned(499.9) == []
+    assert entries.turned(500) == ["k"]
+
+
+def test_shortened_entry_is_due_at_its_new_time(entries):
+    entries.put("k", 500.0)
+    entries.put("k", 10.0)
+    assert entries.turned(10) == ["k"]
+    assert entries.turned(501) == []
 
 
 @pytest.mark.parametrize("reached", [0, 9.5])
-def test_slot_that_is_kept_for_ever_is_never_due(wheel, reached):
-    mine = slot(10.0)
-    wheel.add(mine, 10)
-    turned(wheel, reached)
-    mine.due = inf
-    assert turned(wheel, 1e9) == []
-    assert wheel.next() == inf
+def test_entry_that_is_kept_for_ever_is_never_due(entries, reached):
+    entries.put("k", 10.0)
+    entries.turned(reached)
+    entries.put("k", inf)
+    assert entries.turned(1e9) == []
+    assert entries.wheel.next() == inf
 
 
-def test_removed_slot_is_never_due(wheel):
-    near, far = slot(0.5), slot(100.0)
-    wheel.add(near, 10)
-    wheel.add(far, 10)
-    turned(wheel, 0)
-    near.space = far.space = None
-    assert [*wheel.turn(99.5)] == []
-    assert turned(wheel, 200) == []
+def test_removed_entry_is_never_due(entries):
+    entries.put("near", 0.5)
+    entries.put("far", 30.0)
+    entries.turned(0)
+    entries.spaces.pop("near")
+    entries.spaces.pop("far")
+    assert entries.turned(29.5) == []
+    assert entries.turned(200) == []
+    assert entries.waiting() == 0
 
 
-def test_it_tells_when_it_is_to_be_turned_next(wheel):
-    assert wheel.next() == inf
-    wheel.add(slot(100.5), 10)
-    assert wheel.next() == 99
-    turned(wheel, 99)
-    assert wheel.next() == 100.5
-    wheel.add(slot(100.25), 10)
-    assert wheel.next() == 100.25
-    turned(wheel, 101)
-    assert wheel.next() == inf
+def test_it_tells_when_it_is_to_be_turned_next(entries):
+    assert entries.wheel.next() == inf
+    entries.put("k", 20.5)
+    assert entries.wheel.next() == 19
+    entries.turned(19)
+    assert entries.wheel.next() == 20.5
+    entries.put("other", 20.25)
+    assert entries.wheel.next() == 20.25
+    entries.turned(21)
+    assert entries.wheel.next() == inf
 
 
-def test_time_may_jump_by_years(wheel):
-    slots = [slot(second * 1e5) for second in range(1, 100)]
-    for each in slots:
-        wheel.add(each, 10)
-    assert len(turned(wheel, 1e9)) == 99
+def test_time_may_jump_by_years(entries):
+    for second in range(1, 100):
+        entries.put(f"k{second}", second * 1e5)
+    assert len(entries.turned(1e9)) == 99
 
 
-def test_great_numbers_are_handled_in_chunks(wheel):
-    for _ in range(2 * CHUNK + 1):
-        wheel.add(slot(10.0), 10)
+def test_great_numbers_are_handled_in_chunks(entries):
+    for number in range(2 * CHUNK + 1):
+        entries.put(f"k{number}", 10.0)
     turns = 0
-    while (due := wheel.turn(11)) is not None:
+    while (due := entries.wheel.turn(11)) is not None:
         turns += 1
-        for each in due:
-            each.space = None
+        for place in due:
+            entries.spaces.pop(place)
     assert turns == 6  # three to split the second up, three for the tick
 
 
-def test_it_lets_go_of_removed_and_double_slots(wheel):
-    mine = slot(10_000.0)
-    wheel.add(mine, 10)
+def test_it_lets_go_of_places_that_lead_nowhere_and_of_double_ones(entries):
     for number in range(10_000):
-        mine.due = 9_000.0 - number / 2
-        wheel.add(mine, 10)
-        gone = slot(500.0)
-        wheel.add(gone, 1)
-        gone.space = None
-        mine.due += 100
-    assert wheel._size == waiting(wheel) < 100
-    assert turned(wheel, mine.due - 1) == []
-    assert turned(wheel, mine.due) == [mine]
+        slot = entries.put("k", 30.0 - number / 1000)
+        entries.put(f"gone {number}", 5.0)
+        entries.spaces.pop(f"gone {number}")
+        slot.due += 100
+    assert entries.wheel._size == entries.waiting() < 100
+    assert entries.turned(slot.due - 1) == []
+    assert entries.turned(slot.due) == ["k"]

@@ -137,7 +137,7 @@ for _ in range(10):
             for key in range(300):
                 cache.set(f"mine {key}", key, ttl=60)
             stats, store = cache.stats(), cache._do.store
-            slots = [slot for space in store._spaces.values() for slot in space.slots.values()]
+            slots = [slot for space in store._spaces for slot in space.slots.values()]
             assert stats["entries"] == len(slots) <= 200
             assert stats["bytes"] == 16 * sum(slot.units for slot in slots)
         time.sleep(0.4)

@@ -1,0 +1,122 @@
+"""Slots by their places: those of the default version by keys, those of others by names and keys.
+
+What waits in queues and wheels are places, not slots: so a removed slot is gone at once, and a place that leads
+nowhere is passed over when its turn comes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from asynccache.backends.memory.slots import Slot
+
+Place = str | tuple[str, str]
+"""A key of the default space; or the name of another space, and a key."""
+
+
+class Space:
+    """The slots of one version, by key. Readers ask for the dict each time: it may be another one a moment later."""
+
+    __slots__ = ("name", "slots")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.slots: dict[Place, Slot] = {}
+
+
+class Spaces:
+    """All slots.
+
+    Args:
+        name: of the default space, which stays when it is empty.
+    """
+
+    __slots__ = ("_others", "_renewed_in", "default", "elsewhere")
+
+    def __init__(self, name: str) -> None:
+        self.default = Space(name)
+        self.elsewhere = 0
+        """Slots in other spaces than the default one."""
+        self._others: dict[str, Space] = {}
+        self._renewed_in = 0
+
+    def __len__(self) -> int:
+        return len(self.default.slots) + self.elsewhere
+
+    def __iter__(self) -> Iterator[Space]:
+        yield self.default
+        yield from self._others.values()
+
+    def place(self, name: str, key: str) -> Place:
+        """Give the place of a key."""
+        return key if name == self.default.name else (name, key)
+
+    def places(self) -> list[Place]:
+        """List all places."""
+        others = [(space.name, key) for space in self._others.values() for key in space.slots]
+        return [*self.default.slots, *others]  # type: ignore[list-item]  # in a space there are keys
+
+    def find(self, place: Place) -> Slot | None:
+        """Give the slot at a place."""
+        if type(place) is str:
+            return self.default.slots.get(place)
+        space = self._others.get(place[0])
+        return None if space is None else space.slots.get(place[1])
+
+    def put(self, place: Place, slot: Slot) -> None:
+        """Put a slot at a place, instead of the one that is there."""
+        if type(place) is str:
+            self.default.slots[place] = slot
+            return
+        space = self._others.get(place[0])
+        if space is None:
+            space = self._others[place[0]] = Space(place[0])
+        self.elsewhere += place[1] not in space.slots
+        space.slots[place[1]] = slot
+
+    def pop(self, place: Place) -> Slot | None:
+        """Take away the slot at a place."""
+        if type(place) is str:
+            return self.default.slots.pop(place, None)
+        space = self._others.get(place[0])
+        slot = None if space is None else space.slots.pop(place[1], None)
+        if space is not None and slot is not None:
+            self.elsewhere -= 1
+            if not space.slots:
+                del self._others[space.name]
+        return slot
+
+    def take(self, name: str) -> dict[Place, Slot]:
+        """Take away all slots of a space, at once for readers."""
+        if name == self.default.name:
+            slots, self.default.slots = self.default.slots, {}
+            return slots
+        space = self._others.pop(name, None)
+        slots = {} if space is None else space.slots
+        self.elsewhere -= len(slots)
+        return slots
+
+    def changed(self, count: int) -> None:
+        """Hear that so many slots of a full cache were exchanged for others, and keep the default dict small.
+
+        A dict never reuses the places of what was removed: when all are used, it grows to three times what is in it.
+        A copy is half as large. It is worth its time where it has room for a third as many to come.
+        """
+        self._renewed_in -= count
+        if self._renewed_in > 0:
+            return
+        slots = self.default.slots
+        room = _usable(len(slots)) - len(slots)
+        if 3 * room >= len(slots):
+            self.default.slots = {**slots}
+            self._renewed_in = room - count
+        else:
+            self._renewed_in = len(slots)
+
+
+def _usable(entries: int) -> int:
+    """Give the room of the smallest dict for so many: two thirds of a power of two, of 8 at least (CPython's rule)."""
+    return (2 << max(3, ((3 * entries + 1) // 2 - 1).bit_length())) // 3
