@@ -15,6 +15,7 @@ from msgspec import Struct, structs
 
 from asynccache.core.names import full_name
 from asynccache.errors import ConfigurationError
+from asynccache.serializers.rows import Row, row_of
 
 HEAP_TYPE = 1 << 9  # Py_TPFLAGS_HEAPTYPE: made by a class statement, so its instances are all told by their state
 
@@ -26,6 +27,8 @@ class Recipe:
     label: str
     dump: Callable[[Any], Any]
     load: Callable[[Any], Any]
+    row: Row | None = None
+    """The short way, where there is one."""
 
 
 def recipes(types: Iterable[type]) -> dict[type, Recipe]:
@@ -70,10 +73,10 @@ def _recipe(kind: Any) -> Recipe:
         )
     label = f"{full_name(kind)}#{crc32(','.join(fields).encode()):08x}"
     if issubclass(kind, Struct):
-        return Recipe(label, *_struct_ways(kind, fields))
+        return Recipe(label, *_struct_ways(kind, fields), row_of(kind, fields))
     if issubclass(kind, tuple):
-        return Recipe(label, list, kind._make)
-    return Recipe(label, _state, lambda state: _with_state(kind, state))
+        return Recipe(label, list, kind._make, row_of(kind, fields))
+    return Recipe(label, _state, lambda state: _with_state(kind, state), row_of(kind, fields))
 
 
 def _enum_ways(kind: type[Enum]) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
@@ -83,15 +86,23 @@ def _enum_ways(kind: type[Enum]) -> tuple[Callable[[Any], Any], Callable[[Any], 
 
 
 def _struct_ways(kind: type[Struct], fields: list[str]) -> tuple[Callable[[Any], Any], Callable[[Any], Any]]:
+    def dump(value: Any) -> list[Any]:
+        items = [getattr(value, name) for name in fields]
+        more = getattr(value, "__dict__", None)  # of a Struct with dict=True
+        return [*items, more] if more else items
+
     def load(items: list[Any]) -> Any:
+        more = items.pop() if len(items) > len(fields) else {}
         by_name = dict(zip(fields, items, strict=True))
         made = kind(**by_name)
         if hasattr(kind, "__post_init__"):  # it ran when the value was made, and must not change it again
             for name, item in by_name.items():
                 structs.force_setattr(made, name, item)
+        if more:
+            made.__dict__.update(more)
         return made
 
-    return (lambda value: [getattr(value, name) for name in fields]), load
+    return dump, load
 
 
 def _state(value: Any) -> Any:

@@ -1,67 +1,83 @@
-"""Python's own types as msgpack extension types: what msgpack does not know, or would give back as something else.
+"""Python's own containers and users' objects as msgpack extension types, so that they come back as what they were.
 
-The contents of an extension type are msgpack again, so that msgspec does nearly all of the work.
+The contents of an extension type are msgpack again, so that msgspec does nearly all of the work. Tuples in a list, and
+objects of one class in a list, are one extension type together: rows as a database gives them cost little more than
+lists.
 """
 
-from collections.abc import Callable, Container, Mapping
-from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
-from pathlib import PosixPath, PurePath, PurePosixPath, PureWindowsPath, WindowsPath
+from collections.abc import Callable, Iterable, Mapping
+from itertools import chain
 from typing import Any
-from uuid import UUID
 
-from msgspec import UNSET, UnsetType
-from msgspec.msgpack import Decoder, Encoder, Ext
+from msgspec.msgpack import Decoder, Ext
 
 from asynccache.core.codec import DamagedEntryError
 from asynccache.core.names import full_name
 from asynccache.errors import SerializationError
-from asynccache.serializers import annotated, moments
+from asynccache.serializers import annotated
 from asynccache.serializers.classes import Recipe, registrable
+from asynccache.serializers.leaves import LEAVES, LOADS, Code, Way, encode
 from asynccache.serializers.plain import MAX_DEPTH, SCALARS, too_deep
+from asynccache.serializers.rows import Row, Values
 
-Way = Callable[[Any, int], Any]
-
-_PATHS: tuple[type[PurePath], ...] = (PurePosixPath, PureWindowsPath, PosixPath, WindowsPath)
-_INT64 = range(-(2**63), 2**63)
-encode = Encoder(uuid_format="bytes").encode
-
-
-class Code:
-    """The extension types. They are stored: never renumber them."""
-
-    TUPLE = 1
-    SET = 2
-    FROZENSET = 3
-    DICT = 4
-    BYTEARRAY = 5
-    INT = 6
-    STR = 7
-    DATETIME = 8
-    ZONED_DATETIME = 9
-    DATE = 10
-    TIME = 11
-    ZONED_TIME = 12
-    TIMEDELTA = 13
-    DECIMAL = 14
-    UUID = 15
-    PATH = 16
-    OBJECT = 17
-    UNSET = 18
+Scalars = frozenset[type]
+Hook = Callable[[int, memoryview], Any]
+Load = Callable[[memoryview], Any]
 
 
 class _Ways(dict[type, Way]):
-    """How each type is packed: a function of the value and of how much deeper its contents may lie."""
+    """How each type is packed; a class that an annotation makes known is learned when it is met."""
+
+    def __init__(self, scalars: Scalars, known: Mapping[type, Recipe]) -> None:
+        super().__init__(LEAVES)
+        self.scalars = scalars
+        self.rows: dict[type, Way] = {tuple: _tuples_way(self)}
+        self |= {
+            **dict.fromkeys(scalars, lambda value, _room: value),
+            list: _list_way(self),
+            dict: _dict_way(self),
+            tuple: _wrapped_way(Code.TUPLE, self),
+            set: _wrapped_way(Code.SET, self),
+            frozenset: _wrapped_way(Code.FROZENSET, self),
+        }
+        for kind, recipe in known.items():
+            self.learn(kind, recipe)
+
+    def learn(self, kind: type, recipe: Recipe) -> Way:
+        """Pack instances of a class from now on."""
+        way = self[kind] = _object_way(recipe, self)
+        if recipe.row is not None:
+            way = self[kind] = _row_way(recipe.label, recipe.row, self, way)
+            self.rows[kind] = _rows_way(recipe.label, recipe.row, self, way)
+        return way
 
     def __missing__(self, kind: type) -> Way:
         recipe = annotated.by_type.get(kind)
         if recipe is not None:
-            way = self[kind] = _object_way(recipe, self)
-            return way
+            return self.learn(kind, recipe)
         way_out = "convert it to a type that can be stored"
         if registrable(kind):
             way_out = f"register it with MsgpackSerializer(types=[{kind.__name__}])"
         raise SerializationError(f"cannot store a {full_name(kind)}: {way_out}, or use PickleSerializer(secret=...)")
+
+    def rows_way(self, kind: type) -> Way | None:
+        """Give how a list of nothing but these is packed, if not one by one."""
+        if kind not in self:
+            self.__missing__(kind)
+        return self.rows.get(kind)
+
+    def items_of(self, value: Iterable[Any], room: int) -> list[Any]:
+        """Pack what is in a container."""
+        if not room:
+            raise too_deep()
+        scalars, room = self.scalars, room - 1
+        return [item if type(item) in scalars else self[type(item)](item, room) for item in value]
+
+    def rows_of(self, rows: list[Values], room: int) -> list[Any]:
+        """Pack what is in containers in a list."""
+        if self.scalars.issuperset(map(type, chain.from_iterable(rows))):
+            return rows
+        return [self.items_of(row, room) for row in rows]
 
 
 def packer(known: Mapping[type, Recipe], *, careful: bool = False) -> Callable[[Any], Any]:
@@ -70,56 +86,63 @@ def packer(known: Mapping[type, Recipe], *, careful: bool = False) -> Callable[[
     It raises `SerializationError` for what is not known. A careful one looks at each int and str whether msgpack can
     hold it; that is slow and rarely needed.
     """
-    scalars = SCALARS - {int, str} if careful else SCALARS
-    ways = _Ways(_LEAVES)
-    ways |= {
-        **dict.fromkeys(scalars, lambda value, _room: value),
-        list: _list_way(scalars, ways),
-        dict: _dict_way(scalars, ways),
-        tuple: _wrapped_way(Code.TUPLE, scalars, ways),
-        set: _wrapped_way(Code.SET, scalars, ways),
-        frozenset: _wrapped_way(Code.FROZENSET, scalars, ways),
-        **{kind: _object_way(recipe, ways) for kind, recipe in known.items()},
-    }
+    ways = _Ways(SCALARS - {int, str} if careful else SCALARS, known)
     return lambda value: ways[type(value)](value, MAX_DEPTH)
 
 
-def _list_way(scalars: Container[type], ways: _Ways) -> Way:
-    def pack_list(value: list[Any], room: int) -> list[Any]:
+def _list_way(ways: _Ways) -> Way:
+    scalars = ways.scalars
+
+    def pack_list(value: list[Any], room: int) -> Any:
         if not room:
             raise too_deep()
-        room -= 1
-        return [item if type(item) in scalars else ways[type(item)](item, room) for item in value]
+        for item in value:
+            if type(item) not in scalars:
+                break
+        else:
+            return value
+        rows_way = ways.rows_way(type(item))
+        if rows_way is not None and set(map(type, value)) == {type(item)}:
+            return rows_way(value, room - 1)
+        return ways.items_of(value, room)
 
     return pack_list
 
 
-def _dict_way(scalars: Container[type], ways: _Ways) -> Way:
+def _dict_way(ways: _Ways) -> Way:
+    scalars = ways.scalars
+
     def pack_dict(value: dict[Any, Any], room: int) -> Any:
         if not room:
             raise too_deep()
-        room -= 1
-        packed = value.copy()
+        packed = value
         for key, item in value.items():
             if type(key) not in scalars:
-                return Ext(Code.DICT, encode([ways[type(part)](part, room) for pair in value.items() for part in pair]))
+                return Ext(Code.DICT, encode(ways.items_of(chain.from_iterable(value.items()), room)))
             if type(item) not in scalars:
-                packed[key] = ways[type(item)](item, room)
+                part = ways[type(item)](item, room - 1)
+                if part is not item:
+                    packed = value.copy() if packed is value else packed
+                    packed[key] = part
         return packed
 
     return pack_dict
 
 
-def _wrapped_way(code: int, scalars: Container[type], ways: _Ways) -> Way:
-    pack_items = _list_way(scalars, ways)
+def _wrapped_way(code: int, ways: _Ways) -> Way:
+    scalars = ways.scalars
 
     def wrap(value: Any, room: int) -> Ext:
         for item in value:
             if type(item) not in scalars:
-                return Ext(code, encode(pack_items(value, room)))
+                return Ext(code, encode(ways.items_of(value, room)))
         return Ext(code, encode(value))
 
     return wrap
+
+
+def _tuples_way(ways: _Ways) -> Way:
+    return lambda value, room: Ext(Code.TUPLES, encode(ways.rows_of(value, room)))
 
 
 def _object_way(recipe: Recipe, ways: _Ways) -> Way:
@@ -134,6 +157,31 @@ def _object_way(recipe: Recipe, ways: _Ways) -> Way:
     return pack_object
 
 
+def _row_way(label: str, way: Row, ways: _Ways, otherwise: Way) -> Way:
+    scalars, take = ways.scalars, way.take
+
+    def pack_row(value: Any, room: int) -> Any:
+        row = take(value)
+        if row is None:
+            return otherwise(value, room)
+        items = row if scalars.issuperset(map(type, row)) else ways.items_of(row, room)
+        return Ext(Code.ROW, encode((label, items)))
+
+    return pack_row
+
+
+def _rows_way(label: str, way: Row, ways: _Ways, singly: Way) -> Way:
+    def pack_rows(value: list[Any], room: int) -> Any:
+        if not room:
+            raise too_deep()
+        rows = [row for row in map(way.take, value) if row is not None]
+        if len(rows) < len(value):
+            return [singly(item, room) for item in value]
+        return Ext(Code.ROWS, encode((label, ways.rows_of(rows, room))))
+
+    return pack_rows
+
+
 def unpacker(known: Mapping[str, Recipe]) -> Callable[[int, memoryview], Any]:
     """Give the function that decodes extension types; instances only of these classes."""
     ways: dict[int, Callable[[memoryview], Any]] = {}
@@ -141,98 +189,52 @@ def unpacker(known: Mapping[str, Recipe]) -> Callable[[int, memoryview], Any]:
     def unpack(code: int, payload: memoryview) -> Any:
         return ways[code](payload)
 
-    items = Decoder(list, ext_hook=unpack).decode
     ways |= {
         Code.TUPLE: Decoder(tuple, ext_hook=unpack).decode,
         Code.SET: Decoder(set, ext_hook=unpack).decode,
         Code.FROZENSET: Decoder(frozenset, ext_hook=unpack).decode,
-        Code.DICT: lambda payload: _paired(items(payload)),
-        Code.OBJECT: lambda payload: _made(known, *items(payload)),
-        **_LOADS,
+        Code.DICT: _dict_loader(unpack),
+        Code.TUPLES: Decoder(list[Values], ext_hook=unpack).decode,
+        **_object_loaders(known, unpack),
+        **LOADS,
     }
     return unpack
 
 
-def _paired(flat: list[Any]) -> dict[Any, Any]:
-    parts = iter(flat)
-    return dict(zip(parts, parts, strict=True))
+def _dict_loader(unpack: Hook) -> Load:
+    items = Decoder(list, ext_hook=unpack).decode
+
+    def load(payload: memoryview) -> dict[Any, Any]:
+        parts = iter(items(payload))
+        return dict(zip(parts, parts, strict=True))
+
+    return load
 
 
-def _made(known: Mapping[str, Recipe], label: str, state: Any) -> Any:
-    recipe = known.get(label) or annotated.by_label.get(label)
-    if recipe is None:
-        raise DamagedEntryError(f"the class {label!r:.200} is not registered here, or had other fields")
-    return recipe.load(state)
+def _object_loaders(known: Mapping[str, Recipe], unpack: Hook) -> dict[int, Load]:
+    state_of = Decoder(tuple[str, Any], ext_hook=unpack).decode
+    row_of = Decoder(tuple[str, Values], ext_hook=unpack).decode
+    rows_of = Decoder(tuple[str, list[Values]], ext_hook=unpack).decode
+
+    def by_state(payload: memoryview) -> Any:
+        label, state = state_of(payload)
+        recipe = known.get(label) or annotated.by_label.get(label)
+        if recipe is None:
+            raise _unknown(label)
+        return recipe.load(state)
+
+    def made(label: str, rows: list[Values]) -> list[Any]:
+        recipe = known.get(label) or annotated.by_label.get(label)
+        if recipe is None or recipe.row is None:
+            raise _unknown(label)
+        return recipe.row.make(rows)
+
+    def by_row(payload: memoryview) -> Any:
+        label, row = row_of(payload)
+        return made(label, [row])[0]
+
+    return {Code.OBJECT: by_state, Code.ROW: by_row, Code.ROWS: lambda payload: made(*rows_of(payload))}
 
 
-def _leaf(code: int) -> Way:
-    return lambda value, _room: Ext(code, encode(value))
-
-
-def _datetime(value: datetime, _room: int) -> Any:
-    if not value.fold:
-        zone = value.tzinfo
-        if zone is None:
-            return Ext(Code.DATETIME, encode(value))
-        if zone is UTC:
-            return value  # msgpack's own timestamp
-    return Ext(Code.ZONED_DATETIME, encode(moments.parts(value)))
-
-
-def _time(value: time, _room: int) -> Ext:
-    if value.tzinfo is None and not value.fold:
-        return Ext(Code.TIME, encode(value))
-    return Ext(Code.ZONED_TIME, encode(moments.parts(value)))
-
-
-def _int(value: int, _room: int) -> int | Ext:
-    if value in _INT64:
-        return value
-    return Ext(Code.INT, value.to_bytes(value.bit_length() // 8 + 1, "big", signed=True))
-
-
-def _str(value: str, _room: int) -> str | Ext:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return Ext(Code.STR, value.encode("utf-8", "surrogatepass"))
-    return value
-
-
-def _path(value: PurePath, _room: int) -> Ext:
-    return Ext(Code.PATH, bytes([_PATHS.index(type(value))]) + str(value).encode("utf-8", "surrogatepass"))
-
-
-def _load_path(payload: memoryview) -> PurePath:
-    return _PATHS[payload[0]](str(payload[1:], "utf-8", "surrogatepass"))
-
-
-_LEAVES: dict[type, Way] = {
-    int: _int,
-    str: _str,
-    bytearray: lambda value, _room: Ext(Code.BYTEARRAY, bytes(value)),
-    datetime: _datetime,
-    date: _leaf(Code.DATE),
-    time: _time,
-    timedelta: _leaf(Code.TIMEDELTA),
-    Decimal: _leaf(Code.DECIMAL),
-    UUID: _leaf(Code.UUID),
-    UnsetType: lambda _value, _room: Ext(Code.UNSET, b""),
-    **dict.fromkeys(_PATHS, _path),
-}
-
-_LOADS: dict[int, Callable[[memoryview], Any]] = {
-    Code.BYTEARRAY: bytearray,
-    Code.INT: lambda payload: int.from_bytes(payload, "big", signed=True),
-    Code.STR: lambda payload: str(payload, "utf-8", "surrogatepass"),
-    Code.DATETIME: Decoder(datetime).decode,
-    Code.ZONED_DATETIME: moments.load_datetime,
-    Code.DATE: Decoder(date).decode,
-    Code.TIME: Decoder(time).decode,
-    Code.ZONED_TIME: moments.load_time,
-    Code.TIMEDELTA: Decoder(timedelta).decode,
-    Code.DECIMAL: Decoder(Decimal).decode,
-    Code.UUID: Decoder(UUID).decode,
-    Code.PATH: _load_path,
-    Code.UNSET: lambda _payload: UNSET,
-}
+def _unknown(label: str) -> DamagedEntryError:
+    return DamagedEntryError(f"the class {label!r:.200} is not registered here, or had other fields")

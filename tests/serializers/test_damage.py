@@ -16,7 +16,7 @@ from msgspec.msgpack import Ext, encode
 from asynccache.core.codec import DamagedEntryError
 from asynccache.core.names import full_name
 from asynccache.serializers import Compressed, JSONSerializer, MsgpackSerializer
-from asynccache.serializers.extended import Code
+from asynccache.serializers.leaves import Code
 from tests.serializers.fresh import printed
 from tests.serializers.test_classes import TYPES, VALUES
 

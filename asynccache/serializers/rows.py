@@ -1,0 +1,132 @@
+"""Instances as rows: the values of their fields in order, where there is nothing else in them.
+
+A row is taken, and an instance made of it, in few steps, as `copy` and `pickle` would: no `__init__`, no validation.
+Classes with ways of their own (`__getstate__`, `__post_init__` of a Struct) have no rows, nor have instances with more
+or other attributes than their class has fields: these are told by their state.
+"""
+
+from collections.abc import Callable
+from itertools import starmap
+from operator import attrgetter
+from types import MemberDescriptorType
+from typing import Any, NamedTuple
+
+from msgspec import Struct
+from msgspec.structs import astuple
+
+Values = tuple[Any, ...]
+_MAKERS = {"dataclasses", "attr._make"}
+"""The modules whose `__getstate__` and `__setstate__` do no more than to get and set all fields."""
+
+
+class Row(NamedTuple):
+    """How an instance of a class becomes a row (None: this one does not), and rows become instances."""
+
+    take: Callable[[Any], Values | None]
+    make: Callable[[list[Values]], list[Any]]
+
+
+def row_of(kind: Any, fields: list[str]) -> Row | None:
+    """Give how a class is told by rows, if it is."""
+    names = tuple(fields)
+    if issubclass(kind, Struct):
+        has_ways = hasattr(kind, "__post_init__") or kind.__match_args__ != names or kind.__dictoffset__
+        return None if has_ways else Row(astuple, _struct_maker(kind, len(names)))
+    if issubclass(kind, tuple):
+        return Row(tuple, lambda rows: list(map(kind._make, rows)))
+    if hasattr(kind, "__pydantic_validator__") and not hasattr(kind, "__dataclass_fields__"):
+        return _model_row(kind, names)
+    slots = {name for base in kind.__mro__ for name, part in vars(base).items() if type(part) is MemberDescriptorType}
+    if not _has_common_state(kind):
+        return None
+    if not slots and kind.__dictoffset__:
+        return _dict_row(kind, names)
+    return _slots_row(kind, names) if slots == set(names) and not kind.__dictoffset__ else None
+
+
+def _has_common_state(kind: Any) -> bool:
+    ways = (kind.__getstate__, getattr(kind, "__setstate__", object.__getstate__))
+    return all(way is object.__getstate__ or getattr(way, "__module__", "") in _MAKERS for way in ways)
+
+
+def _check(rows: list[Values], size: int) -> None:
+    if set(map(len, rows)) - {size}:
+        raise ValueError("a row of another size")
+
+
+def _struct_maker(kind: type[Struct], size: int) -> Callable[[list[Values]], list[Any]]:
+    def make(rows: list[Values]) -> list[Any]:
+        _check(rows, size)
+        return list(starmap(kind, rows))
+
+    return make
+
+
+def _dict_row(kind: type, names: tuple[str, ...]) -> Row:
+    new = object.__new__
+
+    def take(value: Any) -> Values | None:
+        state = value.__dict__
+        return tuple(state.values()) if tuple(state) == names else None
+
+    def make(rows: list[Values]) -> list[Any]:
+        _check(rows, len(names))
+        made: list[Any] = [new(kind) for _ in rows]
+        for one, row in zip(made, rows, strict=True):
+            one.__dict__.update(zip(names, row))  # noqa: B905  # strict would cost half as much again
+        return made
+
+    return Row(take, make)
+
+
+def _slots_row(kind: type, names: tuple[str, ...]) -> Row | None:
+    members = [getattr(kind, name) for name in names]
+    if len(names) < 2 or any(type(member) is not MemberDescriptorType for member in members):
+        return None  # attrgetter gives a tuple for two and more
+    get = attrgetter(*names)
+    setters = [member.__set__ for member in members]
+    new = object.__new__
+
+    def take(value: Any) -> Values | None:
+        try:
+            return get(value)
+        except AttributeError:  # one of them was never set
+            return None
+
+    def make(rows: list[Values]) -> list[Any]:
+        _check(rows, len(names))
+        made: list[Any] = [new(kind) for _ in rows]
+        for one, row in zip(made, rows, strict=True):
+            for put, item in zip(setters, row):  # noqa: B905  # likewise
+                put(one, item)
+        return made
+
+    return Row(take, make)
+
+
+def _model_row(kind: Any, names: tuple[str, ...]) -> Row | None:
+    """Do as pydantic's own `__getstate__` and `__setstate__` do; the last of a row tells which fields were given."""
+    base = next(base for base in kind.__mro__ if base.__module__ == "pydantic.main" and base.__name__ == "BaseModel")
+    ways = ("__getstate__", "__setstate__")
+    if any(getattr(kind, way) is not getattr(base, way) for way in ways) or not all(map(str.isidentifier, names)):
+        return None
+    every, put, new = set(names), object.__setattr__, object.__new__
+
+    def take(value: Any) -> Values | None:
+        state = value.__dict__
+        if tuple(state) != names or value.__pydantic_extra__ is not None or value.__pydantic_private__ is not None:
+            return None
+        given = value.__pydantic_fields_set__
+        return (*state.values(), None if given == every else " ".join(sorted(given)))
+
+    def make(rows: list[Values]) -> list[Any]:
+        _check(rows, len(names) + 1)
+        made: list[Any] = [new(kind) for _ in rows]
+        for one, row in zip(made, rows, strict=True):
+            one.__dict__.update(zip(names, row))  # noqa: B905  # what is left over tells which fields were given
+            put(one, "__pydantic_fields_set__", every.copy() if row[-1] is None else set(row[-1].split()))
+            put(one, "__pydantic_extra__", None)
+            put(one, "__pydantic_private__", None)
+        return made
+
+    return Row(take, make)
