@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from resource import RUSAGE_CHILDREN, getrusage
+from statistics import median
 from time import perf_counter
 
 from benchmarks.elsewhere import ROOT
@@ -90,7 +91,7 @@ def run(options: Options) -> Iterator[Table]:
 
 def _table(options: Options, title: str, scripts: Mapping[str, str], limit: str, ours: str) -> Table:
     subjects = {name: _starting(_python_of(options, name), script) for name, script in scripts.items()}
-    rows = in_turns(subjects, 1, rounds=12 if options.quick else 50, seconds=15 if options.quick else 70)
+    rows = in_turns(subjects, 1, rounds=12 if options.quick else 50, seconds=12 if options.quick else 70)
     blame = _blame(scripts[ours])
     return Table(title, rows, limit, facts={f"what {ours!r} waits for, by package": blame}, ours=ours)
 
@@ -119,10 +120,17 @@ def _cpu_of_children() -> float:
 
 
 def _blame(script: str) -> str:
-    """Tell which packages took how long, each without what it imports, by `python -X importtime`."""
+    """Tell which packages took how long, each without what it imports: the medians of some `python -X importtime`."""
+    reports = [_imports(script) for _ in range(5)]
+    medians = {name: median(report.get(name, 0) for report in reports) for name in reports[0]}
+    slowest = sorted(medians, key=medians.__getitem__, reverse=True)[:8]
+    return ", ".join(f"{name} {duration(medians[name])}" for name in slowest)
+
+
+def _imports(script: str) -> Mapping[str, float]:
     command = [sys.executable, "-X", "importtime", "-c", script]
     report = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stderr
-    took: Counter[str] = Counter()
+    took: defaultdict[str, float] = defaultdict(float)
     for own, name in re.findall(r"^import time: +(\d+) \| +\d+ \| +(\w+)", report, re.MULTILINE):
-        took[name] += int(own)
-    return ", ".join(f"{name} {duration(micros / 1e6)}" for name, micros in took.most_common(8))
+        took[name] += int(own) / 1e6
+    return took
