@@ -29,6 +29,7 @@ from asynccache.core.breaker import Breaker, Change
 from asynccache.core.events import BackendDown, BackendUp
 from asynccache.errors import BackendUnavailableError, ConfigurationError
 from asynccache.plan.forks import anew_in_child
+from asynccache.wire.connection import STALLED
 from asynccache.wire.faults import BusyError, OutOfStepError
 
 if TYPE_CHECKING:
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 _WORD = re.compile(r"\w*")
-_STALLED = 0.02
-"""Seconds by which a timer may be late before the loop, and not the server, is held to be slow."""
 
 
 class RefusedError(Exception):
@@ -238,7 +237,7 @@ async def in_time(seconds: float) -> AsyncIterator[None]:
 
         def over() -> None:
             late = loop.time() - due
-            if late > _STALLED and len(timers) == 1:
+            if late > STALLED and len(timers) == 1:
                 timers.append(loop.call_later(min(late, seconds), over))
             else:
                 scope.reschedule(loop.time())

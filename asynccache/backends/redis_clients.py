@@ -15,12 +15,12 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from asynccache.backends.redis_connections import BlockingLine, SharedLine, arguments_of, connected
-from asynccache.backends.redis_questions import checked
+from asynccache.backends.redis_questions import answered, checked, told_apart
 from asynccache.errors import BackendUnavailableError
 from asynccache.plan.clients import LoopClients
 from asynccache.plan.forks import anew_in_child
 from asynccache.wire.faults import BusyError, OutOfStepError
-from asynccache.wire.lane import Lane
+from asynccache.wire.lane import Lane, closed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -72,7 +72,7 @@ class RedisNode:
         """Give the error of what this ended on an open line; what is none of the server's is raised."""
         error = self.guard.lost(tried, failure)
         if self.guard.is_down:
-            self._loops.current().drop()
+            self._loops.current().drop_waiting()
         return error
 
     async def distrust(self, io: IO) -> None:
@@ -102,9 +102,9 @@ class RedisNode:
         try:
             with self.guard.attempt(tried, due) as until:
                 return await lanes.exchange(questions, until)
-        except BackendUnavailableError:
-            if self.guard.is_down:
-                lanes.drop()
+        except BackendUnavailableError as error:
+            if self.guard.is_down and error.__cause__ is not None:  # not of those who were not even let through
+                lanes.drop_waiting()
             raise
 
     async def _drop_on_loop(self) -> None:
@@ -150,8 +150,9 @@ class _BlockingLines:
 
     def _exchange(self, questions: Sequence[Question], due: Due) -> list[Any]:
         epoch, line = self._epoch, self._fit_line(due)
+        asked = told_apart(questions)
         try:
-            replies = line.signed(questions, checked(questions, line.exchange(questions, due)))
+            replies = line.signed(questions, checked(asked, line.exchange(asked, due)))
         except BaseException:
             line.drop()
             raise
@@ -194,6 +195,7 @@ class _LoopLanes:
         self._shared = make()
         self._waiting: list[Lane[SharedLine]] = []
         self._idle: list[Lane[SharedLine]] = []
+        self._is_closed = False
 
     @property
     def open_line(self) -> SharedLine | None:
@@ -202,22 +204,31 @@ class _LoopLanes:
 
     async def exchange(self, questions: Sequence[Question], due: Due) -> list[Any]:
         """Ask; raises what `OutageGuard.attempt` knows."""
-        if questions[0].may_wait:
+        if any(question.may_wait for question in questions):
             return await self._exchange_apart(questions, due)
         return await _exchange(self._shared, questions, due)
 
     def drop(self) -> None:
         """Close all at once; who waits for replies gets an error."""
-        for lane in (self._shared, *self._waiting, *self._idle):
-            lane.abort(ConnectionAbortedError, "the connection was given up")
+        self._shared.abort(ConnectionAbortedError, _GIVEN_UP)
+        self.drop_waiting()
+
+    def drop_waiting(self) -> None:
+        """Close those that may be silent for long, and so do not find out by themselves that a server is gone."""
+        for lane in (*self._waiting, *self._idle):
+            lane.abort(ConnectionAbortedError, _GIVEN_UP)
 
     async def aclose(self) -> None:
         """Close all for good."""
+        self._is_closed = True
         for lane in (self._shared, *self._waiting, *self._idle):
-            await lane.aclose()
+            lane.close()
+        await closed()
 
     async def _exchange_apart(self, questions: Sequence[Question], due: Due) -> list[Any]:
         lane = self._idle.pop() if self._idle else self._make()
+        if self._is_closed:
+            lane.close()
         self._waiting.append(lane)
         try:
             replies = await _exchange(lane, questions, due)
@@ -230,11 +241,14 @@ class _LoopLanes:
         return replies
 
 
+_GIVEN_UP = "the connection was given up"
+
+
 async def _exchange(lane: Lane[SharedLine], questions: Sequence[Question], due: Due) -> list[Any]:
     line = lane.open_wire or await lane.wire(due.at)
-    replies = await line.exchange(questions, due)
+    asked = told_apart(questions)
     try:
-        return line.signed(questions, checked(questions, replies))
+        return line.signed(questions, answered(asked, await line.exchange(asked, due)))
     except (OutOfStepError, ConnectionRefusedError) as failure:
         line.lose(type(failure), str(failure))
         raise

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from asynccache.backends.outage import Due
     from asynccache.backends.redis_peer import ServerClock
-    from asynccache.backends.redis_questions import Question
+    from asynccache.backends.redis_questions import Question, Word
 
 FOREIGN_ERRORS: tuple[type[Exception], ...] = (RedisError,)
 _OURS = {
@@ -146,10 +146,18 @@ class SharedLine(RedisWire, Line):
         self._stream: Any = None
 
     async def exchange(self, questions: Sequence[Question], due: Due) -> list[Any]:
-        """Ask, and give the replies."""
+        """Ask, and give the replies, which fit; a look at one key is asked together with those of others."""
         if self._to_ask_first(questions):
             await self._introduce(questions, due)
-        return list(map(_answered, await self.command(self._words(questions, due), due.at)))
+        if len(questions) == 1 and questions[0].is_lone_look:
+            _, notebook, key = questions[0].words
+            found = await self.look(notebook, key, due.at)  # type: ignore[arg-type]  # keys are bytes
+            return [list(found) if type(found) is tuple else _answered(found)]
+        return await self._commanded(self._words(questions, due), questions, due)
+
+    async def _commanded(self, words: Sequence[tuple[Word, ...]], questions: Sequence[Question], due: Due) -> list[Any]:
+        replies = await self.command(words, due.at, [question.fits for question in questions])
+        return [_answered(reply) for reply in replies]
 
     def take_over(self, connection: Any) -> None:
         """Go on where redis-py has connected."""
@@ -162,8 +170,7 @@ class SharedLine(RedisWire, Line):
     async def _introduce(self, questions: Sequence[Question], due: Due) -> None:
         async with asyncio.timeout(due.left()), self._introducing:
             if first := self._to_ask_first(questions):
-                words = [question.words for question in first]
-                self._told(first, list(map(_answered, await self.command(words, due.at))))
+                self._told(first, await self._commanded([question.words for question in first], first, due))
 
 
 def unopened(scheme: str, arguments: Mapping[str, Any]) -> Any:

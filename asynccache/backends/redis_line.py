@@ -26,15 +26,20 @@ class Line:
         """Who answers, once somebody has asked."""
         return None if self._peer is None else self._peer.keeper
 
+    def until(self, seconds: float) -> bytes | None:
+        """Give the moment in so many seconds as scripts take it; None where the server has to be asked for its time."""
+        peer = self._peer
+        return None if peer is None or peer.is_doubtful or peer.is_old else peer.until(seconds)
+
     def signed(self, questions: Sequence[Question], replies: list[Any]) -> list[Any]:
-        """Sign the replies to those questions that ask for it."""
+        """Give the replies to these questions, those signed that are to be; there may be more replies than that."""
         if self._peer is None:
-            return replies
+            return replies[: len(questions)]
         self._peer.note_replies(replies)
         keeper = self._peer.keeper
         return [
             Signed(reply, keeper) if question.is_signed and not isinstance(reply, Refusal) else reply
-            for question, reply in zip(questions, replies, strict=True)
+            for question, reply in zip(questions, replies, strict=False)
         ]
 
     def _to_ask_first(self, questions: Sequence[Question]) -> Sequence[Question]:

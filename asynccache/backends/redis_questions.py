@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from secrets import token_urlsafe
 from typing import Any, NamedTuple
 
 from asynccache.backends.outage import RefusedError
@@ -28,6 +29,9 @@ NEVER = b"9" * 20
 """A stamp after all others."""
 Word = bytes | int | str
 _SCRIPTED = frozenset({b"EVAL", b"EVALSHA"})
+_LOOK = b"MGET"
+_NO_ECHO = frozenset({"NOPERM", "ERR"})
+"""What users and proxies say that may not, or cannot: then the shapes of the replies have to do."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class Question:
     """A command, the test that its reply passes, and the refusals that count as answers.
 
     One that `is_personal` has to do with who answers; the reply to one that `is_signed` comes as `Signed`. A server may
-    be long silent before it answers one that `may_wait`.
+    be long silent before it answers one that `may_wait`. A reply to one that `is_blank` does not tell whose it is.
     """
 
     words: tuple[Word, ...] = field(repr=False)
@@ -52,6 +56,12 @@ class Question:
     is_personal: bool = False
     is_signed: bool = False
     may_wait: bool = False
+    is_blank: bool = False
+
+    @property
+    def is_lone_look(self) -> bool:
+        """Tell whether it is a look at one key."""
+        return self.words[0] is _LOOK and len(self.words) == 3
 
     @property
     def key(self) -> bytes:
@@ -73,31 +83,45 @@ class Signed(NamedTuple):
     keeper: bytes
 
 
+def told_apart(questions: Sequence[Question]) -> Sequence[Question]:
+    """Give what to ask, so that the replies tell whose they are: where they would not, something to be said back."""
+    return (*questions, _echo()) if any(question.is_blank for question in questions) else questions
+
+
 def checked(questions: Sequence[Question], replies: list[Any]) -> list[Any]:
     """Give the replies if each is one to its question.
 
-    Raises `RefusedError` for a refusal that is no answer, `ConnectionRefusedError` where it means that the server is
-    as good as down, and `OutOfStepError` for what answers something else.
+    Raises what `answered` does, and `OutOfStepError` for what answers something else.
     """
-    refused = None
     for question, reply in zip(questions, replies, strict=True):
         if isinstance(reply, Refusal):
-            refused = refused if reply.code in question.answers else refused or reply
-        elif refused is None and not question.fits(reply):
+            if reply.code not in question.answers:
+                break
+        elif not question.fits(reply):
             command = question.words[0]
             raise OutOfStepError(f"a reply of type {type(reply).__name__} is none to {command!r}")
-    if refused is None:
-        return replies
-    if refused.code in DOWN:
-        raise ConnectionRefusedError(refused.said)
-    raise RefusedError(refused.said)
+    return answered(questions, replies)
+
+
+def answered(questions: Sequence[Question], replies: list[Any]) -> list[Any]:
+    """Give the replies, which fit.
+
+    Raises `RefusedError` for a refusal that is no answer, `ConnectionRefusedError` where it means that the server is
+    as good as down.
+    """
+    for question, reply in zip(questions, replies, strict=True):
+        if type(reply) is Refusal and reply.code not in question.answers:
+            if reply.code in DOWN:
+                raise ConnectionRefusedError(reply.said)
+            raise RefusedError(reply.said)
+    return replies
 
 
 def look(notebook: bytes, keys: Sequence[bytes] = ()) -> Question:
     """Ask for the notebook and values at one moment, `None` where there is none or something foreign."""
     wanted = len(keys) + 1
     fits = lambda reply: _is_list(reply, wanted) and all(map(_is_value, reply))  # noqa: E731
-    return Question((b"MGET", notebook, *keys), fits, is_personal=True, is_signed=True)
+    return Question((_LOOK, notebook, *keys), fits, is_personal=True, is_signed=True, is_blank=not keys)
 
 
 def marks(table: bytes, cells: Sequence[int]) -> Question:
@@ -105,15 +129,19 @@ def marks(table: bytes, cells: Sequence[int]) -> Question:
     words = [word for cell in (0, *[cell + 1 for cell in cells]) for word in (b"GET", b"i64", b"#%d" % cell)]
     wanted = len(cells) + 1
     fits = lambda reply: _is_list(reply, wanted) and all(type(stamp) is int for stamp in reply)  # noqa: E731
-    return Question((b"BITFIELD_RO", table, *words), fits, FOREIGN)
+    return Question((b"BITFIELD_RO", table, *words), fits, FOREIGN, is_blank=True)
 
 
 def changes(log: bytes, position: int, most: int, wait: float = 0.0) -> Question:
     """Ask for so many events after a position at most, and wait for one; the reply is `None` where there is none."""
     block = (b"BLOCK", max(1, int(wait * 1000))) if wait else ()
-    return Question(
-        (b"XREAD", b"COUNT", most, *block, b"STREAMS", log, b"%d-0" % position), _is_log, FOREIGN, may_wait=bool(block)
-    )
+    words = (b"XREAD", b"COUNT", most, *block, b"STREAMS", log, b"%d-0" % position)
+    return Question(words, _is_log, FOREIGN, may_wait=bool(block), is_blank=True)
+
+
+def _echo() -> Question:
+    nonce = token_urlsafe(6).encode()
+    return Question((b"ECHO", nonce), lambda reply: reply == nonce, _NO_ECHO)
 
 
 def wire_milliseconds(ttl: float) -> int:

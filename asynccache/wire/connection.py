@@ -2,7 +2,7 @@
 
 A caller who is cancelled, or whose time is over, leaves its place in the queue: the reply is read and dropped, so that
 none ever reaches somebody else. The connection is given up, and all who wait on it fail, when the server was silent
-for too long, when it closes, when a reply does not parse, and when one comes that nobody asked for.
+for too long, when it closes, when a reply does not parse or has no end, and when one comes that nobody asked for.
 """
 
 from __future__ import annotations
@@ -24,13 +24,16 @@ NOTHING: Final = object()
 _BATCH = 256
 """Commands that one write carries at most, so that the server begins while others are still being packed."""
 _MOST = 10_000
-"""Exchanges that may be under way."""
+"""Callers whose questions were sent and are not yet answered."""
 _UNSENT = 4 * 1024 * 1024
 """Bytes that may wait until the socket takes more."""
 _BUFFER = 1024 * 1024
-_STALLED = 0.02
+STALLED = 0.02
 """Seconds by which a timer may be late before the loop, and not the server, is held to be slow."""
-_SOON = 0.001
+_SOON = 0.01
+"""Seconds between two looks at what is due, at least: a look goes through all that is under way."""
+_ENDLESS = 10
+"""How many times the silence a reply may take from its first byte to its last."""
 
 
 class Parser(Protocol):
@@ -58,21 +61,27 @@ class Wire(asyncio.Protocol):
         self._transport: asyncio.WriteTransport | None = None
         self._pending: deque[Any] = deque()
         self._outbox: list[Any] = []
+        self._under_way = 0
         self._unsent = 0
         self._last_batch = 0
         self._is_paused = False
-        self._heard_at = 0.0
+        self._heard_at = self._replied_at = self._prompt_at = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._looks_at = inf
         self._gave_back = False
         self.is_open = False
         self.has_room: Callable[[], None] | None = None
-        """Called when there is room again, by who waits for it."""
+        """Called when there may be room again, or the connection is lost; set by who waits for it."""
 
     @property
     def is_full(self) -> bool:
         """Tell whether so much is under way that the next one had better wait."""
-        return len(self._pending) >= _MOST or self._unsent >= _UNSENT
+        return self._under_way >= _MOST or self._unsent >= _UNSENT
+
+    @property
+    def room(self) -> int:
+        """For how many more callers there is room."""
+        return 0 if self._unsent >= _UNSENT else max(0, _MOST - self._under_way)
 
     def ask(self, packed: bytes, count: int, due: float) -> asyncio.Future[list[Any]]:
         """Send commands that so many replies belong to, and give the future of the replies.
@@ -94,6 +103,7 @@ class Wire(asyncio.Protocol):
             self._transport.abort()
             self._transport = None
         pending, self._pending, self._outbox = self._pending, deque(), []
+        self._under_way = self._unsent = 0
         for exchange in pending:
             exchange.fail(kind, said)
         self._tell_room()
@@ -108,16 +118,24 @@ class Wire(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Hand the replies to those who wait."""
-        self._heard_at = monotonic()
+        self._heard_at = now = monotonic()
         pending, gets = self._pending, self._parser.gets
+        exchange = None
         try:
             self._parser.feed(data)
             while (reply := gets()) is not NOTHING:
-                if pending[0].take(reply):
-                    pending.popleft()
+                exchange = pending[0]
+                if exchange.take(reply):
+                    self._under_way -= pending.popleft().weight
         except Exception as confusion:  # noqa: BLE001  # what a parser raises on garbage is whatever its code ran into
             self.lose(OutOfStepError, self._confusion(confusion))
-        self._tell_room()
+            return
+        if exchange is not None:
+            self._replied_at = now
+            if now - exchange.asked_at < self._silence:
+                self._prompt_at = now
+        if self.has_room is not None:
+            self._tell_room()
 
     def eof_received(self) -> None:
         """Give up: half a connection is of no use."""
@@ -158,11 +176,15 @@ class Wire(asyncio.Protocol):
         if self._is_paused or not self._outbox or self._transport is None:
             return
         batch, self._outbox, self._unsent = self._outbox, [], 0
-        self._last_batch = len(batch)
-        self._transport.write(b"".join([exchange.pack() for exchange in batch]))
+        self._last_batch = sum([exchange.weight for exchange in batch])
+        self._under_way += self._last_batch
+        try:
+            self._transport.write(b"".join([exchange.pack() for exchange in batch]))
+        except (OSError, RuntimeError) as failure:  # uvloop raises where it has closed and not yet said so
+            self.lose(ConnectionResetError, f"the connection is lost: {failure}")
 
     def _tell_room(self) -> None:
-        if self.has_room is not None and not self.is_full:
+        if self.has_room is not None and not (self.is_open and self.is_full):
             self.has_room()
 
     def _confusion(self, failure: Exception) -> str:
@@ -175,25 +197,34 @@ class Wire(asyncio.Protocol):
     def _look_at(self, moment: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        self._looks_at = moment
-        self._timer = self._loop.call_later(max(_SOON, moment - monotonic()), self._look)
+        wait = max(_SOON, moment - (now := monotonic()))
+        self._looks_at = now + wait
+        self._timer = self._loop.call_later(wait, self._look)
 
     def _look(self) -> None:
         """Fail those whose time is over, or all where the server says nothing at all."""
         now = monotonic()
         late = now - self._looks_at
         self._timer, self._looks_at = None, inf
-        if not self._pending:
-            return
-        if late > _STALLED and not self._gave_back:  # the loop was blocked: replies may be waiting to be read
+        if self._pending and late > STALLED and not self._gave_back:  # the loop was blocked: replies may be there
             self._gave_back = True
             self._look_at(now + min(late, self._silence))
             return
         self._gave_back = False
-        oldest = self._pending[0]
-        gone_at = max(oldest.due, self._silence + max(self._heard_at, oldest.asked_at))
-        if gone_at <= now:
-            self.lose(TimeoutError, f"the server has been silent for {self._silence:g} s")
+        if not self._pending:
             return
-        again = (exchange.expire(now, self._heard_at) for exchange in self._pending)
-        self._look_at(min((moment for moment in again if moment is not None), default=gone_at))
+        gone_at, said = self._hopeless()
+        if gone_at <= now:
+            self.lose(TimeoutError, said)
+            return
+        again = [exchange.expire(now, self._prompt_at) for exchange in self._pending]
+        self._look_at(min([moment for moment in again if moment is not None], default=gone_at))
+
+    def _hopeless(self) -> tuple[float, str]:
+        """Give when this server is to be given up unless it says more, and why."""
+        oldest = self._pending[0]
+        silent_at = max(self._heard_at, oldest.asked_at) + self._silence
+        endless_at = max(self._replied_at, oldest.asked_at) + self._silence * _ENDLESS
+        if silent_at <= endless_at:
+            return max(oldest.due, silent_at), f"the server has been silent for {self._silence:g} s"
+        return max(oldest.due, endless_at), "a reply has no end"

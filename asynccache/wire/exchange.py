@@ -22,6 +22,8 @@ class Exchange:
     """
 
     __slots__ = ("_count", "_future", "_packed", "_replies", "asked_at", "due")
+    weight = 1
+    """How many callers it is for."""
 
     def __init__(
         self, packed: bytes, count: int, due: float, asked_at: float, future: asyncio.Future[list[Any]]
@@ -52,18 +54,21 @@ class Exchange:
         if not self._future.done():
             self._future.set_exception(kind(said))
 
-    def expire(self, now: float, heard_at: float) -> float | None:
-        """Fail if it is due, for which the server is to blame if it has been silent; give when to look again."""
-        return expired(self._future, self.due, now, self.asked_at, heard_at)
+    def expire(self, now: float, prompt_at: float) -> float | None:
+        """Fail if it is due; give when to look again."""
+        return expired(self._future, self.due, now, self.asked_at, prompt_at)
 
 
-def expired(future: asyncio.Future[Any], due: float, now: float, asked_at: float, heard_at: float) -> float | None:
-    """Fail what is due; give when it will be, `None` where nobody waits any more."""
+def expired(future: asyncio.Future[Any], due: float, now: float, asked_at: float, prompt_at: float) -> float | None:
+    """Fail what is due; give when it will be, `None` where nobody waits any more.
+
+    A server that has since answered others in good time is not to blame: there were many before this one.
+    """
     if future.done():
         return None
     if due > now:
         return due
-    if heard_at > asked_at:
+    if prompt_at > asked_at:
         future.set_exception(BusyError("its reply did not come in time, for there were many before it"))
     else:
         future.set_exception(TimeoutError("no reply came in time"))

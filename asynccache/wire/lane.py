@@ -8,20 +8,23 @@ from collections import deque
 from time import monotonic
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from asynccache.wire.connection import Wire
+from asynccache.wire.connection import STALLED, Wire
 from asynccache.wire.faults import BusyError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 W = TypeVar("W", bound=Wire)
+Turn = asyncio.Future[Exception | None]
+"""Of who waits: done when he may go on, with what went wrong, if anything did."""
 _FIRST_PAUSE = 0.01
 _LONGEST_PAUSE = 0.2
-"""Seconds between attempts to connect that failed, the first and the longest; each is shortened by chance."""
-_SHORTEST_ATTEMPT = 0.5
+"""Seconds after an attempt to connect that failed, the first and the longest; each is shortened by chance."""
+_SHORTEST_ATTEMPT = 0.3
 _AT_ONCE = 256
 _TURNS = 3
 """What a loop needs to close the socket of a transport that was aborted, TLS and all."""
+_CLOSED = "the cache was closed meanwhile"
 
 
 class Lane(Generic[W]):
@@ -37,11 +40,15 @@ class Lane(Generic[W]):
 
     def __init__(self, connect: Callable[[], Awaitable[W]], deadline: float) -> None:
         self._connect = connect
-        self._longest = max(_SHORTEST_ATTEMPT, 2 * deadline)
+        self._deadline = deadline
         self._wire: W | None = None
+        self._is_closed = False
         self._attempt: asyncio.Task[None] | None = None
+        self._arriving: deque[Turn] = deque()
         self._failed = 0
-        self._waiting: deque[asyncio.Future[None]] = deque()
+        self._pause_ends_at = 0.0
+        self._why = ""
+        self._waiting: deque[Turn] = deque()
 
     @property
     def open_wire(self) -> W | None:
@@ -55,62 +62,81 @@ class Lane(Generic[W]):
         Raises `TimeoutError` or `BusyError` where that is not so by `due` (monotonic seconds), and what `connect` did.
         """
         has_waited = False
-        while True:
+        while not self._is_closed:
             wire = self._wire
             if wire is None or not wire.is_open:
                 await self._connected(due)
             elif wire.is_full or (self._is_awaited() and not has_waited):
-                await self._room(due)
+                await self._room(wire, due)
                 has_waited = True
             else:
                 return wire
+        raise ConnectionAbortedError(_CLOSED)
 
     def abort(self, kind: type[Exception], said: str) -> None:
         """Close the connection; all who wait for replies raise an exception of this kind, the next one connects."""
         if self._wire is not None:
             self._wire.lose(kind, said)
 
-    async def aclose(self) -> None:
-        """Close, and let the loop close the socket."""
+    def close(self) -> None:
+        """Close for good."""
+        self._is_closed = True
         if self._attempt is not None:
             self._attempt.cancel()
-        self.abort(ConnectionAbortedError, "the cache was closed meanwhile")
-        for _ in range(_TURNS):
-            await asyncio.sleep(0)
+        self._arrived(ConnectionAbortedError(_CLOSED))
+        self.abort(ConnectionAbortedError, _CLOSED)
+        self._wake()
+
+    async def aclose(self) -> None:
+        """Close for good, and let the loop close the socket."""
+        self.close()
+        await closed()
+
+    # Connecting
 
     async def _connected(self, due: float) -> None:
-        attempt = self._attempt
-        if attempt is None or attempt.done():
-            attempt = self._attempt = asyncio.create_task(self._connect_once(), name="asynccache-connect")
-            attempt.add_done_callback(_retrieved)
-        await asyncio.wait([attempt], timeout=max(0.0, due - monotonic()))
-        if not attempt.done():
-            raise TimeoutError("not connected in time")
-        if attempt.cancelled():
-            raise ConnectionAbortedError("the cache was closed meanwhile")
-        attempt.result()
+        if self._attempt is None:
+            if monotonic() < self._pause_ends_at:
+                raise BusyError(f"there was no connection a moment ago: {self._why}")
+            self._attempt = asyncio.create_task(self._try(), name="asynccache-connect")
+        failure = await self._turn(self._arriving, due, TimeoutError("not connected in time"))
+        if failure is not None:
+            raise failure.with_traceback(None)  # which is raised wherever somebody waits
 
-    async def _connect_once(self) -> None:
-        if self._failed:
-            pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(self._failed, 10))
-            await asyncio.sleep(pause * random.uniform(0.5, 1))
-        self._failed += 1
-        async with asyncio.timeout(self._longest):
-            wire = await self._connect()
-        self._failed = 0
-        self._wire, wire.has_room = wire, self._wake
-
-    async def _room(self, due: float) -> None:
-        turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._waiting.append(turn)
+    async def _try(self) -> None:
+        outcome: Exception | None = ConnectionAbortedError(_CLOSED)
         try:
-            async with asyncio.timeout(max(0.0, due - monotonic())):
-                await turn
-        except TimeoutError:
-            raise BusyError("too many commands were under way for too long") from None
+            async with asyncio.timeout(max(_SHORTEST_ATTEMPT, 2 * self._deadline)):
+                self._wire = await self._connect()
+            self._failed, outcome = 0, None
+            if self._is_closed:
+                self.close()
+        except Exception as failure:  # noqa: BLE001  # it is raised where somebody waits
+            outcome = failure
+            self._pause(failure)
         finally:
-            if turn.done() and not turn.cancelled() and asyncio.current_task().cancelling():  # type: ignore[union-attr]
-                self._wake()  # somebody else's turn
+            self._attempt = None
+            self._arrived(outcome)
+            self._wake()
+
+    def _arrived(self, outcome: Exception | None) -> None:
+        arriving, self._arriving = self._arriving, deque()
+        for turn in arriving:
+            _end(turn, outcome)
+
+    def _pause(self, failure: Exception) -> None:
+        pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(self._failed, 10))
+        self._failed += 1
+        self._pause_ends_at = monotonic() + pause * random.uniform(0.5, 1)
+        self._why = str(failure) or type(failure).__name__
+
+    # Room
+
+    async def _room(self, wire: W, due: float) -> None:
+        if not wire.is_full:
+            self._wake()  # whoever comes sees to it that nobody waits in vain
+        wire.has_room = self._wake
+        await self._turn(self._waiting, due, BusyError("too many commands were under way for too long"))
 
     def _is_awaited(self) -> bool:
         while self._waiting and self._waiting[0].done():
@@ -118,13 +144,52 @@ class Lane(Generic[W]):
         return bool(self._waiting)
 
     def _wake(self) -> None:
-        """Let some of those who wait go on; what they ask lets others go on in turn."""
-        woken = 0
-        while woken < _AT_ONCE and self._is_awaited():
-            self._waiting.popleft().set_result(None)
-            woken += 1
+        """Let as many go on as there is room for; what they ask lets others go on in turn. All, where it was lost."""
+        wire = self._wire
+        is_open = wire is not None and wire.is_open
+        left = min(wire.room, _AT_ONCE) if wire is not None and is_open else len(self._waiting)
+        while left and self._is_awaited():
+            _end(self._waiting.popleft(), None)
+            left -= 1
+        if wire is not None and not self._is_awaited():
+            wire.has_room = None
+
+    async def _turn(self, queue: deque[Turn], due: float, late: Exception) -> Exception | None:
+        """Wait in a queue, and give what one's turn came with; raise this when it did not come in time."""
+        loop = asyncio.get_running_loop()
+        turn: Turn = loop.create_future()
+        queue.append(turn)
+        over_at = max(due, monotonic())
+        timer = loop.call_later(over_at - monotonic(), self._over, turn, over_at, late)
+        try:
+            return await turn
+        except asyncio.CancelledError:
+            if not turn.cancelled():  # it has come, and is somebody else's
+                self._wake()
+            raise
+        finally:
+            timer.cancel()
+
+    def _over(self, turn: Turn, over_at: float, late: Exception) -> None:
+        """Fail who waits; where the loop was blocked, not before he has had that time once more."""
+        by = monotonic() - over_at
+        if by > STALLED and not turn.done():
+            turn.get_loop().call_later(min(by, self._deadline), self._fail, turn, late)
+        else:
+            self._fail(turn, late)
+
+    @staticmethod
+    def _fail(turn: Turn, late: Exception) -> None:
+        if not turn.done():
+            turn.set_exception(late)
 
 
-def _retrieved(attempt: asyncio.Task[None]) -> None:
-    if not attempt.cancelled():
-        attempt.exception()
+async def closed() -> None:
+    """Wait until the loop has closed the sockets of what was aborted."""
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
+
+
+def _end(turn: Turn, outcome: Exception | None) -> None:
+    if not turn.done():
+        turn.set_result(outcome)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 from hiredis import ProtocolError, Reader, pack_command
 
 from asynccache.wire.connection import NOTHING, Wire
-from asynccache.wire.exchange import expired
+from asynccache.wire.exchange import Exchange, expired
 from asynccache.wire.faults import OutOfStepError
 
 if TYPE_CHECKING:
     import asyncio
 
 Word = bytes | int | str
+Tests = Sequence[Callable[[Any], bool]]
 _packed: Callable[[Any], bytes] = pack_command
 _reader: Any = Reader
 _VALUES = frozenset({bytes, type(None)})
@@ -48,6 +49,11 @@ class Looks:
         self.waiting: list[tuple[asyncio.Future[Any], int, float]] = []
         """Who wants what is at which place, until when."""
 
+    @property
+    def weight(self) -> int:
+        """How many callers it is for."""
+        return len(self.waiting)
+
     def pack(self) -> bytes:
         """Give the command."""
         return _packed((b"MGET", self.common, *self.places))
@@ -73,10 +79,26 @@ class Looks:
             if not future.done():
                 future.set_exception(kind(said))
 
-    def expire(self, now: float, heard_at: float) -> float | None:
+    def expire(self, now: float, prompt_at: float) -> float | None:
         """Fail those that are due; give when to look again."""
-        again = (expired(future, due, now, self.asked_at, heard_at) for future, _, due in self.waiting)
+        again = (expired(future, due, now, self.asked_at, prompt_at) for future, _, due in self.waiting)
         return min((moment for moment in again if moment is not None), default=None)
+
+
+class Commands(Exchange):
+    """Commands, each with the test that its reply passes: nothing that comes after one which does not is believed."""
+
+    __slots__ = ("_tests",)
+
+    def __init__(self, packed: bytes, tests: Tests, due: float, future: asyncio.Future[list[Any]]) -> None:
+        super().__init__(packed, len(tests), due, monotonic(), future)
+        self._tests = tests
+
+    def take(self, reply: Any) -> bool:
+        """Take the next reply, which may be an `ErrorReply`; tell whether it was the last one."""
+        if type(reply) is not ErrorReply and not self._tests[len(self._replies)](reply):
+            raise OutOfStepError(f"a reply of type {type(reply).__name__} is none to what was asked")
+        return super().take(reply)
 
 
 class RedisWire(Wire):
@@ -99,6 +121,7 @@ class RedisWire(Wire):
         if type(looks) is Looks and looks.common == common and len(looks.places) < _MOST_KEYS:
             places = looks.places
             looks.waiting.append((future, places.setdefault(key, len(places) + 1), due))
+            self._unsent += len(key)
             if due < self._looks_at:
                 self._look_at(due)
             return future
@@ -108,6 +131,13 @@ class RedisWire(Wire):
         self._send(looks, len(common) + len(key))
         return future
 
-    def command(self, commands: Sequence[Iterable[Word]], due: float) -> asyncio.Future[list[Any]]:
-        """Give the future of the replies to these commands."""
-        return self.ask(b"".join([_packed(tuple(words)) for words in commands]), len(commands), due)
+    def command(
+        self, commands: Sequence[tuple[Word, ...]], due: float, tests: Tests | None = None
+    ) -> asyncio.Future[list[Any]]:
+        """Give the future of the replies to these commands, each of which passes its test or is an `ErrorReply`."""
+        packed = _packed(commands[0]) if len(commands) == 1 else b"".join(map(_packed, commands))
+        if tests is None:
+            return self.ask(packed, len(commands), due)
+        future: asyncio.Future[list[Any]] = self._loop.create_future()
+        self._send(Commands(packed, tests, due, future), len(packed))
+        return future
