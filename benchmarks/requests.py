@@ -1,108 +1,158 @@
-"""Table D: CPU time of the server for a request, under uvicorn, against a bare route and other caches.
+"""Table D: the server's CPU time for a request, against a route that returns a ready response, and other caches.
 
 Each app has a server of its own; one client asks them in turns, and the CPU clock of each process is read from outside.
 """
 
 from __future__ import annotations
 
-import socket
-import subprocess
-import sys
-import time
-from collections.abc import Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 
-from benchmarks.measuring import Row, Table
-from benchmarks.request_apps import APPS, PAGE
+from benchmarks.measuring import Row, Subject, Table, in_turns
+from benchmarks.options import Options
+from benchmarks.request_apps import PAGES
+from benchmarks.request_serving import Server
+from tests.servers import Redis
 
-SIZES = (800, 40_000)
-ROUNDS = 9
-REQUESTS = 800
-BARE = "Starlette, bare"
-RAW = "raw ASGI"
-BEFORE_ROUTING = (RAW, "CacheMiddleware hit", "@Cache(edge=True) hit")
-WANTED = {
-    "asynccache hit": "<= 1.0 x",
-    "asynccache installed, route uncached": "<= 10 us more",
-    "fastapi-cache2 hit": ">= 10 x ours",
-    "Ellar hit": ">= 10 x ours",
+APPS = "benchmarks.request_apps:"
+FRAMEWORKS = "benchmarks.request_frameworks:"
+BARE = "Starlette, a ready response"
+OURS = "asynccache @Cache, Starlette"
+RAW = "a bare ASGI app"
+BEFORE = "asynccache CacheMiddleware"
+READY = "a ready response"
+ALIKE = "a ready response with a hit's headers"
+UNCACHED = "asynccache beside it, not cached"
+HIT = "asynccache @Cache"
+
+ROUTED = {
+    BARE: f"{APPS}bare",
+    OURS: f"{APPS}cached",
+    ALIKE: f"{APPS}bare_like_a_hit",
+    UNCACHED: f"{APPS}uncached",
+    "cashews, Starlette": f"{APPS}cashews",
+    "Litestar's own": f"{FRAMEWORKS}litestar_own",
+    "fastapi-cache2": f"{FRAMEWORKS}fastapi_cache",
+    "Ellar's own": f"{FRAMEWORKS}ellar_own",
 }
-REQUEST = (
-    f"GET {PAGE} HTTP/1.1\r\nHost: 127.0.0.1:8000\r\nUser-Agent: Mozilla/5.0 (X11; Linux x86_64)\r\n"
-    "Accept: text/html,application/xhtml+xml\r\nAccept-Language: en\r\nAccept-Encoding: gzip, deflate\r\n\r\n"
-).encode()
+BEFORE_ROUTING = {
+    RAW: f"{APPS}raw",
+    BEFORE: f"{APPS}before_routing",
+    "asynccache @Cache(edge=True)": f"{APPS}edge",
+    "starlette-caches": f"{APPS}starlette_caches",
+}
+FASTAPI = {
+    READY: f"{FRAMEWORKS}fastapi",
+    UNCACHED: f"{FRAMEWORKS}fastapi_uncached",
+    HIT: f"{FRAMEWORKS}fastapi_cached",
+    f"{HIT}, a dependency before it": f"{FRAMEWORKS}fastapi_cached_below_a_dependency",
+    "cashews": f"{FRAMEWORKS}fastapi_cashews",
+    "fastapi-cache2": f"{FRAMEWORKS}fastapi_cache",
+}
+LITESTAR = {
+    READY: f"{FRAMEWORKS}litestar",
+    UNCACHED: f"{FRAMEWORKS}litestar_uncached",
+    HIT: f"{FRAMEWORKS}litestar_cached",
+    "Litestar's own": f"{FRAMEWORKS}litestar_own",
+}
+ELLAR = {
+    READY: f"{FRAMEWORKS}ellar",
+    UNCACHED: f"{FRAMEWORKS}ellar_uncached",
+    HIT: f"{FRAMEWORKS}ellar_cached",
+    "Ellar's own": f"{FRAMEWORKS}ellar_own",
+}
+OURS_ONLY = (BARE, OURS, ALIKE, RAW, BEFORE, "asynccache @Cache(edge=True)")
+UNCACHED_WANTED = {UNCACHED: "<= 10 us more"}
+ROUTED_WANTED = {
+    OURS: "<= 1 x",
+    **UNCACHED_WANTED,
+    "fastapi-cache2": ">= 10 x ours",
+    "Ellar's own": ">= 10 x ours",
+    "Litestar's own": ">= 2 x ours",
+    "cashews, Starlette": ">= 2 x ours",
+}
+SERVERS = {"h11": "uvicorn (h11)", "httptools": "uvicorn (httptools)", "granian": "granian"}
 
 
-def run() -> list[Table]:
-    routed = [name for name in APPS if name not in BEFORE_ROUTING]
-    return [table for size in SIZES for table in (_routed(_rows(routed, size), size), _before_routing(size))]
+def run(options: Options) -> Iterator[Table]:
+    for kind in SERVERS:
+        routed, before = (_only(apps, kind) for apps in (ROUTED, BEFORE_ROUTING))
+        yield from _asked(options, "a hit of {} bytes", routed, lambda _: ROUTED_WANTED, OURS, kind)
+        yield from _asked(options, "{} bytes before routing", before, _before, BEFORE, kind)
+    for name, apps, bound in (("FastAPI", FASTAPI, 1.2), ("Litestar", LITESTAR, 1.6), ("Ellar", ELLAR, 1.2)):
+        wanted = {HIT: f"<= {bound} x", **UNCACHED_WANTED}
+        yield from _asked(options, f"{name}, {{}} bytes", apps, lambda _, wanted=wanted: wanted, HIT, paths=["/small"])
+    yield _stores(options)
+    yield _inside(options)
 
 
-def _rows(names: Iterable[str], size: int) -> dict[str, Row]:
-    """Ask the servers of these apps in turns."""
+def _only(apps: Mapping[str, str], kind: str) -> Mapping[str, str]:
+    """Leave the peers to one server: what they cost beside us does not depend on it."""
+    return apps if kind == "h11" else {name: app for name, app in apps.items() if name in OURS_ONLY}
+
+
+def _before(size: int) -> dict[str, str]:
+    return {BEFORE: "<= 1.1 x" if size < 10_000 else "<= 1.2 x", "starlette-caches": ">= 2 x ours"}
+
+
+def _asked(
+    options: Options,
+    title: str,
+    apps: Mapping[str, str],
+    wanted: Callable[[int], Mapping[str, str]],
+    ours: str,
+    kind: str = "h11",
+    *,
+    paths: Iterable[str] = PAGES,
+) -> Iterator[Table]:
     with ExitStack() as servers:
-        running = {name: servers.enter_context(_Server.running(name, size)) for name in names}
-        rows = {name: Row(name, []) for name in running}
-        for turn in range(ROUNDS + 1):
-            for name, server in running.items():
-                seconds = server.cpu_of(REQUESTS)
-                if turn:
-                    rows[name].seconds.append(seconds / REQUESTS)
-    return rows
+        started = {name: _started(servers, options, app, kind) for name, app in apps.items()}
+        for path in paths:
+            rows = _rows(options, {name: server.asked(path) for name, server in started.items()})
+            said = f"{title.format(PAGES[path])}, {SERVERS[kind]}"
+            goals = {name: goal for name, goal in wanted(PAGES[path]).items() if name in apps}
+            yield Table(f"D. CPU of a request: {said}", rows, next(iter(apps)), goals, ours=ours)
 
 
-def _before_routing(size: int) -> Table:
-    wanted = dict.fromkeys(BEFORE_ROUTING[1:], "<= 1.1 x" if size < 10_000 else "<= 1.2 x")
-    title = f"D. CPU of a request that is answered before routing, {size} bytes"
-    return Table(title, list(_rows(BEFORE_ROUTING, size).values()), RAW, wanted)
+def _started(servers: ExitStack, options: Options, app: str, kind: str, *arguments: str) -> Server:
+    server = Server(options.python(_environment(app)), app, kind, *arguments)
+    servers.callback(server.close)
+    return server
 
 
-def _routed(rows: dict[str, Row], size: int) -> Table:
-    ours = rows["asynccache hit"].middle
-    facts = {f"{name}, times ours": round(row.middle / ours, 2) for name, row in rows.items() if "hit" in name}
-    return Table(f"D. CPU of a request, {size} bytes", list(rows.values()), BARE, WANTED, facts, "asynccache hit")
+def _environment(app: str) -> str:
+    if ":ellar" in app:
+        return "ellar"
+    return "starlette-caches" if app.endswith(":starlette_caches") else ""
 
 
-class _Server:
-    """A server in another process, and a connection to it."""
+def _rows(options: Options, subjects: Mapping[str, Subject]) -> list[Row]:
+    return in_turns(subjects, 150, rounds=12 if options.quick else 60, seconds=2 if options.quick else 12)
 
-    def __init__(self, pid: int, connection: socket.socket) -> None:
-        self._clock = ~pid << 3 | 2  # the CPU clock of a process: clock_getcpuclockid(3)
-        self._connection = connection
 
-    @classmethod
-    @contextmanager
-    def running(cls, name: str, size: int) -> Iterator[_Server]:
-        command = [sys.executable, "-m", "benchmarks.request_apps", name, str(size)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE)
-        try:
-            assert process.stdout is not None
-            port = int(process.stdout.readline())
-            with socket.create_connection(("127.0.0.1", port)) as connection:
-                connection.settimeout(30)
-                connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                yield cls(process.pid, connection)
-        finally:
-            process.terminate()
-            process.wait()
-            process.stdout.close()
+def _stores(options: Options) -> Table:
+    """Tell what it costs where the page is, and what a request for a page that nobody has."""
+    with Redis() as redis, ExitStack() as servers:
+        started = {
+            BARE: _started(servers, options, f"{APPS}bare", "h11"),
+            "@Cache over local memory": _started(servers, options, f"{APPS}cached", "h11"),
+            "@Cache over memory before Redis": _started(servers, options, f"{APPS}tiered", "h11", redis.url),
+            "@Cache over Redis": _started(servers, options, f"{APPS}cached", "h11", redis.url),
+        }
+        subjects = {name: server.asked("/small") for name, server in started.items()}
+        missing = _started(servers, options, f"{APPS}missing", "h11")
+        subjects["@Cache over local memory, a miss"] = missing.asked("/small", anew=True)
+        rows = _rows(options, subjects)
+    wanted = {"@Cache over memory before Redis": "<= 1.1 x @Cache over local memory"}
+    title = "D. CPU of a request: 800 bytes from each store, uvicorn (h11)"
+    return Table(title, rows, BARE, wanted, ours="@Cache over local memory")
 
-    def cpu_of(self, requests: int) -> float:
-        """Ask so many times, and give the CPU time that the server took for it."""
-        before = time.clock_gettime(self._clock)
-        for _ in range(requests):
-            self._connection.sendall(REQUEST)
-            self._read()
-        return time.clock_gettime(self._clock) - before
 
-    def _read(self) -> None:
-        received = b""
-        while b"\r\n\r\n" not in received:
-            received += self._connection.recv(65536)
-        head, _, body = received.partition(b"\r\n\r\n")
-        head = head.lower()
-        if not head.startswith(b"http/1.1 200"):
-            raise RuntimeError(head.decode())
-        missing = int(head.partition(b"content-length: ")[2].partition(b"\r\n")[0]) - len(body)
-        while missing > 0:
-            missing -= len(self._connection.recv(65536))
+def _inside(options: Options) -> Table:
+    """Tell what is left without a server."""
+    made = "benchmarks.request_inside:asking"
+    apps = ROUTED | BEFORE_ROUTING
+    subjects = {name: options.elsewhere(_environment(app), made, app, "/small") for name, app in apps.items()}
+    rows = in_turns(subjects, 300, rounds=12 if options.quick else 60, seconds=4 if options.quick else 20)
+    title = "D. CPU of a request: 800 bytes, no server, all messages are dropped"
+    return Table(title, rows, BARE, ROUTED_WANTED, ours=OURS)
