@@ -3,7 +3,7 @@
 import pytest
 
 from asynccache import CacheModule, ConfigurationError, ICacheService
-from asynccache.backends.aio_cache import AioMemCacheBackend
+from asynccache.backends.memcached import MemcachedCacheBackend
 from asynccache.backends.dummy_cache import DummyCacheBackend
 from asynccache.backends.fallback_cache import FallbackCacheBackend
 from asynccache.backends.local_cache import LocalMemCacheBackend
@@ -28,14 +28,14 @@ def bare_environment(monkeypatch):
         ("memory", LocalMemCacheBackend),
         ("dummy", DummyCacheBackend),
         ("redis", RedisCacheBackend),
-        ("memcache", AioMemCacheBackend),
-        ("memcached", AioMemCacheBackend),
+        ("memcache", MemcachedCacheBackend),
+        ("memcached", MemcachedCacheBackend),
         ("local://?max_entries=10&ttl=60&copy=false", LocalMemCacheBackend),
         ("dummy://", DummyCacheBackend),
         ("redis://host:6379/0?key_prefix=shop&ttl=60", RedisCacheBackend),
         ("rediss://host:6379/0", RedisCacheBackend),
         ("unix:///run/redis.sock", RedisCacheBackend),
-        ("memcached://a:11211,b:11211", AioMemCacheBackend),
+        ("memcached://a:11211,b:11211", MemcachedCacheBackend),
         ({"BACKEND": "asynccache.backends.dummy_cache.DummyCacheBackend", "VERSION": 2}, DummyCacheBackend),
     ],
 )
@@ -94,7 +94,7 @@ def test_a_mapping_sets_options():
             "redis://host?host=other",
             r"no option \['host'\]; it has \['deadline', 'key_prefix', 'on_error', 'on_failover', 'partitions'",
         ),
-        ("memcached://host?weight=1", "AioMemCacheBackend itself has .*'key_prefix'"),
+        ("memcached://host?weight=1", "MemcachedCacheBackend itself has .*'key_prefix'"),
         ("local://?ttl=nan", "NaN"),
         ("local://?max_entries=0", "max_entries"),
         ({"LOCATION": "host"}, "BACKEND"),
@@ -247,7 +247,7 @@ def test_what_fails_within_the_users_module_is_not_hidden(tmp_path, monkeypatch)
         ({}, LocalMemCacheBackend),
         ({"REDIS_URL": "redis://host"}, FallbackCacheBackend),
         ({"REDIS_URL": "redis://host", "ASYNCCACHE_URL": "dummy://"}, DummyCacheBackend),
-        ({"ASYNCCACHE_URL": "memcached"}, AioMemCacheBackend),
+        ({"ASYNCCACHE_URL": "memcached"}, MemcachedCacheBackend),
         ({"ASYNCCACHE_URL": "memcached|local"}, FallbackCacheBackend),
     ],
 )

@@ -3,7 +3,7 @@
 import pytest
 
 from asynccache import ConfigurationError
-from asynccache.backends.aio_cache import AioMemCacheBackend
+from asynccache.backends.memcached import MemcachedCacheBackend
 from asynccache.backends.dummy_cache import DummyCacheBackend
 from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
@@ -36,8 +36,8 @@ def default_of(config):
         ({"CACHE_TYPE": "flask_caching.backends.simplecache.SimpleCache"}, LocalMemCacheBackend),
         ({"CACHE_TYPE": "NullCache", "CACHE_NO_NULL_WARNING": True}, DummyCacheBackend),
         ({"CACHE_TYPE": "RedisCache"}, RedisCacheBackend),
-        ({"CACHE_TYPE": "MemcachedCache", "CACHE_MEMCACHED_SERVERS": ["a:1", "b"]}, AioMemCacheBackend),
-        ({"CACHE_TYPE": "memcached"}, AioMemCacheBackend),
+        ({"CACHE_TYPE": "MemcachedCache", "CACHE_MEMCACHED_SERVERS": ["a:1", "b"]}, MemcachedCacheBackend),
+        ({"CACHE_TYPE": "memcached"}, MemcachedCacheBackend),
         ({"CACHE_TYPE": "redis://host/0"}, RedisCacheBackend),
         ({"CACHE_TYPE": "sqlite"}, SQLCacheBackend),
         ({"CACHE_TYPE": "asynccache.backends.dummy_cache.DummyCacheBackend"}, DummyCacheBackend),

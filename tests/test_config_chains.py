@@ -9,7 +9,7 @@ import pytest
 
 import asynccache
 from asynccache import CacheModule, CacheService, ConfigurationError
-from asynccache.backends.aio_cache import AioMemCacheBackend
+from asynccache.backends.memcached import MemcachedCacheBackend
 from asynccache.backends.dummy_cache import DummyCacheBackend
 from asynccache.backends.fallback_cache import FallbackCacheBackend
 from asynccache.backends.local_cache import LocalMemCacheBackend
@@ -37,7 +37,7 @@ def kinds(backend):
     ("given", "expected"),
     [
         (["redis", "local"], [RedisCacheBackend, LocalMemCacheBackend]),
-        (("redis://a", "memcached://b", "dummy"), [RedisCacheBackend, AioMemCacheBackend, DummyCacheBackend]),
+        (("redis://a", "memcached://b", "dummy"), [RedisCacheBackend, MemcachedCacheBackend, DummyCacheBackend]),
         ("redis|local", [RedisCacheBackend, LocalMemCacheBackend]),
         ("redis://a:1/0?ttl=60 | local://?ttl=5", [RedisCacheBackend, LocalMemCacheBackend]),
         ("redis+cluster://a:1,b:2|local", [RedisCacheBackend, LocalMemCacheBackend]),

@@ -18,7 +18,7 @@ from asynccache.errors import BackendUnavailableError, ConfigurationError
 from asynccache.model import Capability
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from asynccache.backends.memcached_rewriting import Change
     from asynccache.core.codec import Frame
@@ -136,15 +136,29 @@ def exptime(ttl: float) -> int:
     return memcached_exptime(ttl, time.time())
 
 
+def chosen(servers: Servers | None, hosts: Servers | None, host: str, port: int) -> Servers:
+    """Give the servers that were named in one of three ways."""
+    if servers is not None and hosts is not None:
+        raise ConfigurationError("servers and hosts: give one of them, they mean the same")
+    named = hosts if servers is None else servers
+    return [(host, port)] if named is None else named
+
+
 def checked_servers(given: Servers, client: str) -> tuple[Server, ...]:
     """Read memcached servers, each once; `ConfigurationError` for what this client cannot be told."""
-    servers = parse(given, schemes=("memcached",), port=11211)
+    servers = each_once(parse(given, schemes=("memcached",), port=11211))
     for server in servers:
         if server.username or server.password:
             raise ConfigurationError(
                 f"{server.name}: {client} knows no passwords in a server's address; leave user and password out, and "
-                "protect memcached by a private network or a unix socket"
+                "protect memcached by a private network or a unix socket, or take MemcachedCacheBackend"
             )
+    return servers
+
+
+def each_once(servers: Iterable[Server]) -> tuple[Server, ...]:
+    """Give servers, each once; `ConfigurationError` for what is more than a place."""
+    for server in servers:
         if server.query or (server.scheme != UNIX and server.path.strip("/")):
             raise ConfigurationError(f"{server.name}: a server is host and port; give options as arguments")
     return tuple({server.name: server for server in servers}.values())

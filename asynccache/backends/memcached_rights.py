@@ -192,8 +192,12 @@ class MemcachedRights(MemcachedSights):
         raw = born_at(landing.raw, right.gen, landing.ticket.born)
         stored = await self._ask(io, spot.place, "land", spot.wire, raw, sight.token, exptime(landing.ttl))
         if stored is None:  # too large, or the server is full: neither it nor what it was to replace is stored
-            stored = await self._ask(io, spot.place, "cas", spot.wire, b"", sight.token, GONE)
+            stored = await self._given_up(io, sight)
         return True if stored else None
+
+    async def _given_up(self, io: IO, sight: Sight) -> bool:
+        """Remove what the server could not replace; tell whether it was still there."""
+        return await self._ask(io, sight.spot.place, "cas", sight.spot.wire, b"", sight.token, GONE)  # type: ignore[no-any-return]
 
     async def _is_good(self, io: IO, landing: Landing, sight: Sight) -> bool:
         """Tell whether nothing that concerns it was invalidated since the load began."""

@@ -42,7 +42,7 @@ LOCAL = Store("asynccache.backends.local_cache.LocalMemCacheBackend")
 DUMMY = Store("asynccache.backends.dummy_cache.DummyCacheBackend")
 REDIS = Store("asynccache.backends.redis.RedisCacheBackend", "servers", "redis://localhost:6379/0", "REDIS_URL")
 MEMCACHED = Store(
-    "asynccache.backends.aio_cache.AioMemCacheBackend", "servers", "memcached://localhost:11211", "MEMCACHED_URL"
+    "asynccache.backends.memcached.MemcachedCacheBackend", "servers", "memcached://localhost:11211", "MEMCACHED_URL"
 )
 DATABASE = Store("asynccache.backends.sql_cache.SQLCacheBackend", "url", "sqlite:///cache.db", "DATABASE_URL")
 SQLITE = Store("asynccache.backends.sql_cache.SQLCacheBackend", "url", "sqlite:///cache.db")
@@ -71,6 +71,7 @@ SCHEMES = {
     "redis+sentinel": REDIS,
     "rediss+sentinel": REDIS,
     "memcached": MEMCACHED,
+    "memcacheds": MEMCACHED,
     "sqlite": DATABASE,
     "postgresql": DATABASE,
     "postgres": DATABASE,

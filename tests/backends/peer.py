@@ -47,18 +47,24 @@ class Peer:
         self.replies = list(replies)
         self.late = b""
         """What is sent a moment after each reply."""
+        self.pause = 0.0
+        """Seconds before each reply."""
         self.connections = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         try:
             while line := await reader.readline():
+                if line == b"version\r\n":
+                    writer.write(b"VERSION 1.4.39\r\n")
+                    continue
                 if line.split()[0] in {b"set", b"add", b"cas"}:
                     await reader.readexactly(int(line.split()[4]) + 2)
                 if self.keeps_notebook and line.startswith(b"get"):
                     cas_id = b" 1" if line.startswith(b"gets") else b""
                     writer.write((notebook_line(cas_id) if NOTEBOOK in line.split() else b"") + END)
                     continue
+                await asyncio.sleep(self.pause)
                 reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
                 if reply is None:
                     break
@@ -75,7 +81,7 @@ class Peer:
     async def cache(self, **options: object) -> AsyncIterator[BaseCacheBackend]:
         server = await asyncio.start_server(self.serve, "127.0.0.1", 0)
         address = server.sockets[0].getsockname()[:2]
-        cache = self.make(servers=[address], pool_size=1, deadline=DEADLINE, **options)
+        cache = self.make(servers=[address], deadline=DEADLINE, **options)
         try:
             yield cache
         finally:

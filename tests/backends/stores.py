@@ -8,10 +8,10 @@ from typing import Any
 import cachelib
 import pytest
 
-from asynccache.backends.aio_cache import AioMemCacheBackend
 from asynccache.backends.callable_cache import CallableCacheBackend
 from asynccache.backends.fallback_cache import FallbackCacheBackend
 from asynccache.backends.local_cache import LocalMemCacheBackend
+from asynccache.backends.memcached import MemcachedCacheBackend
 from asynccache.backends.pylib_cache import PyLibMCCacheBackend
 from asynccache.backends.pymem_cache import PyMemcacheCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
@@ -80,7 +80,7 @@ STORES: dict[str, Callable[[pytest.FixtureRequest], Make]] = {
     "redis": _served("redis_server", RedisCacheBackend),
     "cluster": _served("redis_cluster", RedisCacheBackend),
     "sentinel": _served("redis_sentinels", RedisCacheBackend),
-    "aiomcache": _served("memcached_server", AioMemCacheBackend),
+    "memcached": _served("memcached_server", MemcachedCacheBackend),
     "pymemcache": _served("memcached_server", PyMemcacheCacheBackend),
     "pylibmc": _served("memcached_server", PyLibMCCacheBackend),
     "sqlite": _sqlite,

@@ -1,7 +1,6 @@
-"""AioMemCacheBackend keeps the contract: over TCP, over a unix socket, on three servers."""
+"""AioMemCacheBackend keeps the contract; what it has of MemcachedCacheBackend is tested there."""
 
 import asyncio
-import os
 import subprocess
 import sys
 import threading
@@ -10,18 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from asynccache import CacheService, ConfigurationError
+from asynccache import ConfigurationError
 from asynccache.backends.aio_cache import AioMemCacheBackend
 from asynccache.testing import BackendContract
-from asynccache.testing.contract import (
-    ClearContract,
-    CounterContract,
-    KindContract,
-    LockContract,
-    ManyContract,
-    TagContract,
-    ValueContract,
-)
 from tests.backends.wire import stat
 
 # The machine that runs the tests is busy; what a deadline does is shown in test_aio_cache_faults.py.
@@ -32,19 +22,6 @@ class TestOverTcp(BackendContract):
     @pytest.fixture
     def backend_factory(self, memcached_server):
         return partial(AioMemCacheBackend, servers=memcached_server.url, deadline=PATIENT)
-
-
-class TestOverUnixSocket(ValueContract, CounterContract):
-    @pytest.fixture
-    def backend_factory(self, memcached_unix):
-        return partial(AioMemCacheBackend, servers=memcached_unix.path, deadline=PATIENT)
-
-
-class TestOnThreeServers(ManyContract, CounterContract, KindContract, TagContract, ClearContract, LockContract):
-    @pytest.fixture
-    def backend_factory(self, memcached_servers):
-        servers = [server.address for server in memcached_servers]
-        return partial(AioMemCacheBackend, servers=servers, deadline=PATIENT)
 
 
 @pytest.mark.parametrize(
@@ -110,15 +87,6 @@ except MissingDependencyError as error:
     assert "pip install 'asynccache[memcached]'" in printed
 
 
-async def test_url_with_options_makes_one(memcached_server, unique_prefix):
-    url = f"{memcached_server.url}?key_prefix={unique_prefix}&pool_size=2&deadline=5&ttl=60"
-    async with CacheService(default=url) as cache:
-        assert await cache.set_async("k", {"a": 1}) is True
-        assert await cache.get_async("k") == {"a": 1}
-        assert isinstance(cache.get_backend(), AioMemCacheBackend)
-        assert cache.get_backend().default_ttl == 60
-
-
 async def test_options_reach_the_connection(fresh_memcached):
     cache = AioMemCacheBackend(servers=fresh_memcached.url, options={"local_addr": ("127.0.0.2", 0)})
     assert await cache.set_async("k", 1) is True
@@ -164,19 +132,3 @@ async def test_opening_and_closing_leaves_nothing_behind(memcached_server, uniqu
     for _ in range(200):
         await open_and_close()
     assert belongings() == before
-
-
-@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
-def test_forked_children_have_connections_of_their_own(memcached_server, unique_prefix):
-    cache = AioMemCacheBackend(servers=memcached_server.url, key_prefix=unique_prefix, deadline=PATIENT)
-    cache.set("n", 0)
-    children = []
-    for _ in range(3):
-        if (child := os.fork()) == 0:
-            fine = all(cache.incr("n") for _ in range(50)) and asyncio.run(cache.get_async("n")) >= 50
-            os._exit(0 if fine else 1)
-        children.append(child)
-    assert all(cache.incr("n") for _ in range(50))
-    assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
-    assert cache.get("n") == 200
-    cache.close()

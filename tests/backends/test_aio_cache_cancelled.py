@@ -6,7 +6,6 @@ from itertools import chain
 import pytest
 
 from asynccache.backends.aio_cache import AioMemCacheBackend
-from asynccache.errors import NotAnIntegerError
 from tests.backends.wire import stat
 from tests.conftest import LONG
 from tests.outages import survive_crowds
@@ -17,7 +16,7 @@ PATIENT = 5.0
 OWN_CONNECTION = 1  # that of `stat`
 
 
-@pytest.mark.parametrize(("unix", "cancels"), [(True, 1_000_000 if LONG else 100_000), (False, 5_000)])
+@pytest.mark.parametrize(("unix", "cancels"), [(True, 1_000_000 if LONG else 20_000), (False, 2_000)])
 @pytest.mark.timeout(1200 if LONG else 120)
 async def test_cancelled_operations_disturb_nobody(launch, unix, cancels):
     server = launch(Memcached(unix=unix))  # a closed TCP connection keeps its port for a minute: hence few on TCP
@@ -57,25 +56,4 @@ async def test_crowd_that_is_cancelled_leaves_every_connection_free(fresh_memcac
     cache = AioMemCacheBackend(servers=fresh_memcached.url, pool_size=3, deadline=PATIENT)
     await survive_crowds(cache)
     assert stat(fresh_memcached, "curr_connections") <= 3 + OWN_CONNECTION + 1
-    await cache.aclose()
-
-
-async def test_rivals_from_everywhere_count_exactly(memcached_server, unique_prefix):
-    cache = AioMemCacheBackend(servers=memcached_server.url, key_prefix=unique_prefix, deadline=PATIENT)
-    await cache.set_async("n", 0, 60)
-
-    async def count() -> list[int]:
-        return await asyncio.gather(*[cache.incr_async("n") for _ in range(100)])
-
-    numbers = await asyncio.gather(count(), *[asyncio.to_thread(asyncio.run, count()) for _ in range(3)])
-    assert sorted(chain(*numbers)) == list(range(1, 401))
-    await cache.aclose()
-
-
-async def test_what_is_no_counter_stays_with_several_rivals(memcached_server, unique_prefix):
-    cache = AioMemCacheBackend(servers=memcached_server.url, key_prefix=unique_prefix, deadline=PATIENT)
-    await cache.set_async("k", "text")
-    outcomes = await asyncio.gather(*[cache.incr_async("k") for _ in range(20)], return_exceptions=True)
-    assert {type(outcome) for outcome in outcomes} == {NotAnIntegerError}
-    assert await cache.get_async("k") == "text"
     await cache.aclose()

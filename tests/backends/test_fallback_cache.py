@@ -8,11 +8,11 @@ import pytest
 
 from asynccache import BackendUnavailableError, CacheService, ConfigurationError, NotAnIntegerError, SerializationError
 from asynccache.backends import fallback_link
-from asynccache.backends.aio_cache import AioMemCacheBackend
 from asynccache.backends.dummy_cache import DummyCacheBackend
 from asynccache.backends.fallback_cache import FallbackCacheBackend
 from asynccache.backends.fallback_journal import Journal
 from asynccache.backends.local_cache import LocalMemCacheBackend
+from asynccache.backends.memcached import MemcachedCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
 from asynccache.core.entry import Kind
 from asynccache.core.events import BackendDown, BackendUp, EntryDamaged
@@ -55,7 +55,7 @@ class SharesItsLastStore:
 
     @pytest.fixture
     def last(self, memcached_server):
-        return partial(AioMemCacheBackend, servers=memcached_server.url, deadline=PATIENT)
+        return partial(MemcachedCacheBackend, servers=memcached_server.url, deadline=PATIENT)
 
 
 class TestChainWhoseFirstIsDead(SharesItsLastStore, ValueContract, CounterContract, ManyContract, KindContract):

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from asynccache import CacheService
-from asynccache.backends.aio_cache import AioMemCacheBackend
 from asynccache.backends.dummy_cache import DummyCacheBackend
 from asynccache.backends.fallback_cache import FallbackCacheBackend
+from asynccache.backends.memcached import MemcachedCacheBackend
 from asynccache.backends.pymem_cache import PyMemcacheCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
 from tests.backends.stores import STORES
@@ -99,7 +99,7 @@ async def test_closing_a_chain_and_others_of_dead_servers_takes_a_second_at_most
     service = CacheService(
         default=FallbackCacheBackend([redis, PyMemcacheCacheBackend(servers=fresh_memcached.url, deadline=1.5)]),
         pages=RedisCacheBackend(fresh_redis.url, deadline=1.5),
-        sessions=AioMemCacheBackend(servers=fresh_memcached.url, deadline=1.5),
+        sessions=MemcachedCacheBackend(servers=fresh_memcached.url, deadline=1.5),
     )
     for backend in ("default", "pages", "sessions"):
         await service.set_async("k", 1, backend=backend)

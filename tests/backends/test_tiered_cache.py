@@ -5,8 +5,8 @@ from functools import partial
 
 import pytest
 
-from asynccache.backends.aio_cache import AioMemCacheBackend
 from asynccache.backends.local_cache import LocalMemCacheBackend
+from asynccache.backends.memcached import MemcachedCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
 from asynccache.backends.sql_cache import SQLCacheBackend
 from asynccache.backends.tiered_cache import TieredCacheBackend
@@ -50,7 +50,7 @@ class TestBeforeRedis(HeardOf, BackendContract):
 class TestBeforeMemcached(CounterContract, KindContract, TagContract):
     @pytest.fixture
     def backend_factory(self, memcached_server):
-        return partial(before, partial(AioMemCacheBackend, servers=memcached_server.url, deadline=PATIENT))
+        return partial(before, partial(MemcachedCacheBackend, servers=memcached_server.url, deadline=PATIENT))
 
 
 class TestBeforeSQLite(HeardOf, CounterContract, KindContract, TagContract):

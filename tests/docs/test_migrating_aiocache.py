@@ -136,5 +136,5 @@ async def test_ten_callers_load_once(ours, calls):
 
 def test_options_of_the_client_are_in_the_url():
     redis = backend_of("redis://:password@localhost:6379/0?pool_size=5&deadline=0.5&key_prefix=shop")
-    memcached = backend_of("memcached://localhost:11211?pool_size=10")
+    memcached = backend_of("memcached://localhost:11211?deadline=0.5")
     assert (redis.stored_key("key"), memcached.stored_key("key")) == ("shop:1:key", ":1:key")

@@ -7,7 +7,7 @@ import pytest
 from starlette.responses import PlainTextResponse
 
 from asynccache import Cache, CacheMiddleware, get_cache_service
-from asynccache.backends.aio_cache import AioMemCacheBackend
+from asynccache.backends.memcached import MemcachedCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
 from asynccache.backends.sql_cache import SQLCacheBackend
 from tests.http.serving import app_of, ask
@@ -18,7 +18,7 @@ from tests.storms import expect_bounds
 pytestmark = pytest.mark.timed
 MAKERS = {
     "redis": lambda url: RedisCacheBackend(url, deadline=DEADLINE),
-    "memcached": lambda url: AioMemCacheBackend(servers=url, deadline=DEADLINE),
+    "memcached": lambda url: MemcachedCacheBackend(servers=url, deadline=DEADLINE),
     "postgresql": lambda url: SQLCacheBackend(url, deadline=DEADLINE),
 }
 NETWORK = [{"latency": 0.25}, {"garbage_p": 0.5}]

@@ -9,9 +9,9 @@ import pytest
 from starlette.responses import PlainTextResponse
 
 from asynccache import Cache, CachePolicy, current_load, get_cache_service
-from asynccache.backends.aio_cache import AioMemCacheBackend
 from asynccache.backends.callable_cache import CallableCacheBackend
 from asynccache.backends.local_cache import LocalMemCacheBackend
+from asynccache.backends.memcached import MemcachedCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
 from asynccache.backends.sql_cache import SQLCacheBackend
 from asynccache.core.page_keys import page_key
@@ -120,7 +120,7 @@ def make_backend(request, unique_prefix, tmp_path):
             return lambda: RedisCacheBackend(server.url, key_prefix=unique_prefix, deadline=5)
         case "memcached":
             server = request.getfixturevalue("memcached_server")
-            return lambda: AioMemCacheBackend(servers=server.url, key_prefix=unique_prefix, deadline=5)
+            return lambda: MemcachedCacheBackend(servers=server.url, key_prefix=unique_prefix, deadline=5)
         case _:
             return lambda: SQLCacheBackend(f"sqlite:///{tmp_path}/cache.db", deadline=5)
 

@@ -8,7 +8,7 @@ import pytest
 from starlette.responses import PlainTextResponse, StreamingResponse
 
 from asynccache import Cache, CachePolicy, get_cache_service
-from asynccache.backends.aio_cache import AioMemCacheBackend
+from asynccache.backends.memcached import MemcachedCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
 from asynccache.backends.sql_cache import SQLCacheBackend
 from asynccache.core.entry import Kind
@@ -28,7 +28,7 @@ def make_backend(request, unique_prefix, tmp_path):
         return lambda: RedisCacheBackend(server.url, key_prefix=unique_prefix)
     if request.param == "memcached":
         server = request.getfixturevalue("memcached_server")
-        return lambda: AioMemCacheBackend(servers=server.url, key_prefix=unique_prefix)
+        return lambda: MemcachedCacheBackend(servers=server.url, key_prefix=unique_prefix)
     return lambda: SQLCacheBackend(f"sqlite:///{tmp_path}/cache.db")
 
 
@@ -122,7 +122,7 @@ async def test_whoever_waits_takes_over_from_a_process_that_died(nodes):
     await one.service.get_backend().claim(LOOP, KEY, 1.0, kind=Kind.PAGE)  # and is never renewed
     began = time.monotonic()
     assert await two.ask() == ("call 1", "fwd=uri-miss; stored")
-    counts_whole_seconds = isinstance(one.service.get_backend(), AioMemCacheBackend)
+    counts_whole_seconds = isinstance(one.service.get_backend(), MemcachedCacheBackend)
     assert 0.5 < time.monotonic() - began < (2.5 if counts_whole_seconds else 1.3)
 
 

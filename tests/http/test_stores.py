@@ -7,10 +7,10 @@ import pytest
 from starlette.responses import PlainTextResponse
 
 from asynccache import Cache, get_cache_service
-from asynccache.backends.aio_cache import AioMemCacheBackend
 from asynccache.backends.callable_cache import CallableCacheBackend
 from asynccache.backends.dummy_cache import DummyCacheBackend
 from asynccache.backends.local_cache import LocalMemCacheBackend
+from asynccache.backends.memcached import MemcachedCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
 from asynccache.backends.tiered_cache import TieredCacheBackend
 from asynccache.core.entry import Kind
@@ -30,7 +30,7 @@ def make_backend(request, unique_prefix):
         return lambda: backend
     if request.param == "memcached":
         server = request.getfixturevalue("memcached_server")
-        return lambda: AioMemCacheBackend(servers=server.url, key_prefix=unique_prefix)
+        return lambda: MemcachedCacheBackend(servers=server.url, key_prefix=unique_prefix)
     server = request.getfixturevalue("redis_server")
     serializer = Compressed(MsgpackSerializer()) if request.param == "compressed" else None
     return lambda: RedisCacheBackend(server.url, key_prefix=unique_prefix, serializer=serializer)

@@ -4,9 +4,9 @@ from contextlib import AsyncExitStack
 
 import pytest
 
-from asynccache.backends.aio_cache import AioMemCacheBackend
 from asynccache.backends.callable_cache import CallableCacheBackend
 from asynccache.backends.local_cache import LocalMemCacheBackend
+from asynccache.backends.memcached import MemcachedCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
 from asynccache.backends.sql_cache import SQLCacheBackend
 from asynccache.backends.tiered_cache import TieredCacheBackend
@@ -28,7 +28,7 @@ def make_backend(request, unique_prefix, tmp_path):
             return lambda: SQLCacheBackend(f"sqlite:///{tmp_path}/cache.db", deadline=5)
         case "memcached":
             server = request.getfixturevalue("memcached_server")
-            return lambda: AioMemCacheBackend(servers=server.url, key_prefix=unique_prefix, deadline=5)
+            return lambda: MemcachedCacheBackend(servers=server.url, key_prefix=unique_prefix, deadline=5)
         case name:
             server = request.getfixturevalue("redis_server")
 

@@ -6,10 +6,10 @@ import pytest
 from starlette.responses import PlainTextResponse
 
 from asynccache import Cache, get_cache_service
-from asynccache.backends.aio_cache import AioMemCacheBackend
 from asynccache.backends.callable_cache import CallableCacheBackend
 from asynccache.backends.dummy_cache import DummyCacheBackend
 from asynccache.backends.local_cache import LocalMemCacheBackend
+from asynccache.backends.memcached import MemcachedCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
 from asynccache.backends.tiered_cache import TieredCacheBackend
 from asynccache.core.entry import Kind
@@ -259,7 +259,7 @@ async def test_what_a_store_does_not_take_is_told():
 
 @pytest.mark.parametrize("names", [(), A])
 async def test_what_is_too_large_for_memcached_is_told(memcached_server, unique_prefix, names):
-    node = Node(AioMemCacheBackend(servers=memcached_server.url, key_prefix=unique_prefix, deadline=5))
+    node = Node(MemcachedCacheBackend(servers=memcached_server.url, key_prefix=unique_prefix, deadline=5))
     async with node.service:
         assert (await node.store(names, b"x" * 600_000)).is_stored
         assert (await node.store(names, b"x" * 2_000_000)).why == NOT_TAKEN
