@@ -137,8 +137,9 @@ class CachedCalls(Generic[P, R]):
         settings = self._settings
         store = service.get_backend(settings.backend)
         self._scope.in_use(args)
-        templates = settings.tags
-        tags = templates.written(self._arguments.named(args, kwargs) if templates.names else {})
+        tags: tuple[str, ...] = ()
+        if templates := settings.tags:
+            tags = templates.written(self._arguments.named(args, kwargs) if templates.names else {})
         return Load(store, key, partial(self._call, args, kwargs), None, settings.policy, settings.version, tags)
 
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:

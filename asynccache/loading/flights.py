@@ -93,7 +93,8 @@ class Flight:
             if self in self._flights.leaving:
                 self._flights.leaving.remove(self)
             waiters, self._waiters = self._waiters, {}
-        tell_all(waiters)
+        if waiters:
+            tell_all(waiters)
 
     def break_off(self, outcome: Any) -> None:
         """Settle it without a value, and keep what is still loading from being stored."""
@@ -154,8 +155,8 @@ class Flight:
 
     async def wait(self, seconds: float = inf) -> Any:
         """Wait on the running loop for the outcome; `TimeoutError` after so many seconds, and the load goes on."""
-        here = native_loop()
-        if not isinstance(here, AbstractEventLoop) or self._home not in {None, here}:
+        here, home = native_loop(), self._home
+        if not isinstance(here, AbstractEventLoop) or (home is not here and home is not None):
             return await self._wait_and_look(seconds)
         told = here.create_future()
         if self._enter(told, here):

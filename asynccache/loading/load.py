@@ -112,7 +112,7 @@ def is_plain_function(factory: object) -> bool:
 
 def check_factory(factory: object) -> None:
     """Raise `TypeError` for what is no function, such as what it returns."""
-    if not is_function(factory):
+    if not callable(factory):
         if iscoroutine(factory):
             factory.close()
         raise TypeError(f"the factory is a {type(factory).__name__}: give the function itself, not what it returns")

@@ -48,7 +48,7 @@ class Loader:
         """
         _check_plain(load)
         policy = load.terms
-        patience = _Patience.of(load, policy)
+        patience = _Patience(load.key, policy, monotonic()) if policy.is_timed else _ENDLESS
         arrived = self._flights.begun
         while True:
             settled = self._flights.settled
@@ -83,7 +83,7 @@ class Loader:
         """Return the value, loading it in a task of its own or waiting for whoever does; otherwise as `get`."""
         check_factory(load.factory)
         policy = load.terms
-        patience = _Patience.of(load, policy)
+        patience = _Patience(load.key, policy, monotonic()) if policy.is_timed else _ENDLESS
         arrived = self._flights.begun
         while True:
             settled = self._flights.settled
@@ -185,16 +185,11 @@ class _Patience(NamedTuple):
     policy: CachePolicy
     began: float
 
-    @classmethod
-    def of(cls, load: Load, policy: CachePolicy) -> _Patience:
-        """Give that of a call that begins now."""
-        return cls(load.key, policy, monotonic()) if policy.is_timed else _ENDLESS
-
     def left(self, stand_in: Entry | None) -> float:
         """Give the seconds for which to wait from now on."""
-        policy = self.policy
-        if not policy.is_timed:
+        if self is _ENDLESS:
             return inf
+        policy = self.policy
         longest = inf if policy.hard_timeout is None else policy.hard_timeout
         if stand_in is not None and policy.soft_timeout is not None:
             longest = policy.soft_timeout
