@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from asynccache.backends.outage import checked_deadline
 from asynccache.backends.redis_parts import Parts
 from asynccache.backends.redis_peer import ServerClock
-from asynccache.backends.redis_quick import RedisQuick
+from asynccache.backends.redis_quick_many import RedisQuickMany
 from asynccache.backends.redis_scripting import Scripting
 from asynccache.backends.redis_servers import Form, Where, where
 from asynccache.errors import ConfigurationError, MissingDependencyError
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from asynccache.plan.io import IO
 
 
-class RedisCacheBackend(RedisQuick):
+class RedisCacheBackend(RedisQuickMany):
     """Entries in Redis (6.2 or later) or Valkey; needs the extra `redis`.
 
     Args:

@@ -139,8 +139,12 @@ class RedisEntries(RedisSights, ABC):
         *,
         recalled: bool = False,
     ) -> None:
+        self._tell_at(part, read_notebook(raw) or _NO_BOOK, kind, what, recalled=recalled)
+
+    def _tell_at(
+        self, part: Part, book: Notebook, kind: str, what: tuple[str, ...] | tuple[int, ...], *, recalled: bool
+    ) -> None:
         """Tell those who hold copies what this process has just changed."""
-        book = read_notebook(raw) or _NO_BOOK
         change = Change(book.seq, 0, kind, what)
         if recalled:
             self._scripting.recall.note(part, book.gen, change)

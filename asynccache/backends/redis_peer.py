@@ -93,12 +93,15 @@ class Peer:
         """The server's time: it is at least that late there."""
         return None if self._time_us is None else self._time_us + int((monotonic() - self._told_at) * 1e6)
 
+    def until(self, seconds: float) -> bytes:
+        """Give the moment in so many seconds as scripts take it."""
+        now = self.time_us
+        return _ANY_TIME if now is None else b"%016d" % (now + int(seconds * 1e6))
+
     def words_of(self, question: Question, seconds: float) -> tuple[bytes | int, ...]:
         """Fill in who answers, and that it has so many seconds for it."""
-        now = self.time_us
-        known: dict[Word, bytes] = {KEEPER: self.keeper, SINCE: self.since}
-        known[BY] = _ANY_TIME if now is None else b"%016d" % (now + int(seconds * 1e6))
-        return tuple(known[word] if isinstance(word, str) else word for word in question.words)
+        known: dict[Word, bytes] = {KEEPER: self.keeper, SINCE: self.since, BY: self.until(seconds)}
+        return tuple([known[word] if type(word) is str else word for word in question.words])  # type: ignore[misc]
 
     def note_replies(self, replies: Sequence[Any]) -> None:
         """Doubt the time of a server that says it is later there."""

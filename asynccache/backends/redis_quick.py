@@ -11,13 +11,18 @@ from abc import ABC
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from asynccache.backends.redis_entries import LARGEST
 from asynccache.backends.redis_rights import RedisRights
+from asynccache.backends.redis_scripting import book_of
+from asynccache.backends.redis_scripts import OK, PATCHED, STORE, answers_to, lifetime, new_nonce
 from asynccache.backends.redis_sights import Looked
 from asynccache.core.codec import DamagedEntryError, common
 from asynccache.core.entry import Kind
-from asynccache.core.keys import checked, hash_of
+from asynccache.core.fence import KEYS
+from asynccache.core.keys import checked, hash_of, to_bytes
 from asynccache.errors import BackendUnavailableError, SerializationError
 from asynccache.plan.io import LOOP
+from asynccache.wire.redis import ErrorReply
 
 if TYPE_CHECKING:
     from asynccache.backends.redis_parts import Part
@@ -26,6 +31,7 @@ if TYPE_CHECKING:
     from asynccache.plan.io import IO
 
 
+_STORE = (b"EVALSHA", STORE.digest, 5)
 _NOTHING = (None, None)
 """Neither a notebook nor an entry."""
 
@@ -65,17 +71,23 @@ class RedisQuick(RedisRights, ABC):
             else:
                 self._counts["hits"] += 1
                 return value
-        entry = await self._read_on(self.stored_key(key), Looked(part, raw, told.book, told.book.keeper))
+        stored_key = self.stored_key(key)
+        entry = (await self._read_on({stored_key: Looked(part, raw, told.book, told.book.keeper)})).get(stored_key)
         return default if entry is None else entry.value
 
-    async def _read_on(self, stored_key: str, found: Looked) -> Entry | None:
-        """Go on as `read` does after a look."""
+    async def _read_on(self, looked: dict[str, Looked]) -> dict[str, Entry]:
+        """Go on as plain reads do after a look."""
         try:
-            raw = (await self._seen(LOOP, {stored_key: found}))[stored_key].raw
+            seen = await self._seen(LOOP, looked) if looked else {}
         except BackendUnavailableError as error:
-            self._tolerated(error, misses=1)
-            return None
-        return self._counted(None if raw is None else await self._opened(LOOP, stored_key, raw, Kind.VALUE))
+            self._tolerated(error, misses=len(looked))
+            return {}
+        entries = {}
+        for stored_key, (raw, _) in seen.items():
+            entry = self._counted(None if raw is None else await self._opened(LOOP, stored_key, raw, Kind.VALUE))
+            if entry is not None:
+                entries[stored_key] = entry
+        return entries
 
     async def _fetch(self, io: IO, key: str) -> bytes | None:
         line = self._place.open_line() if io is LOOP else None
@@ -93,3 +105,23 @@ class RedisQuick(RedisRights, ABC):
             return None
         found = Looked(part, reply[1], told.book, told.book.keeper)
         return (await self._seen(io, {key: found}))[key].raw
+
+    async def _store(self, io: IO, key: str, raw: bytes, ttl: float) -> bool:
+        line = self._place.open_line() if io is LOOP and self._loop is LOOP else None
+        by = None if line is None else line.until(self.deadline)
+        if line is None or by is None or line.keeper is None or len(raw) > LARGEST:
+            return await super()._store(io, key, raw, ttl)
+        part, entry, lease = self._parts_of.spot(key)
+        nonce = new_nonce()
+        words = (*_STORE, *part.own, entry, lease, nonce, line.keeper, by, lifetime(ttl), raw[PATCHED:], to_bytes(key))
+        try:
+            (reply,) = await line.command((words,), monotonic() + self.deadline, (answers_to(nonce),))
+        except Exception as failure:
+            raise self._place.lost("set", failure) from failure
+        if type(reply) is ErrorReply or reply[1] != OK:  # nothing was done, or more has to be done about it
+            return await super()._store(io, key, raw, ttl)
+        book = book_of(reply[2])
+        if not self._scripting.noted(part, book):
+            await self._scripting.note(io, part, book)
+        self._tell_at(part, book, KEYS, (key,), recalled=True)
+        return True

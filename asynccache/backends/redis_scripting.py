@@ -77,13 +77,13 @@ class Scripting:
         found = [self._answer(question, tried, reply) for question, reply in zip(questions, replies, strict=True)]
         for call, reply in zip(calls, found, strict=True):
             if call.part is not None and isinstance(reply, list):
-                await self.note(io, call.part, _book(reply[1]))
+                await self.note(io, call.part, book_of(reply[1]))
         return found
 
     async def adopted(self, io: IO, tried: str, part: Part) -> Notebook:
         """Have the data of a part accepted for the process that answers; give its notebook."""
         ((_, _, raw),) = await self.place.write(io, tried, [self._adoption(part)], [])
-        return _book(raw)
+        return book_of(raw)
 
     async def note(self, io: IO, part: Part, book: Notebook) -> bool:
         """Take note of what the leader told of a part.
@@ -167,7 +167,8 @@ def _check(replies: list[Any]) -> None:
             raise reply
 
 
-def _book(raw: bytes) -> Notebook:
+def book_of(raw: bytes) -> Notebook:
+    """Read the notebook that a script answered with."""
     book = read_notebook(raw)
     if book is None:
         raise BackendUnavailableError("the notebook is not what was written there")

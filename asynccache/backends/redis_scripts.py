@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from binascii import b2a_base64
 from dataclasses import dataclass
 from hashlib import sha1
-from secrets import token_urlsafe
+from os import urandom
 from typing import TYPE_CHECKING, Any
 
 from asynccache.backends import redis_lua as values
@@ -38,11 +39,11 @@ class Script:
 
     def __call__(self, part: Part, keys: Iterable[bytes], *arguments: Word) -> Call:
         """Give a call of it, which names the part's own keys before these; its answer is known by a nonce."""
-        return Call(self, part, (*part.own, *keys), (token_urlsafe(6).encode(), *arguments))
+        return Call(self, part, (*part.own, *keys), (new_nonce(), *arguments))
 
     def on_lease(self, spot: Spot, *arguments: Word) -> Call:
         """Give a call of it that has to do with a lease alone."""
-        return Call(self, None, (spot.lease,), (token_urlsafe(6).encode(), *arguments))
+        return Call(self, None, (spot.lease,), (new_nonce(), *arguments))
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +58,12 @@ class Call:
     def by_digest(self) -> Question:
         """Run it; a server that does not know it answers by a `Refusal`."""
         words = (b"EVALSHA", self.script.digest, len(self.keys), *self.keys, *self.arguments)
-        return Question(words, self._fits(), NO_SCRIPT, is_personal=True)
+        return Question(words, answers_to(self.arguments[0]), NO_SCRIPT, is_personal=True)
 
     def by_text(self) -> Question:
         """Run it on a server that has forgotten it."""
         words = (b"EVAL", self.script.text, len(self.keys), *self.keys, *self.arguments)
-        return Question(words, self._fits(), is_personal=True)
-
-    def _fits(self) -> Callable[[Any], bool]:
-        nonce = self.arguments[0]
-
-        def fits(reply: Any) -> bool:
-            return type(reply) is list and len(reply) > 1 and reply[0] == nonce and type(reply[1]) is bytes
-
-        return fits
+        return Question(words, answers_to(self.arguments[0]), is_personal=True)
 
 
 STORE, ADD, SWAP, TOUCH, BUMP = map(Script.of, (values.STORE, values.ADD, values.SWAP, values.TOUCH, values.BUMP))
@@ -84,6 +77,20 @@ PATCHED = 24
 
 
 _CELLS_AT_ONCE = 1_000
+
+
+def answers_to(nonce: Word) -> Callable[[Any], bool]:
+    """Give the test that the answer to the call of this nonce passes."""
+
+    def fits(reply: Any) -> bool:
+        return type(reply) is list and len(reply) > 1 and reply[0] == nonce and type(reply[1]) is bytes
+
+    return fits
+
+
+def new_nonce() -> bytes:
+    """Give 8 characters that no other call has: a notebook that has to be made anew is known by them, too."""
+    return b2a_base64(urandom(6), newline=False)
 
 
 def voids(part: Part, cells: Sequence[int]) -> list[Call]:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 CELLS = 65_536
 """How many cells there are; part of the format, since nodes that map a tag differently would lose invalidations."""
 NOTEBOOK_SIZE = 59
-_FIELDS = (slice(0, 8), slice(9, 29), slice(30, 50), slice(51, 59))
+_GEN, _FLOOR, _SEQ, _KEEPER = slice(0, 8), slice(9, 29), slice(30, 50), slice(51, 59)
 
 
 class View(NamedTuple):
@@ -82,8 +82,8 @@ def read_notebook(raw: bytes | None) -> Notebook | None:
     """Read a notebook; None where it is missing or damaged, which is the same."""
     if raw is None or len(raw) != NOTEBOOK_SIZE:
         return None
-    gen, floor, seq, keeper = (raw[field] for field in _FIELDS)
-    return Notebook(gen, int(floor), int(seq), keeper) if floor.isdigit() and seq.isdigit() else None
+    floor, seq = raw[_FLOOR], raw[_SEQ]
+    return Notebook(raw[_GEN], int(floor), int(seq), raw[_KEEPER]) if floor.isdigit() and seq.isdigit() else None
 
 
 def cells_of(tags: Iterable[str]) -> tuple[int, ...]:
