@@ -223,17 +223,21 @@ def _object_loaders(known: Mapping[str, Recipe], unpack: Hook) -> dict[int, Load
             raise _unknown(label)
         return recipe.load(state)
 
-    def made(label: str, rows: list[Values]) -> list[Any]:
+    def by_row(payload: memoryview) -> Any:
+        label, row = row_of(payload)
         recipe = known.get(label) or annotated.by_label.get(label)
         if recipe is None or recipe.row is None:
             raise _unknown(label)
-        return recipe.row.make(rows)
+        return recipe.row.make(row)
 
-    def by_row(payload: memoryview) -> Any:
-        label, row = row_of(payload)
-        return made(label, [row])[0]
+    def by_rows(payload: memoryview) -> list[Any]:
+        label, rows = rows_of(payload)
+        recipe = known.get(label) or annotated.by_label.get(label)
+        if recipe is None or recipe.row is None:
+            raise _unknown(label)
+        return recipe.row.make_all(rows)
 
-    return {Code.OBJECT: by_state, Code.ROW: by_row, Code.ROWS: lambda payload: made(*rows_of(payload))}
+    return {Code.OBJECT: by_state, Code.ROW: by_row, Code.ROWS: by_rows}
 
 
 def _unknown(label: str) -> DamagedEntryError:

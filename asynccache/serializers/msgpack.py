@@ -62,13 +62,13 @@ class MsgpackSerializer(ICacheSerializer):
     def loads(self, payload: bytes) -> Any:
         """Give the value back; `DamagedEntryError` where the bytes are no value of known types."""
         try:
-            tag, rest = payload[0], payload[1:]
-            if tag == _TREE[0]:
+            tag, rest = payload[:1], payload[1:]
+            if tag == _TREE:
                 return self._decode(rest)
-            if tag == _BYTES[0]:
+            if tag == _BYTES:
                 return rest
-            if tag == _TEXT[0]:
-                return str(rest, "utf-8")
+            if tag == _TEXT:
+                return rest.decode()
         except DamagedEntryError:
             raise
         except Exception as exc:  # foreign bytes may fail in any way; all of them are a miss

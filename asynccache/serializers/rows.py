@@ -20,10 +20,11 @@ _MAKERS = {"dataclasses", "attr._make"}
 
 
 class Row(NamedTuple):
-    """How an instance of a class becomes a row (None: this one does not), and rows become instances."""
+    """How an instance of a class becomes a row (None: this one does not), and a row or many become instances."""
 
     take: Callable[[Any], Values | None]
-    make: Callable[[list[Values]], list[Any]]
+    make: Callable[[Values], Any]
+    make_all: Callable[[list[Values]], list[Any]]
 
 
 def row_of(kind: Any, fields: list[str]) -> Row | None:
@@ -31,9 +32,9 @@ def row_of(kind: Any, fields: list[str]) -> Row | None:
     names = tuple(fields)
     if issubclass(kind, Struct):
         has_ways = hasattr(kind, "__post_init__") or kind.__match_args__ != names or kind.__dictoffset__
-        return None if has_ways else Row(astuple, _struct_maker(kind, len(names)))
+        return None if has_ways else _struct_row(kind, len(names))
     if issubclass(kind, tuple):
-        return Row(tuple, lambda rows: list(map(kind._make, rows)))
+        return _row(tuple, kind._make)
     if hasattr(kind, "__pydantic_validator__") and not hasattr(kind, "__dataclass_fields__"):
         return _model_row(kind, names)
     slots = {name for base in kind.__mro__ for name, part in vars(base).items() if type(part) is MemberDescriptorType}
@@ -49,43 +50,51 @@ def _has_common_state(kind: Any) -> bool:
     return all(way is object.__getstate__ or getattr(way, "__module__", "") in _MAKERS for way in ways)
 
 
-def _check(rows: list[Values], size: int) -> None:
-    if set(map(len, rows)) - {size}:
-        raise ValueError("a row of another size")
+def _row(take: Callable[[Any], Values | None], make: Callable[[Values], Any]) -> Row:
+    return Row(take, make, lambda rows: list(map(make, rows)))
 
 
-def _struct_maker(kind: type[Struct], size: int) -> Callable[[list[Values]], list[Any]]:
-    def make(rows: list[Values]) -> list[Any]:
-        _check(rows, size)
+def _wrong_size() -> ValueError:
+    return ValueError("a row of another size")
+
+
+def _struct_row(kind: type[Struct], size: int) -> Row:
+    def make(row: Values) -> Any:
+        if len(row) != size:
+            raise _wrong_size()
+        return kind(*row)
+
+    def make_all(rows: list[Values]) -> list[Any]:
+        if set(map(len, rows)) != {size}:
+            raise _wrong_size()
         return list(starmap(kind, rows))
 
-    return make
+    return Row(astuple, make, make_all)
 
 
 def _dict_row(kind: type, names: tuple[str, ...]) -> Row:
-    new = object.__new__
+    new, size = object.__new__, len(names)
 
     def take(value: Any) -> Values | None:
         state = value.__dict__
         return tuple(state.values()) if tuple(state) == names else None
 
-    def make(rows: list[Values]) -> list[Any]:
-        _check(rows, len(names))
-        made: list[Any] = [new(kind) for _ in rows]
-        for one, row in zip(made, rows, strict=True):
-            one.__dict__.update(zip(names, row))  # noqa: B905  # strict would cost half as much again
+    def make(row: Values) -> Any:
+        if len(row) != size:
+            raise _wrong_size()
+        made: Any = new(kind)
+        made.__dict__.update(zip(names, row))  # noqa: B905  # strict would cost half as much again
         return made
 
-    return Row(take, make)
+    return _row(take, make)
 
 
 def _slots_row(kind: type, names: tuple[str, ...]) -> Row | None:
     members = [getattr(kind, name) for name in names]
     if len(names) < 2 or any(type(member) is not MemberDescriptorType for member in members):
         return None  # attrgetter gives a tuple for two and more
-    get = attrgetter(*names)
+    get, new, size = attrgetter(*names), object.__new__, len(names)
     setters = [member.__set__ for member in members]
-    new = object.__new__
 
     def take(value: Any) -> Values | None:
         try:
@@ -93,15 +102,15 @@ def _slots_row(kind: type, names: tuple[str, ...]) -> Row | None:
         except AttributeError:  # one of them was never set
             return None
 
-    def make(rows: list[Values]) -> list[Any]:
-        _check(rows, len(names))
-        made: list[Any] = [new(kind) for _ in rows]
-        for one, row in zip(made, rows, strict=True):
-            for put, item in zip(setters, row):  # noqa: B905  # likewise
-                put(one, item)
+    def make(row: Values) -> Any:
+        if len(row) != size:
+            raise _wrong_size()
+        made: Any = new(kind)
+        for put, item in zip(setters, row):  # noqa: B905  # likewise
+            put(made, item)
         return made
 
-    return Row(take, make)
+    return _row(take, make)
 
 
 def _model_row(kind: Any, names: tuple[str, ...]) -> Row | None:
@@ -110,7 +119,7 @@ def _model_row(kind: Any, names: tuple[str, ...]) -> Row | None:
     ways = ("__getstate__", "__setstate__")
     if any(getattr(kind, way) is not getattr(base, way) for way in ways) or not all(map(str.isidentifier, names)):
         return None
-    every, put, new = set(names), object.__setattr__, object.__new__
+    every, size, put, new = set(names), len(names), object.__setattr__, object.__new__
 
     def take(value: Any) -> Values | None:
         state = value.__dict__
@@ -119,14 +128,15 @@ def _model_row(kind: Any, names: tuple[str, ...]) -> Row | None:
         given = value.__pydantic_fields_set__
         return (*state.values(), None if given == every else " ".join(sorted(given)))
 
-    def make(rows: list[Values]) -> list[Any]:
-        _check(rows, len(names) + 1)
-        made: list[Any] = [new(kind) for _ in rows]
-        for one, row in zip(made, rows, strict=True):
-            one.__dict__.update(zip(names, row))  # noqa: B905  # what is left over tells which fields were given
-            put(one, "__pydantic_fields_set__", every.copy() if row[-1] is None else set(row[-1].split()))
-            put(one, "__pydantic_extra__", None)
-            put(one, "__pydantic_private__", None)
+    def make(row: Values) -> Any:
+        *values, given = row
+        if len(values) != size:
+            raise _wrong_size()
+        made: Any = new(kind)
+        made.__dict__.update(zip(names, values))  # noqa: B905  # likewise
+        put(made, "__pydantic_fields_set__", every.copy() if given is None else set(given.split()))
+        put(made, "__pydantic_extra__", None)
+        put(made, "__pydantic_private__", None)
         return made
 
-    return Row(take, make)
+    return _row(take, make)
