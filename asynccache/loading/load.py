@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from inspect import isawaitable, iscoroutine, iscoroutinefunction
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from asynccache.core.policy import CachePolicy, merged
 from asynccache.errors import BackendUnavailableError, ConfigurationError, SerializationError
@@ -23,11 +25,8 @@ UNKNOWN: Any = object()
 """What a glance gives where the store has to be asked."""
 
 
-class Load(NamedTuple):
-    """What is to be loaded: the arguments of one `get_or_set`.
-
-    A tuple, since one is made for each caller who waits: that takes a third of the time of a dataclass.
-    """
+class Load(Struct, frozen=True):
+    """What is to be loaded: the arguments of one `get_or_set`."""
 
     backend: BaseCacheBackend
     key: str

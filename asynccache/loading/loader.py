@@ -11,7 +11,9 @@ from __future__ import annotations
 from contextlib import suppress
 from math import inf
 from time import monotonic
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from asynccache.core.policy import CachePolicy, Verdict
 from asynccache.errors import CacheTimeoutError
@@ -178,7 +180,7 @@ _SERVED = frozenset({Verdict.FRESH, Verdict.DUE})
 _NOTHING: tuple[Entry | None, Verdict] = None, Verdict.DEAD
 
 
-class _Patience(NamedTuple):
+class _Patience(Struct, frozen=True):
     """How long a caller waits, counted from the beginning of the call."""
 
     key: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import copy
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from asynccache.errors import CacheError
 
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     from asynccache.loading.loops import Loop
 
 
-@dataclass(frozen=True, slots=True)
-class Landed:
+class Landed(Struct, frozen=True):
     """The load returned: `value` for the caller that led, `replica()` for each other.
 
     `proof` is the number of the question to the store whose answer was that it is good (`Flight.asked`); 0: none was.
@@ -35,8 +35,7 @@ class Landed:
         return self.replica()
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """The load raised."""
 
     error: Exception
@@ -55,8 +54,7 @@ class Failed:
         raise _fresh(self.error) from self.error
 
 
-@dataclass(frozen=True, slots=True)
-class Gone:
+class Gone(Struct, frozen=True):
     """The load was broken off: nobody knows the value, and whoever still wants it looks again.
 
     `error` is what broke it off, if not a cancellation; `closed_on` the loop whose callers are to give up, too.

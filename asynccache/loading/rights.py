@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass
 from math import inf
 from threading import get_ident
 from time import monotonic
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from asynccache.core.claims import Held, Hit, Lead
 from asynccache.core.policy import Verdict, judge
@@ -38,8 +39,7 @@ CIRCLE_SECONDS = 10.0
 """How long a load that one with a right waits for waits for other processes, which may wait for that right in turn."""
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(Struct, frozen=True):
     """A load that is about to be run.
 
     Args:
@@ -60,8 +60,7 @@ class Run:
         return verdict is Verdict.FRESH or (verdict is Verdict.DUE and not self.behind)
 
 
-@dataclass(frozen=True, slots=True)
-class Right:
+class Right(Struct, frozen=True):
     """What a factory is run with: the right to store, if there is one, and an older value, if there is one."""
 
     ticket: Ticket | None
