@@ -9,6 +9,7 @@ gets that reply. Whoever came late because of others says nothing about the serv
 from __future__ import annotations
 
 import threading
+from asyncio import _get_running_loop  # quicker than what raises where there is none
 from collections import deque
 from functools import partial
 from time import monotonic
@@ -43,6 +44,9 @@ class RedisNode:
         clock: is told the server's time.
     """
 
+    _last: tuple[object, SharedLine | None]
+    """The line that was given last, and its loop."""
+
     def __init__(
         self, server: Server, guard: OutageGuard, pool_size: int, options: Mapping[str, Any], clock: ServerClock
     ) -> None:
@@ -50,6 +54,8 @@ class RedisNode:
         self.server = server
         self.guard = guard
         self._blocking = _BlockingLines(lambda: BlockingLine(server.scheme, arguments, clock), pool_size)
+        self.begin_anew()
+        anew_in_child(self)
         connect = partial(connected, server.scheme, arguments, clock, guard.deadline)
         self._loops = LoopClients(lambda: _LoopLanes(lambda: Lane(connect, guard.deadline)), _LoopLanes.aclose)
 
@@ -66,7 +72,15 @@ class RedisNode:
         breaker = self.guard.breaker
         if breaker.failures or breaker.opened_at is not None:
             return None
-        return self._loops.current().open_line
+        loop, line = self._last
+        if loop is not _get_running_loop() or line is None or not line.is_open or line.has_room or line.is_full:
+            line = self._loops.current().open_line
+            self._last = _get_running_loop(), line
+        return line
+
+    def begin_anew(self) -> None:
+        """Leave the connection to the parent, in a forked child."""
+        self._last = None, None
 
     def lost(self, tried: str, failure: Exception) -> BackendUnavailableError:
         """Give the error of what this ended on an open line; what is none of the server's is raised."""
