@@ -80,7 +80,13 @@ class Handler:
             ]
         except KeyError:
             return None
-        if (looked := page_in_memory(self, found, scope, headers, key, owner)) is None:
+        return self._in_memory(found, scope, headers, (key, owner), nameless=nameless)
+
+    def _in_memory(
+        self, found: Installed, scope: Scope, headers: Sequence[Pair], place: tuple[str, Owner], *, nameless: bool
+    ) -> Replay | None:
+        """Answer a plain GET, in which nothing or something may tell who asks, from a page in memory."""
+        if (looked := page_in_memory(self, found, scope, headers, *place)) is None:
             return None
         page, now = looked
         states = nameless and not is_for_nobody(scope, page.record)
@@ -98,9 +104,14 @@ class Handler:
         ask = Ask(scope, self._keys)
         ask.spoken = self._spoken
         callback = settings.make_key_callback
-        if callback is not None and not await self._rekey(callback, ask, call, found):
-            forbid(scope, "its key callback gave none")
-            return call.recorded(await call.run(), None, BYPASS)
+        if callback is not None:
+            if not await self._rekey(callback, ask, call, found):
+                forbid(scope, "its key callback gave none")
+                return call.recorded(await call.run(), None, BYPASS)
+            plain = plain_host(scope, ask.headers)
+            place = ask.key, ask.owner
+            if plain and (page := self._in_memory(found, scope, ask.headers, place, nameless=plain[1])) is not None:
+                return call.replayed(page)
         if (ask.method not in READING or ask.carries_body()) and not await self._with_body(ask, call):
             return call.recorded(await call.run(), None, BYPASS)
         if ask.is_private and (settings.public or "authorization" in ask.spoken):

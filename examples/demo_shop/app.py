@@ -22,6 +22,7 @@ from asynccache import (
     ExecutionContext,
     ICacheService,
     Inject,
+    cached,
     inject,
     install,
 )
@@ -82,6 +83,12 @@ def tea_list(request: Request, shop: Inject[Shop]) -> HTMLResponse:
     return HTMLResponse(pages.tea_list(shop.teas(), currency_of(request)))
 
 
+@cached(ttl=300, ignore=["shop"])
+async def also_bought(shop: Shop, tea_id: int) -> list[tuple[int, str]]:
+    """Ask the slowest question once for all pages of a tea: its answer depends on no currency and no price."""
+    return await run_in_threadpool(shop.also_bought, tea_id)
+
+
 @Cache(ttl=300, key_prefix="page", make_key_callback=by_currency)
 class TeaPage(HTTPEndpoint):
     """A controller: its GET is cached, its POST is passed on."""
@@ -92,8 +99,7 @@ class TeaPage(HTTPEndpoint):
         tea = await run_in_threadpool(shop.tea, tea_id)
         if tea is None:
             raise HTTPException(404, "There is no such tea.")
-        also_bought = await run_in_threadpool(shop.also_bought, tea_id)
-        return HTMLResponse(pages.tea_page(tea, also_bought, currency_of(request)))
+        return HTMLResponse(pages.tea_page(tea, await also_bought(shop, tea_id), currency_of(request)))
 
     @inject
     async def post(self, request: Request, shop: Inject[Shop], cache: Inject[ICacheService]) -> RedirectResponse:
@@ -121,6 +127,7 @@ async def visits(request: Request, cache: Inject[ICacheService]) -> JSONResponse
     return JSONResponse({"visits": await cache.incr_async("visits"), "backend": type(cache.get_backend()).__name__})
 
 
+@Cache(ttl=60)
 async def home(request: Request) -> FileResponse:
     return FileResponse(STATIC / "index.html")
 
