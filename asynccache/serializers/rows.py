@@ -65,7 +65,7 @@ def _struct_row(kind: type[Struct], size: int) -> Row:
         return kind(*row)
 
     def make_all(rows: list[Values]) -> list[Any]:
-        if set(map(len, rows)) != {size}:
+        if kind.__struct_defaults__ and set(map(len, rows)) != {size}:  # without defaults, it misses them by itself
             raise _wrong_size()
         return list(starmap(kind, rows))
 
