@@ -44,7 +44,7 @@ class _Ways(dict[type, Way]):
             self.learn(kind, recipe)
 
     def learn(self, kind: type, recipe: Recipe) -> Way:
-        """Pack instances of a class from now on."""
+        """Take a class in."""
         way = self[kind] = _object_way(recipe, self)
         if recipe.row is not None:
             way = self[kind] = _row_way(recipe.label, recipe.row, self, way)
@@ -52,6 +52,10 @@ class _Ways(dict[type, Way]):
         return way
 
     def __missing__(self, kind: type) -> Way:
+        return self.meet(kind)
+
+    def meet(self, kind: type) -> Way:
+        """Learn a class that an annotation has made known; `SerializationError` for what nobody knows."""
         recipe = annotated.by_type.get(kind)
         if recipe is not None:
             return self.learn(kind, recipe)
@@ -59,12 +63,6 @@ class _Ways(dict[type, Way]):
         if registrable(kind):
             way_out = f"register it with MsgpackSerializer(types=[{kind.__name__}])"
         raise SerializationError(f"cannot store a {full_name(kind)}: {way_out}, or use PickleSerializer(secret=...)")
-
-    def rows_way(self, kind: type) -> Way | None:
-        """Give how a list of nothing but these is packed, if not one by one."""
-        if kind not in self:
-            self.__missing__(kind)
-        return self.rows.get(kind)
 
     def items_of(self, value: Iterable[Any], room: int) -> list[Any]:
         """Pack what is in a container."""
@@ -91,7 +89,7 @@ def packer(known: Mapping[type, Recipe], *, careful: bool = False) -> Callable[[
 
 
 def _list_way(ways: _Ways) -> Way:
-    scalars = ways.scalars
+    scalars, rows = ways.scalars, ways.rows
 
     def pack_list(value: list[Any], room: int) -> Any:
         if not room:
@@ -101,10 +99,13 @@ def _list_way(ways: _Ways) -> Way:
                 break
         else:
             return value
-        rows_way = ways.rows_way(type(item))
-        if rows_way is not None and set(map(type, value)) == {type(item)}:
-            return rows_way(value, room - 1)
-        return ways.items_of(value, room)
+        kind = type(item)
+        if kind not in ways:
+            ways.meet(kind)
+        if kind in rows and set(map(type, value)) == {kind}:
+            return rows[kind](value, room - 1)
+        room -= 1
+        return [item if type(item) in scalars else ways[type(item)](item, room) for item in value]
 
     return pack_list
 
