@@ -514,7 +514,7 @@ class AgainstAModel(RuleBasedStateMachine):
             store = self.cache._do.store  # its stats() would free what expired
             slots = [slot for space in store._spaces for slot in space.slots.values()]
             assert len(store._spaces) == len(slots) <= self.entries
-            assert 16 * store._units == 16 * sum(slot.units for slot in slots) <= self.bytes
+            assert 16 * store._spaces.units == 16 * sum(slot.units for slot in slots) <= self.bytes
             assert {*store._queues.small, *store._queues.main} >= {*store._spaces.places()}
 
 

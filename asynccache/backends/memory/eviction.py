@@ -32,7 +32,7 @@ class Queues:
     byte, so one newcomer in 250 is taken for somebody else.
     """
 
-    __slots__ = ("_spaces", "ghosts", "main", "mask", "small", "spent")
+    __slots__ = ("_spaces", "ghosts", "main", "mask", "small")
 
     def __init__(self, spaces: Spaces) -> None:
         self.small: deque[Place] = deque()
@@ -40,8 +40,6 @@ class Queues:
         self.ghosts = bytearray(NOBODY)
         self.mask = 0
         """A ghost's place is its hash in as many bits."""
-        self.spent = 0
-        """Hits that slots had, and do not count any more since they were spared for them."""
         self._spaces = spaces
 
     def __len__(self) -> int:
@@ -53,31 +51,38 @@ class Queues:
         was_here = self.ghosts[mark & self.mask] == mark % FINGERPRINTS
         (self.main if was_here else self.small).append(place)
 
-    def choose(self, count: int) -> list[Place]:
-        """Choose so many of the entries, or all; they are in no queue any more."""
+    def evict(self, count: int) -> int:
+        """Remove so many entries, or all; tell how many. It is one piece, since calls cost more than the work."""
         if not self:  # an exception out of nowhere, such as Ctrl-C, came between a choice and the removal
             self.small.extend(self._spaces.places())
         self._fit_ghosts(len(self._spaces))
-        small, main, slots, ghosts, mask = self.small, self.main, self._spaces.default.slots, self.ghosts, self.mask
-        least = max(1, len(self) // SMALL_PART)
-        chosen: list[Place] = []
-        while len(chosen) < count and (small or main):
+        small, main, ghosts, mask, spaces = self.small, self.main, self.ghosts, self.mask, self._spaces
+        least = max(1, (len(small) + len(main)) // SMALL_PART)
+        left = count
+        while left and (small or main):
+            slot = None  # the finalizer of what went runs now, and may use the store
+            slots = spaces.default.slots
             from_small = len(small) > least or not main
             place = small.popleft() if from_small else main.popleft()
-            slot = slots.get(place) or self._spaces.find(place)
+            slot = slots.get(place) or spaces.find(place)
             if slot is None:
                 continue
-            if slot.seen:
-                seen = 0 if from_small else min(slot.seen, MOST_SPARED) - 1
-                self.spent += slot.seen - seen
-                slot.seen = seen
+            if seen := slot.seen:
+                most = seen if seen < MOST_SPARED else MOST_SPARED  # noqa: FURB136  # `min` would be a call
+                slot.seen = 0 if from_small else most - 1
+                spaces.spent += seen - slot.seen
                 main.append(place)
                 continue
             if from_small:
                 mark = hash(place)
                 ghosts[mark & mask] = mark % FINGERPRINTS
-            chosen.append(place)
-        return chosen
+            left -= 1
+            if type(place) is tuple:
+                spaces.pop(place)
+            else:
+                spaces.units -= slot.units
+                del slots[place]
+        return count - left
 
     def tidy(self) -> None:
         """Let go of places that lead nowhere, and of double ones, where there are many more than entries."""

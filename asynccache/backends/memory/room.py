@@ -16,8 +16,9 @@ if TYPE_CHECKING:
     from asynccache.backends.memory.slots import Slot
     from asynccache.backends.memory.spaces import Place
 
-MOST_AT_ONCE = 16
-"""Entries that go at once where there are too many, which costs less than one by one: one in a thousand at most."""
+PART_AT_ONCE = 500
+"""Where there are too many entries, one in so many goes at once, which costs less than one by one."""
+MOST_AT_ONCE = 32
 
 
 class Room:
@@ -34,10 +35,9 @@ class Room:
         self.default = self._spaces.default
         self._max_entries = max_entries
         self._max_units = max_bytes // UNIT
-        self._at_once = min(1 + max_entries // 1000, MOST_AT_ONCE)
+        self._at_once = min(1 + max_entries // PART_AT_ONCE, MOST_AT_ONCE)
         self._queues = Queues(self._spaces)
         self._wheel = Wheel(self._spaces)
-        self._units = 0
         self._evictions = 0
         self._expired = 0
         self._cleared: list[dict[Place, Slot]] = []
@@ -46,37 +46,21 @@ class Room:
         """Let entries go until one of so many units can come to a place, which is empty then."""
         spaces = self._spaces
         while True:
-            self._remove(place)  # a finalizer of what went may have set it
+            spaces.pop(place)  # a finalizer of what went may have set it
             is_crowded = len(spaces) >= self._max_entries
-            if not is_crowded and self._units + units <= self._max_units:
+            if not is_crowded and spaces.units + units <= self._max_units:
                 return
-            places = self._queues.choose(self._at_once if is_crowded else 1)
-            slots = spaces.default.slots
-            for gone in places:
-                slot = slots.pop(gone, None) or spaces.pop(gone)
-                if slot is not None:  # otherwise a finalizer removed it
-                    self._units -= slot.units
-                    self._queues.spent += slot.seen
-            slot = None  # the last finalizer runs now
-            self._evictions += len(places)
-            spaces.changed(len(places))
-
-    def _remove(self, place: Place) -> None:
-        slot = self._spaces.pop(place)
-        if slot is not None:
-            self._units -= slot.units
-            self._queues.spent += slot.seen
+            count = self._queues.evict(self._at_once if is_crowded else 1)
+            self._evictions += count
+            spaces.renew(count)
 
     def _empty(self, name: str) -> None:
         """Take all entries of a space out of sight; a great many are freed later, by `_free_cleared`."""
         slots = self._spaces.take(name)
         if self._spaces:
-            self._units -= sum(slot.units for slot in slots.values())
             self._tidy()
         else:
-            self._units, spent = 0, self._queues.spent
             self._queues, self._wheel = Queues(self._spaces), Wheel(self._spaces)
-            self._queues.spent = spent
         if slots:
             self._cleared.append(slots)
 
@@ -85,7 +69,7 @@ class Room:
         if self._cleared:
             slots = self._cleared[-1]
             for _ in range(min(CHUNK, len(slots))):
-                self._queues.spent += slots.popitem()[1].seen
+                self._spaces.spent += slots.popitem()[1].seen
             if not slots:
                 self._cleared.remove(slots)
         return bool(self._cleared)
@@ -97,9 +81,9 @@ class Room:
     def _counts(self) -> dict[str, int]:
         slots = [*(space.slots for space in self._spaces), *self._cleared]
         return {
-            "hits": self._queues.spent + sum(slot.seen for some in slots for slot in some.values()),
+            "hits": self._spaces.spent + sum(slot.seen for some in slots for slot in some.values()),
             "entries": len(self._spaces),
-            "bytes": self._units * UNIT,
+            "bytes": self._spaces.units * UNIT,
             "evictions": self._evictions,
             "expired": self._expired,
         }

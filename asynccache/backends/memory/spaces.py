@@ -34,12 +34,16 @@ class Spaces:
         name: of the default space, which stays when it is empty.
     """
 
-    __slots__ = ("_others", "_renewed_in", "default", "elsewhere")
+    __slots__ = ("_others", "_renewed_in", "default", "elsewhere", "spent", "units")
 
     def __init__(self, name: str) -> None:
         self.default = Space(name)
         self.elsewhere = 0
         """Slots in other spaces than the default one."""
+        self.units = 0
+        """Of all slots together."""
+        self.spent = 0
+        """Hits of slots that are gone, and those for which others were spared and that do not count any more."""
         self._others: dict[str, Space] = {}
         self._renewed_in = 0
 
@@ -61,26 +65,30 @@ class Spaces:
 
     def find(self, place: Place) -> Slot | None:
         """Give the slot at a place."""
-        if type(place) is str:
-            return self.default.slots.get(place)
-        space = self._others.get(place[0])
-        return None if space is None else space.slots.get(place[1])
+        if type(place) is tuple:
+            space = self._others.get(place[0])
+            return None if space is None else space.slots.get(place[1])
+        return self.default.slots.get(place)
 
     def put(self, place: Place, slot: Slot) -> None:
-        """Put a slot at a place, instead of the one that is there."""
-        if type(place) is str:
+        """Put a slot at a place, instead of the one that is there; its units are counted by whoever does."""
+        if type(place) is tuple:
+            space = self._others.get(place[0])
+            if space is None:
+                space = self._others[place[0]] = Space(place[0])
+            self.elsewhere += place[1] not in space.slots
+            space.slots[place[1]] = slot
+        else:
             self.default.slots[place] = slot
-            return
-        space = self._others.get(place[0])
-        if space is None:
-            space = self._others[place[0]] = Space(place[0])
-        self.elsewhere += place[1] not in space.slots
-        space.slots[place[1]] = slot
 
-    def pop(self, place: Place) -> Slot | None:
-        """Take away the slot at a place."""
-        if type(place) is str:
-            return self.default.slots.pop(place, None)
+    def pop(self, place: Place) -> None:
+        """Take away the slot at a place, if there is one."""
+        slot = self._popped(place) if type(place) is tuple else self.default.slots.pop(place, None)
+        if slot is not None:
+            self.units -= slot.units
+            self.spent += slot.seen
+
+    def _popped(self, place: tuple[str, str]) -> Slot | None:
         space = self._others.get(place[0])
         slot = None if space is None else space.slots.pop(place[1], None)
         if space is not None and slot is not None:
@@ -90,17 +98,18 @@ class Spaces:
         return slot
 
     def take(self, name: str) -> dict[Place, Slot]:
-        """Take away all slots of a space, at once for readers."""
+        """Take away all slots of a space, at once for readers; their hits are still to be counted."""
         if name == self.default.name:
             slots, self.default.slots = self.default.slots, {}
-            return slots
-        space = self._others.pop(name, None)
-        slots = {} if space is None else space.slots
-        self.elsewhere -= len(slots)
+        else:
+            space = self._others.pop(name, None)
+            slots = {} if space is None else space.slots
+            self.elsewhere -= len(slots)
+        self.units = self.units - sum(slot.units for slot in slots.values()) if self else 0
         return slots
 
-    def changed(self, count: int) -> None:
-        """Hear that so many slots of a full cache were exchanged for others, and keep the default dict small.
+    def renew(self, count: int) -> None:
+        """Keep the default dict small, when so many slots of a full cache were exchanged for others.
 
         A dict never reuses the places of what was removed: when all are used, it grows to three times what is in it.
         A copy is half as large. It is worth its time where it has room for a third as many to come.

@@ -91,7 +91,7 @@ class MemoryStore(TimedRoom):
             old = slots.get(key)
             if old is not None or units > self._max_units:
                 return self._put(self.default.name, key, shared(value, 0), units, ttl)
-            if len(slots) + self._spaces.elsewhere >= self._max_entries or self._units + units > self._max_units:
+            if len(slots) + self._spaces.elsewhere >= self._max_entries or self._spaces.units + units > self._max_units:
                 self._make_room(key, units)
                 slots = self.default.slots
             queues = self._queues
@@ -101,7 +101,7 @@ class MemoryStore(TimedRoom):
             else:
                 queues.small.append(key)
             slots[key] = slot
-            self._units += units
+            self._spaces.units += units
             if due < self._wheel.horizon:
                 self._schedule(key, due)
             return True
@@ -158,7 +158,7 @@ class MemoryStore(TimedRoom):
         with self.lock:
             self._revoke(name, key)
             slot = self.find(name, key)
-            self._remove(self._spaces.place(name, key))
+            self._spaces.pop(self._spaces.place(name, key))
             self._tidy()
         return slot is not None
 
@@ -177,7 +177,7 @@ class MemoryStore(TimedRoom):
         place = self._spaces.place(name, key)
         with self.lock:
             if self._spaces.find(place) is slot:
-                self._remove(place)
+                self._spaces.pop(place)
                 self._tidy()
 
     def reap(self) -> float:
@@ -212,8 +212,8 @@ class MemoryStore(TimedRoom):
             self._free()
         place = self._spaces.place(name, key)
         old = self._spaces.find(place)
-        if old is not None and self._units - old.units + units > self._max_units:
-            self._remove(place)
+        if old is not None and self._spaces.units - old.units + units > self._max_units:
+            self._spaces.pop(place)
             old = None
         if units > self._max_units:
             return False
@@ -225,7 +225,7 @@ class MemoryStore(TimedRoom):
         else:
             slot = old if type(old) is kind else kind()
         before = inf if old is None else old.due
-        self._units += units - (0 if old is None else old.units)
+        self._spaces.units += units - (0 if old is None else old.units)
         slot.units = units
         _fill(slot, content)
         slot.due = self._due(ttl)  # after the content: a reader who sees the new time sees no old content

@@ -80,7 +80,7 @@ class TimedRoom(Room):
             slot = self._spaces.find(place)
             if slot is not None and not self._wilted(place, slot):
                 self._expired += 1
-                self._remove(place)
+                self._spaces.pop(place)
         self._tidy()
         return due is not None
 

@@ -11,7 +11,7 @@ from asynccache.backends.memory.spaces import Spaces
 
 def slot(seen=0):
     made = Slot()
-    made.seen = seen
+    made.seen, made.units = seen, 1
     return made
 
 
@@ -37,14 +37,13 @@ def filled(queues, count):
 
 
 def evicted(queues, count, at_once=1):
-    """Choose so many, and remove them, as a store does."""
+    """Let so many go; give their places."""
     gone = []
     while len(gone) < count:
-        chosen = queues.choose(at_once)
-        assert len(chosen) == min(at_once, len(queues._spaces))
-        gone += chosen
-        for place in chosen:
-            queues._spaces.pop(place)
+        before = queues._spaces.places()
+        assert queues.evict(at_once) == min(at_once, len(before))
+        after = set(queues._spaces.places())
+        gone += [place for place in before if place not in after]
     return gone
 
 
@@ -67,7 +66,7 @@ def test_every_entry_leaves_in_the_end_however_often_it_was_hit(queues, at_once)
     for each in filled(queues, 50):
         each.seen = 1000
     assert sorted(evicted(queues, 50, at_once)) == sorted(f"k{number}" for number in range(50))
-    assert queues.choose(1) == []
+    assert queues.evict(1) == 0
 
 
 def test_more_hits_stay_longer(queues):
@@ -125,8 +124,8 @@ def test_entries_that_an_interrupt_kept_out_of_the_queues_can_go(queues, spaces)
 def test_hits_that_do_not_count_any_more_are_not_lost(queues):
     slots = filled(queues, 10)
     slots[0].seen, slots[1].seen = 7, 1
-    evicted(queues, 10)
-    assert queues.spent + sum(each.seen for each in slots) == 8
+    evicted(queues, 9)
+    assert queues._spaces.spent + sum(each.seen for each in slots) == 8
 
 
 def test_queues_let_go_of_places_that_lead_nowhere(queues, spaces):

@@ -24,7 +24,7 @@ class Entries:
         slot = self.spaces.find(place)
         if slot is None:
             slot = Slot()
-            slot.due = inf
+            slot.due, slot.seen, slot.units = inf, 0, 1
             self.spaces.put(place, slot)
         before, slot.due = slot.due, due
         if due < inf:
@@ -38,7 +38,9 @@ class Entries:
         self.now, gone = now, []
         while (due := self.wheel.turn(now)) is not None:
             assert len(due) <= CHUNK
-            gone += [place for place in due if self.spaces.pop(place) is not None]
+            for place in due:
+                gone += [place] if self.spaces.find(place) else []
+                self.spaces.pop(place)
         return gone
 
     def waiting(self):
