@@ -5,7 +5,6 @@ The first byte tells what follows: `-` the bytes themselves, `z` a zlib stream (
 
 import zlib
 from collections.abc import Callable
-from copy import copy
 from typing import Any, Literal, Self
 
 from asynccache.core.codec import DamagedEntryError
@@ -64,8 +63,11 @@ class Compressed(ICacheSerializer):
 
     def bound(self, owner: bytes) -> Self:
         """Bind the inner serializer."""
-        one = copy(self)
-        one.inner = self.inner.bound(owner)
+        inner = self.inner.bound(owner)
+        if inner is self.inner:
+            return self
+        one = self._twin()
+        one.inner = inner
         return one
 
     def dumps(self, value: Any) -> bytes:

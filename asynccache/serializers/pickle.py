@@ -1,7 +1,6 @@
 """Values as pickles, which run code when they are read, and so only such as carry our signature."""
 
 import pickle
-from copy import copy
 from typing import Any, Self
 
 from asynccache.core.codec import DamagedEntryError
@@ -26,27 +25,27 @@ class PickleSerializer(ICacheSerializer):
     def __init__(self, *, secret: Secret) -> None:
         self._pickles = Signer(secret, b"asynccache pkl")
         self._pages = Signer(secret, b"asynccache page")
+        self._owner = b""
 
     def __repr__(self) -> str:
         return "<PickleSerializer>"
 
     def bound(self, owner: bytes) -> Self:
         """Sign for the entry of one key."""
-        one = copy(self)
-        one._pickles = self._pickles.bound(owner)  # noqa: SLF001  # it is of this class
-        one._pages = self._pages.bound(owner)  # noqa: SLF001
+        one = self._twin()
+        one._owner = owner  # noqa: SLF001  # it is of this class
         return one
 
     def dumps(self, value: Any) -> bytes:
         """Give the signed pickle of a value; `SerializationError` where pickle cannot hold it."""
         try:
-            return self._pickles.sign(pickle.dumps(value, PROTOCOL))
+            return self._pickles.sign(pickle.dumps(value, PROTOCOL), self._owner)
         except Exception as exc:  # users' classes may raise whatever they like while they are pickled
             raise SerializationError(f"cannot pickle a {type(value).__name__}: {type(exc).__name__}: {exc}") from exc
 
     def loads(self, payload: bytes) -> Any:
         """Give the value back; `DamagedEntryError` where the signature does not fit or the class is gone."""
-        trusted = self._pickles.verified(payload)
+        trusted = self._pickles.verified(payload, self._owner)
         try:
             return pickle.loads(trusted)  # signed by us
         except Exception as exc:  # classes that were moved or changed fail in any way; all of them are a miss
@@ -54,8 +53,8 @@ class PickleSerializer(ICacheSerializer):
 
     def wrap(self, payload: bytes) -> bytes:
         """Sign a page."""
-        return self._pages.sign(payload)
+        return self._pages.sign(payload, self._owner)
 
     def unwrap(self, payload: bytes) -> bytes:
         """Give the page back; `DamagedEntryError` where the signature does not fit."""
-        return self._pages.verified(payload)
+        return self._pages.verified(payload, self._owner)

@@ -1,6 +1,5 @@
 """Payloads that only who knows the secret can have written: keyed BLAKE2b (RFC 7693), one fixed algorithm."""
 
-from copy import copy
 from hashlib import blake2b
 from hmac import compare_digest
 from typing import Any, Self
@@ -31,28 +30,21 @@ class Signer:
             raise ConfigurationError("secret=[]: give at least one")
         self._keys = [_key(each) for each in secrets]
         self._purpose = purpose
-        self._owner = b""
 
-    def bound(self, owner: bytes) -> Self:
-        """Give a signer for the entry of one key: what it signs is not accepted under another."""
-        one = copy(self)
-        one._owner = owner  # noqa: SLF001  # it is of this class
-        return one
+    def sign(self, payload: bytes, owner: bytes) -> bytes:
+        """Put the signature before the payload; it is not accepted for another owner's."""
+        return self._signature(self._keys[0], payload, owner) + payload
 
-    def sign(self, payload: bytes) -> bytes:
-        """Put the signature before the payload."""
-        return self._signature(self._keys[0], payload) + payload
-
-    def verified(self, signed: bytes) -> bytes:
-        """Give the payload; `DamagedEntryError` where no secret of ours signed it for this purpose."""
+    def verified(self, signed: bytes, owner: bytes) -> bytes:
+        """Give the payload; `DamagedEntryError` where no secret of ours signed it for this purpose and owner."""
         signature, payload = signed[:SIGNATURE_SIZE], signed[SIGNATURE_SIZE:]
         for key in self._keys:
-            if compare_digest(signature, self._signature(key, payload)):
+            if compare_digest(signature, self._signature(key, payload, owner)):
                 return payload
         raise DamagedEntryError("the signature does not fit")
 
-    def _signature(self, key: bytes, payload: bytes) -> bytes:
-        return blake2b(payload, digest_size=SIGNATURE_SIZE, key=key, salt=self._owner, person=self._purpose).digest()
+    def _signature(self, key: bytes, payload: bytes, owner: bytes) -> bytes:
+        return blake2b(payload, digest_size=SIGNATURE_SIZE, key=key, salt=owner, person=self._purpose).digest()
 
 
 def _key(secret: str | bytes) -> bytes:
@@ -83,30 +75,30 @@ class Signed(ICacheSerializer):
         self.inner = inner
         self._values = Signer(secret, b"asynccache value")
         self._pages = Signer(secret, b"asynccache page")
+        self._owner = b""
 
     def __repr__(self) -> str:
         return f"<Signed {self.inner!r}>"
 
     def bound(self, owner: bytes) -> Self:
         """Sign for the entry of one key."""
-        one = copy(self)
+        one = self._twin()
         one.inner = self.inner.bound(owner)
-        one._values = self._values.bound(owner)  # noqa: SLF001  # it is of this class
-        one._pages = self._pages.bound(owner)  # noqa: SLF001
+        one._owner = owner  # noqa: SLF001  # it is of this class
         return one
 
     def dumps(self, value: Any) -> bytes:
         """Give the signed bytes of a value."""
-        return self._values.sign(self.inner.dumps(value))
+        return self._values.sign(self.inner.dumps(value), self._owner)
 
     def loads(self, payload: bytes) -> Any:
         """Give the value back; `DamagedEntryError` where the signature does not fit."""
-        return self.inner.loads(self._values.verified(payload))
+        return self.inner.loads(self._values.verified(payload, self._owner))
 
     def wrap(self, payload: bytes) -> bytes:
         """Sign a page."""
-        return self._pages.sign(self.inner.wrap(payload))
+        return self._pages.sign(self.inner.wrap(payload), self._owner)
 
     def unwrap(self, payload: bytes) -> bytes:
         """Give the page back; `DamagedEntryError` where the signature does not fit."""
-        return self.inner.unwrap(self._pages.verified(payload))
+        return self.inner.unwrap(self._pages.verified(payload, self._owner))
