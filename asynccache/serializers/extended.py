@@ -159,24 +159,23 @@ def _object_way(recipe: Recipe, ways: _Ways) -> Way:
 
 
 def _row_way(label: str, way: Row, ways: _Ways, otherwise: Way) -> Way:
-    scalars, take = ways.scalars, way.take
+    take = way.take
 
     def pack_row(value: Any, room: int) -> Any:
         row = take(value)
-        if row is None:
-            return otherwise(value, room)
-        items = row if scalars.issuperset(map(type, row)) else ways.items_of(row, room)
-        return Ext(Code.ROW, encode((label, items)))
+        return otherwise(value, room) if row is None else Ext(Code.ROW, encode((label, ways.items_of(row, room))))
 
     return pack_row
 
 
 def _rows_way(label: str, way: Row, ways: _Ways, singly: Way) -> Way:
+    take = way.take
+
     def pack_rows(value: list[Any], room: int) -> Any:
         if not room:
             raise too_deep()
-        rows = [row for row in map(way.take, value) if row is not None]
-        if len(rows) < len(value):
+        rows: list[Any] = list(map(take, value))
+        if None in rows:
             return [singly(item, room) for item in value]
         return Ext(Code.ROWS, encode((label, ways.rows_of(rows, room))))
 
