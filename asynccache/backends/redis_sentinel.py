@@ -90,9 +90,11 @@ class SentinelService(Place):
             await self._current.distrust(io)
 
     async def shut(self, io: IO) -> None:
-        self._news.stop()
-        for node in (*self._masters.values(), *self._sentinels):
-            await node.shut(io)
+        try:
+            for node in (*self._masters.values(), *self._sentinels):
+                await node.shut(io)
+        finally:
+            self._news.stop()  # last, since whoever still asks meanwhile begins to listen again
 
     async def _master(self, io: IO, due: Due) -> RedisNode:
         self._news.listen()

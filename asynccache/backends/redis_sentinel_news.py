@@ -1,6 +1,6 @@
 """What sentinels tell those who listen: that a failover begins, that it was given up, that there is a new master.
 
-One task for each sentinel, on the portal's loop, whoever uses the backend from wherever.
+One task for each sentinel, on the portal's loop, whoever uses the backend from wherever; as long as somebody uses it.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ _GIVEN_UP = (b"-failover-abort-not-elected", b"-failover-abort-no-good-slave", b
 _LONGEST = 10.0
 """Seconds after which a failover whose end nobody told of is not waited for any more."""
 _PAUSE = 0.25
+IDLE_SECONDS = 10.0
+"""How long nobody has to ask until nobody listens any more: so a backend that was forgotten keeps no connections."""
 
 
 class News:
@@ -46,6 +48,8 @@ class News:
         self._service = service.encode()
         self._failovers: dict[str, float] = {}
         self._listening_in = 0
+        self._used_at = 0.0
+        self._idle_timer: asyncio.TimerHandle | None = None
         ears = [partial(_ear, server.scheme, arguments_of(server, options)) for server, options in sentinels]
         names = [server.name for server, _ in sentinels]
         self._ears = LoopClients(lambda: _Ears(dict(zip(names, ears, strict=True)), self._heard), _Ears.aclose)
@@ -58,10 +62,12 @@ class News:
         return bool(self._failovers) and any(until > monotonic() for until in self._failovers.copy().values())
 
     def listen(self) -> None:
-        """Begin to listen, in this process, unless it does already."""
+        """Begin to listen, in this process, unless it does already; what is known of the master is in doubt then."""
+        self._used_at = monotonic()
         if self._listening_in != (pid := os.getpid()):
             self._listening_in = pid
             self._failovers.clear()
+            self._doubt()
             portal.loop().call_soon_threadsafe(self._open_or_close)
 
     def stop(self) -> None:
@@ -72,10 +78,26 @@ class News:
 
     def _open_or_close(self) -> None:
         """Do what was said last; here one comes after the other, so that none is left open."""
+        if self._idle_timer is not None:
+            self._idle_timer.cancel()
+            self._idle_timer = None
         if self._listening_in:
             self._ears.current()
+            self._look_if_idle_at(self._used_at + IDLE_SECONDS)
         else:
             self._ears.close()
+
+    def _look_if_idle_at(self, moment: float) -> None:
+        self._idle_timer = portal.loop().call_later(moment - monotonic(), self._stop_if_idle)
+
+    def _stop_if_idle(self) -> None:
+        used_at = self._used_at
+        if monotonic() < used_at + IDLE_SECONDS:
+            self._look_if_idle_at(used_at + IDLE_SECONDS)
+            return
+        self.stop()
+        if self._used_at != used_at:  # somebody has just asked, and may have seen that we listen
+            self.listen()
 
     def begin(self, sentinel: str) -> None:
         """Take note that this sentinel is changing the master; the first note counts."""

@@ -1,13 +1,16 @@
 """Redis Sentinel by the contract, and how the master is found."""
 
 import asyncio
+import threading
+import time
 from functools import partial
 from multiprocessing import get_context
 
 import pytest
 
+from asynccache.backends import redis_sentinel_news
 from asynccache.backends.redis import RedisCacheBackend
-from asynccache.backends.redis_sentinel_news import service_of
+from asynccache.backends.redis_sentinel_news import IDLE_SECONDS, service_of
 from asynccache.errors import BackendUnavailableError, ConfigurationError
 from asynccache.testing import BackendContract
 from tests.backends.test_redis import use_alone
@@ -168,6 +171,67 @@ class TestLife:
             backend.set("a", 1)
             await (backend.aclose() if flavour == "async" else asyncio.to_thread(backend.close))
         wait_until(lambda: listeners(sentinel) == 0, "nobody listens")
+
+    async def test_who_asks_while_it_is_closed_leaves_nobody_listening(self, redis_sentinels, make):
+        """It takes a while, since another loop, whose connections are to be closed, is held up."""
+        sentinel = redis_sentinels.sentinels[0]
+        wait_until(lambda: listeners(sentinel) == 0, "nobody listens")
+        backend = make(redis_sentinels.url)
+        held_up = threading.Event()
+
+        async def use_and_hold_up():
+            await backend.set_async("a", 1)
+            held_up.set()
+            time.sleep(0.5)
+
+        thread = threading.Thread(target=asyncio.run, args=(use_and_hold_up(),))
+        thread.start()
+        await asyncio.to_thread(held_up.wait)
+        closing = asyncio.create_task(backend.aclose())
+        await asyncio.sleep(0.1)
+        assert await backend.get_async("a") == 1
+        await closing
+        thread.join()
+        wait_until(lambda: listeners(sentinel) == 0, "nobody listens", IDLE_SECONDS / 2)
+
+    async def test_nobody_listens_for_a_backend_that_was_forgotten_until_it_is_used_again(
+        self, redis_sentinels, make, monkeypatch
+    ):
+        monkeypatch.setattr(redis_sentinel_news, "IDLE_SECONDS", 0.3)
+        sentinel = redis_sentinels.sentinels[0]
+        wait_until(lambda: listeners(sentinel) == 0, "nobody listens")
+        backend = make(redis_sentinels.url)
+        for _ in range(2):
+            used_until = time.monotonic() + 0.6
+            while time.monotonic() < used_until:
+                assert await backend.set_async("a", 1) is True
+                await asyncio.sleep(0.05)
+            assert listeners(sentinel) == 1
+            await asyncio.to_thread(wait_until, lambda: listeners(sentinel) == 0, "nobody listens")
+        assert backend.stats()["errors"] == 0
+        await backend.aclose()
+
+    async def test_who_comes_back_after_a_while_asks_again_for_the_master(self, redis_sentinels, make, monkeypatch):
+        monkeypatch.setattr(redis_sentinel_news, "IDLE_SECONDS", 0.3)
+        sentinel = redis_sentinels.sentinels[0]
+        backend = make(redis_sentinels.url)
+        survey, looks = backend._place._survey, []
+        look = survey._look
+
+        async def counted(io, due):
+            looks.append(due)
+            return await look(io, due)
+
+        survey._look = counted
+        await backend.set_async("a", 1)
+        await asyncio.to_thread(wait_until, lambda: listeners(sentinel) == 1, "somebody listens")
+        await asyncio.sleep(0.15)
+        await backend.set_async("a", 1)  # since what was said before is not known
+        await asyncio.to_thread(wait_until, lambda: listeners(sentinel) == 0, "nobody listens")
+        before = len(looks)
+        assert await backend.get_async("a") == 1
+        assert len(looks) == before + 1
+        await backend.aclose()
 
 
 def listeners(sentinel):
