@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from asynccache.backends.memcached_entries import chosen, each_once
 from asynccache.backends.memcached_greeting import TLS, Connecting
-from asynccache.backends.memcached_loops import LoopMemcachedBackend
+from asynccache.backends.memcached_quick import MemcachedQuick
 from asynccache.backends.memcached_wires import MemcachedWires, Way
 from asynccache.backends.outage import OutageGuard, checked_deadline
 from asynccache.backends.rendezvous import Rendezvous
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from asynccache.plan.io import IO
 
 
-class MemcachedCacheBackend(LoopMemcachedBackend):
+class MemcachedCacheBackend(MemcachedQuick):
     """Keeps entries in one memcached, or in several by rendezvous hashing. It needs no client library.
 
     Each running loop has one connection to each server, for any number of callers: what they ask in one turn of the

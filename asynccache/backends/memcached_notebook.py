@@ -83,6 +83,13 @@ def gen_of(number: int) -> bytes:
     return b"%08x" % (number >> _COUNTED_BITS)
 
 
+@lru_cache(maxsize=256)
+def gen_written(raw: bytes | None) -> bytes | None:
+    """Read the generation out of a notebook; None where it is none."""
+    number = number_of(raw)
+    return None if number is None else gen_of(number)
+
+
 def is_of(number: int | None, other: int) -> bool:
     """Tell whether a number compares with another."""
     return number is not None and gen_of(number) == gen_of(other)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from typing import Any
 
+    from asynccache.backends.memcached_order import Replies
     from asynccache.core.fence import Birth
     from asynccache.errors import BackendUnavailableError
     from asynccache.plan.io import IO
@@ -84,9 +85,11 @@ class MemcachedSights(MemcachedOrder):
     async def _sights(self, io: IO, keys: Iterable[str], *, ids: bool = False, leases: bool = False) -> Sights:
         """Look at keys."""
         spots = [self._spot(key) for key in keys]
-        replies = await self._ask_many(
-            io, "gets_many" if ids else "get_many", _wires(spots, leases=leases, entries_first=ids)
-        )
+        wires = _wires(spots, leases=leases, entries_first=ids)
+        return await self._seen(io, spots, await self._ask_many(io, "gets_many" if ids else "get_many", wires), ids=ids)
+
+    async def _seen(self, io: IO, spots: list[Spot], replies: Replies, *, ids: bool = False) -> Sights:
+        """Judge what was found; the marks of tags are asked for."""
         sights, tagged = [], []
         for spot in spots:
             if (found := replies.by_place.get(spot.place)) is not None:

@@ -36,6 +36,12 @@ class Way:
         self.guard = guard
         self.lane = Lane(connect, guard.deadline)
 
+    @property
+    def open_wire(self) -> MemcachedWire | None:
+        """The connection, if it is open and has room, and the server is known to be up."""
+        breaker = self.guard.breaker
+        return None if breaker.failures or breaker.opened_at is not None else self.lane.open_wire
+
     def drop(self) -> None:
         """Close the connection; who waits for replies gets an error."""
         self.lane.abort(ConnectionAbortedError, "the connection was given up")
@@ -43,12 +49,16 @@ class Way:
     async def get(self, command: str, keys: Sequence[bytes]) -> dict[bytes, Any]:
         """Run `get_many` or `gets_many`."""
         ids = command == "gets_many"
-        with self.guard.attempt(command) as due:
-            wire = self.lane.open_wire or await self.lane.wire(due.at)
-            found = zip(keys, await wire.get(keys, due.at, ids=ids), strict=True)
+        found = zip(keys, await self.items(keys, ids=ids), strict=True)
         if ids:
             return {key: _NOTHING if seen is None else seen for key, seen in found}
         return {key: raw for key, raw in found if raw is not None}
+
+    async def items(self, keys: Sequence[bytes], *, ids: bool = False) -> Sequence[Any]:
+        """Get what is at each key, in their order."""
+        with self.guard.attempt("get_many") as due:
+            wire = self.lane.open_wire or await self.lane.wire(due.at)
+            return await wire.get(keys, due.at, ids=ids)
 
     async def run(self, command: str, calls: Collection[Call]) -> dict[bytes, Any]:
         """Run a command with each of these keys."""

@@ -8,7 +8,7 @@ Version = str | int | None
 ESCAPES = {ord(char): f"%{ord(char):02X}" for char in ":%~{}"}
 MEMCACHED_LIMIT = 250
 DIGESTED = "~"
-_PLAIN = frozenset(range(0x21, 0x7F))
+_PLAIN = bytes(range(0x21, 0x7F))
 _HASH16 = blake2b(digest_size=16)
 
 
@@ -66,7 +66,7 @@ def memcached_key(stored_key: str, limit: int = MEMCACHED_LIMIT) -> bytes:
     The digested form begins with `~`, which no plain stored key does, since prefixes are escaped.
     """
     raw = to_bytes(stored_key)
-    if len(raw) <= limit and _PLAIN.issuperset(raw):
+    if len(raw) <= limit and not raw.translate(None, _PLAIN):
         return raw
     return _digested(stored_key, raw)
 
@@ -78,5 +78,5 @@ def bounded_key(stored_key: str, limit: int) -> bytes:
 
 
 def _digested(stored_key: str, raw: bytes) -> bytes:
-    head = "".join(char if ord(char) in _PLAIN else "_" for char in stored_key[:120])
+    head = "".join(char if "!" <= char <= "~" else "_" for char in stored_key[:120])
     return f"{DIGESTED}{head}{DIGESTED}{blake2b(raw, digest_size=32).hexdigest()}".encode("ascii")

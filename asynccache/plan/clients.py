@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import os
 import threading
+from asyncio import get_running_loop
 from concurrent import futures
 from contextlib import suppress
 from dataclasses import dataclass
@@ -53,15 +54,17 @@ class LoopClients(Generic[C]):
 
     def current(self) -> C:
         """Return the client of the running loop; `ConfigurationError` where that is not asyncio's."""
-        self._leave_the_parents()
         try:
-            loop = asyncio.get_running_loop()
+            loop = get_running_loop()
         except RuntimeError:
             raise ConfigurationError(
                 "this backend needs a running event loop of asyncio: under trio use local memory, or the sync calls"
             ) from None
         kept = self._kept.get(loop)
-        return (self._begin(loop) if kept is None else kept).client
+        if kept is not None:  # a loop of the parent's does not run in a forked child: asyncio sees to that
+            return kept.client
+        self._leave_the_parents()
+        return self._begin(loop).client
 
     async def aclose(self) -> None:
         """Close the clients of this loop, and of the other loops that still run; wait at most a second for those."""
