@@ -35,7 +35,7 @@ LETTERS = {
 }
 SECONDS = {True: 60, False: 240}
 """What a letter may take, by whether the run is quick."""
-PATIENCE = 3
+PATIENCE = 5
 """How many times as long it may take on a busy machine, before it is stopped."""
 STOPPING_SECONDS = 20
 

@@ -83,14 +83,6 @@ class Row:
     def rounds(self, clock: Clock) -> list[float]:
         return self.cpu if clock == "cpu" else self.wall
 
-    @property
-    def seconds(self) -> list[float]:  # until all modules say which clock
-        return self.cpu
-
-    @property
-    def middle(self) -> float:  # until all modules say which clock
-        return statistics.median(self.cpu)
-
 
 @dataclass
 class Table:
@@ -132,9 +124,7 @@ class Table:
         return cls(**kept | {"rows": [Row(**row) for row in kept["rows"]]})
 
 
-def in_turns(
-    subjects: Mapping[str, Subject], count: int, rounds: int = 7, *, seconds: float = inf, cpu: bool = True
-) -> list[Row]:
+def in_turns(subjects: Mapping[str, Subject], count: int, rounds: int = 7, *, seconds: float = inf) -> list[Row]:
     """Run each subject `count` times a round, in turns. A subject that raises is a row that says so.
 
     Args:
@@ -142,7 +132,6 @@ def in_turns(
         count: operations in a round.
         rounds: how many; one more goes before as a warm-up.
         seconds: after which no further round begins, three rounds apart, which are always run.
-        cpu: no longer looked at.
     """
     rows = {name: Row(name) for name in subjects}
     started = perf_counter()

@@ -18,11 +18,12 @@ def text(table: Table) -> str:
 
 
 def markdown(table: Table) -> str:
-    """Write the table for a page."""
+    """Write the table for a page, folded below its title."""
     head, *lines = [[cell.replace("|", "\\|") for cell in line] for line in cells(table)]
     aligned = ["---", *["---:"] * (len(head) - 3), "---", "---"]
     drawn = [f"| {' | '.join(line)} |" for line in (head, aligned, *lines)]
-    return "\n".join([f"**{table.title}**", "", *drawn, *(["", *(f"- {fact}" for fact in facts(table))])]).rstrip()
+    opened = ['<details markdown="1">', f"<summary>{table.title}</summary>", ""]
+    return "\n".join([*opened, *drawn, "", *(f"- {fact}" for fact in facts(table)), "", "</details>"])
 
 
 def facts(table: Table) -> list[str]:

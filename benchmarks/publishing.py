@@ -27,6 +27,8 @@ def publish(page: Path, figures: Path, letters: Sequence[str]) -> None:
         if figures.joinpath(f"{letter}.json").exists():
             machine, tables = load(letter, figures)
             text = _filled(text, letter, "\n\n".join(_section(letter, tables, plots.name)))
+            for old in plots.glob(f"{letter.lower()}[0-9]*.svg"):
+                old.unlink()
             for number in range(1, len(tables) + 1):
                 shutil.copy(figures / plot_name(letter, number), plots)
     page.write_text(_filled(text, "machine", _machine(machine)) if machine else text)
@@ -39,8 +41,8 @@ def _filled(text: str, name: str, content: str) -> str:
 
 def _section(letter: str, tables: list[Table], folder: str) -> Iterator[str]:
     for number, table in enumerate(tables, 1):
-        yield markdown(table)
         yield f"![{table.title}]({folder}/{plot_name(letter, number)})"
+        yield markdown(table)
     losses = [f"- {loss}" for table in tables for loss in _losses(table)]
     if losses:
         yield "Not reached, or faster elsewhere:"

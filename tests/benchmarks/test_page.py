@@ -29,6 +29,8 @@ def test_figures_of_a_run_are_put_between_their_marks(tmp_path):
     table = Table("Hits", rows, "limit", {"ours": "<= 2 x"}, ours="ours")
     figures.joinpath("A.json").write_text(json.dumps({"machine": MACHINE, "tables": [table.as_json()]}))
     figures.joinpath("a1.svg").write_text("<svg/>")
+    page.with_suffix("").mkdir()
+    page.with_suffix("").joinpath("a2.svg").touch()  # of a run that had more tables
     publish(page, figures, list(LETTERS))
     once = page.read_text()
     publish(page, figures, list(LETTERS))
@@ -40,7 +42,7 @@ def test_figures_of_a_run_are_put_between_their_marks(tmp_path):
     assert "- Hits: peer takes 0.67 times as long as ours" in once
     assert "CPython 3.11.7. theine 2.0; in environments of their own ellar 0.9.5." in once
     assert "![Hits](page/a1.svg)" in once
-    assert page.with_suffix("").joinpath("a1.svg").read_text() == "<svg/>"
+    assert [plot.name for plot in page.with_suffix("").iterdir()] == ["a1.svg"]
 
 
 def test_each_table_has_its_place_and_each_plot_is_there():
