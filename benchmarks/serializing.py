@@ -35,7 +35,7 @@ class Codec:
 
 
 def run(options: Options) -> Iterator[Table]:
-    seconds = 1.5 if options.quick else 6
+    seconds = 1 if options.quick else 6
     for name, value in {"plain": PLAIN, "plain, 43 KB": BIG}.items():
         yield from both_ways(name, value, OTHERS, ("msgspec, unchecked", "2", "1.5"), seconds)
     for name, value in {"full fidelity": FULL, "full fidelity, rows of a database": ROWS}.items():

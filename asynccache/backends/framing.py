@@ -68,11 +68,12 @@ class FramedBackend(BaseCacheBackend):
         `DamagedEntryError` or `SerializationError` where it cannot be used at all.
         """
         owner = key_hash(stored_key)
-        if self.expires_entries and kind is Kind.VALUE and not timed:
+        if self.expires_entries and kind is Kind.VALUE:
             found = codec.common(raw, owner)
             if found is not None:
                 payload, _, _, load_ms, at_us = found
-                return Entry(self.serializer.bound(owner).loads(payload), load_ms / 1000, (), ALWAYS, at_us)
+                times = codec.common_times(raw, at_us) if timed else ALWAYS
+                return Entry(self.serializer.bound(owner).loads(payload), load_ms / 1000, (), times, at_us)
         frame = self._current_frame(raw, owner)
         if frame is None or frame.kind is not kind or (frame.stale_ms and not (timed or self._lives(frame))):
             return None

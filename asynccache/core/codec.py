@@ -80,9 +80,18 @@ class Frame(Struct, frozen=True, gc=False):
     @property
     def times(self) -> Times:
         """When it was written, when it is over for all but read-throughs, and when for these (`math.inf`: never)."""
-        written_at = self.at_us / 1e6
-        dead_at = written_at + self.lifetime_ms / 1e3 if self.lifetime_ms else math.inf
-        return Times(written_at, dead_at - self.stale_ms / 1e3, dead_at)
+        return _times(self.at_us, self.lifetime_ms, self.stale_ms)
+
+
+def common_times(raw: bytes, at_us: int) -> Times:
+    """Give the times of an entry that `common` has read, as a frame has them."""
+    return _times(at_us, int.from_bytes(raw[DEAD]), 0)
+
+
+def _times(at_us: int, lifetime_ms: int, stale_ms: int) -> Times:
+    written_at = at_us / 1e6
+    dead_at = written_at + lifetime_ms / 1e3 if lifetime_ms else math.inf
+    return Times(written_at, dead_at - stale_ms / 1e3, dead_at)
 
 
 def integer_payload(number: int) -> bytes:

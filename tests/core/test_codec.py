@@ -90,6 +90,7 @@ def assert_common_says_the_same(raw: bytes) -> bool:
         return False
     assert frame is not None
     assert found == (frame.payload, frame.gen, frame.born, frame.load_ms, frame.at_us)
+    assert codec.common_times(raw, frame.at_us) == frame.times
     assert (frame.kind, frame.flags, frame.stale_ms, frame.cells, frame.tags) == (Kind.VALUE, 0, 0, (), ())
     return True
 
