@@ -1,0 +1,104 @@
+"""Table B: gets and sets of 512 bytes by how many tasks ask at once, and what else a server is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+
+from benchmarks import redis_peers as peers
+from benchmarks.measuring import Subject, Table, in_turns
+from benchmarks.options import Options
+from benchmarks.redis_bulk import bulk
+from benchmarks.redis_limits import load_maker, packed, raw_socket
+from benchmarks.redis_peers import Guest, guests, subjects
+from benchmarks.redis_pressure import pressure
+from tests.servers import Redis, RedisCluster, RedisReplicaSet
+
+OURS, OURS_UVLOOP = "asynccache", "asynccache, uvloop"
+POOL, POOL_UVLOOP = "redis.asyncio, pool", "redis.asyncio, pool, uvloop"
+SOCKET, LOAD_MAKER = "raw blocking socket", "redis-benchmark -P 100"
+WANTED_GETS = {
+    1: {POOL: ">= 4 x ours", OURS: f"<= 1/0.7 x {SOCKET}"},
+    100: {POOL: ">= 20 x ours", "valkey-glide": ">= 8 x ours", OURS: f"<= 1/0.4 x {LOAD_MAKER}"},
+    1000: {POOL: ">= 20 x ours"},
+}
+
+
+def run(options: Options) -> Iterable[Table]:
+    seconds = 3.0 if options.quick else 12.0
+    with Redis() as server, ExitStack() as open_ones:
+        found = guests(_makes(server))
+        for guest in found.values():
+            if isinstance(guest, Guest):
+                open_ones.callback(guest.close)
+        for tasks in (1, 10, 100):
+            yield _gets(server, found, tasks, seconds)
+            yield _sets(server, found, tasks, seconds)
+        yield _gets(server, found, 1_000, seconds)  # after which a pool without room is of no use
+    yield from _elsewhere(seconds)
+    yield from bulk(seconds)
+    yield from pressure(options)
+
+
+def _makes(server: Redis) -> dict[str, Callable[[], peers.Make]]:
+    return {
+        OURS: lambda: peers.ours(server.url),
+        OURS_UVLOOP: lambda: peers.ours(server.url),
+        POOL: lambda: peers.pool(server.url),
+        POOL_UVLOOP: lambda: peers.pool(server.url),
+        "redis.asyncio, one connection": lambda: peers.single(server.url),
+        "coredis": lambda: peers.coredis(server),
+        "valkey-glide": lambda: peers.glide(server),
+    }
+
+
+def _gets(server: Redis, found: dict[str, Guest | Exception], tasks: int, seconds: float) -> Table:
+    asked = subjects(found, lambda guest: guest.gets(tasks))
+    asked |= {LOAD_MAKER: load_maker(server, "get")} if tasks == 100 else {}
+    with raw_socket(server, packed(b"GET", b"key1")) as plain:
+        asked |= {SOCKET: plain} if tasks == 1 else {}
+        return _table(f"B. Redis, gets by {tasks} task(s)", asked, tasks, seconds, WANTED_GETS.get(tasks, {}))
+
+
+def _sets(server: Redis, found: dict[str, Guest | Exception], tasks: int, seconds: float) -> Table:
+    asked = subjects(found, lambda guest: guest.sets(tasks))
+    asked |= {LOAD_MAKER: load_maker(server, "set")} if tasks == 100 else {}
+    return _table(f"B. Redis, sets by {tasks} task(s)", asked, tasks, seconds, {})
+
+
+def _table(title: str, asked: dict[str, Subject], tasks: int, seconds: float, wanted: dict[str, str]) -> Table:
+    rows = in_turns(asked, count=max(1_000, 4 * tasks), rounds=9, seconds=seconds)
+    return Table(title, rows, ours=OURS, wanted=wanted, clock="wall")
+
+
+def _elsewhere(seconds: float) -> Iterator[Table]:
+    """Ask what is no single server without secrets."""
+    with RedisReplicaSet(1) as both:
+        makes = {OURS: lambda: peers.ours(*both.urls), POOL: lambda: peers.pool(both.leader.url)}
+        yield _asked_elsewhere("a leader and a replica", makes, seconds)
+    with Redis(tls=True) as secret:
+        assert secret.certificates is not None
+        ca = secret.certificates.authority
+        makes = {
+            OURS: lambda: peers.ours(secret.url, options={"ssl_ca_certs": ca}),
+            POOL: lambda: peers.pool(secret.url, ssl_ca_certs=ca),
+        }
+        yield _asked_elsewhere("TLS", makes, seconds)
+    with RedisCluster() as cluster:
+        makes = {
+            OURS: lambda: peers.ours(cluster.url),
+            POOL: lambda: peers.redis_py_cluster(cluster),
+            "coredis": lambda: peers.coredis_cluster(cluster),
+        }
+        yield _asked_elsewhere("a cluster of three", makes, seconds)
+
+
+def _asked_elsewhere(where: str, makes: dict[str, Callable[[], peers.Make]], seconds: float) -> Table:
+    found = guests(makes)
+    try:
+        asked = subjects(found, lambda guest: guest.gets(100))
+        return _table(f"B. Redis, gets by 100 tasks: {where}", asked, 100, seconds, {})
+    finally:
+        for guest in found.values():
+            if isinstance(guest, Guest):
+                guest.close()
