@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from asynccache.http.cache_control import CacheControl
 from asynccache.http.describing import conditions
@@ -24,8 +25,7 @@ _FAILURES = frozenset({500, 502, 503, 504})  # RFC 5861 4
 _NOTHING = CacheControl(())
 
 
-@dataclass(frozen=True, slots=True)
-class Serve:
+class Serve(msgspec.Struct, frozen=True):
     """Answer from the store.
 
     Args:
@@ -37,8 +37,7 @@ class Serve:
     renew: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Validate:
+class Validate(msgspec.Struct, frozen=True):
     """Ask the app whether what is stored still holds (RFC 9111 4.3.1).
 
     Args:
@@ -54,8 +53,7 @@ class Validate:
         return [*(pair for pair in headers if pair[0] not in _OWN_CONDITIONS), *self.added]
 
 
-@dataclass(frozen=True, slots=True)
-class Forward:
+class Forward(msgspec.Struct, frozen=True):
     """Pass the request on as it is.
 
     Args:
@@ -66,8 +64,7 @@ class Forward:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class GatewayTimeout:
+class GatewayTimeout(msgspec.Struct, frozen=True):
     """Answer 504: the client wants something stored or nothing, and there is nothing (RFC 9111 5.2.1.7)."""
 
 

@@ -214,6 +214,8 @@ async def record(mark: Mark | None, label: bytes, app: App, scope: Any, receive:
 
 def with_vary(headers: tuple[Pair, ...], names: tuple[bytes, ...]) -> tuple[Pair, ...]:
     """Add the names that Vary does not have yet, in a line of their own."""
+    if not names:
+        return headers
     said = {name.lower() for name in split_list(value for field, value in headers if field == b"vary")}
     missing = [name for name in names if name not in said]
     return (*headers, (b"vary", b", ".join(missing))) if missing else headers

@@ -9,10 +9,10 @@ from __future__ import annotations
 import logging
 from contextlib import suppress
 from contextvars import ContextVar
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import msgspec
 
 from asynccache.current import at_work
 from asynccache.errors import BackendUnavailableError, ConfigurationError
@@ -41,8 +41,7 @@ def is_success(status: int) -> bool:
     return 200 <= status < 400  # 2xx and 3xx
 
 
-@dataclass(frozen=True, slots=True)
-class Eviction:
+class Eviction(msgspec.Struct, frozen=True):
     """Tags that are to be invalidated, in a backend of this name."""
 
     tags: tuple[str, ...]

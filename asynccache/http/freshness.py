@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from asynccache.http.cache_control import LONGEST, CacheControl
 from asynccache.http.dates import single_date
@@ -18,8 +19,7 @@ _HEURISTIC_FRACTION = 0.1
 _DATE_LAGS = 1  # seconds: Date counts whole ones, and servers write it anew once in each
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True):
     """What a response says about its reuse.
 
     Args:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from asynccache.http.freshness import explicit_lifetime, heuristic_lifetime, policy_of
 from asynccache.http.headers import Pair, grouped, vary_names
@@ -19,8 +20,7 @@ SETS_COOKIES = frozenset({b"set-cookie", b"set-cookie2"})
 IDENTITY = frozenset({b"authorization", b"cookie"})
 
 
-@dataclass(frozen=True, slots=True)
-class Head:
+class Head(msgspec.Struct, frozen=True):
     """A response's status and fields, by name as well; what it says about its reuse, and for which requests.
 
     Args:

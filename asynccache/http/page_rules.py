@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from asynccache.http.cache_control import CacheControl
 from asynccache.http.headers import Pair, content_length, grouped, vary_names
@@ -29,8 +30,7 @@ class Then(Enum):
     RETRY = 2  # it was about this request alone: one of those who waited takes over
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True):
     """Why an answer is not stored; `telling` where a line in the log would help; `of_reads`: for what was read."""
 
     why: str
@@ -39,16 +39,14 @@ class Refusal:
     of_reads: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Allowed:
+class Allowed(msgspec.Struct, frozen=True):
     """An answer may be stored: the names in its own Vary, and whether requests with Authorization may share it."""
 
     vary: frozenset[bytes] = frozenset()
     shared: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
+class Seen(msgspec.Struct, frozen=True):
     """What was seen to be read for an answer: header names, all of them at once, and whose identity.
 
     `above` is the identity that only guards and dependencies above the wrapper read.

@@ -71,8 +71,11 @@ class PageStore:
         return PageRight(self._io, self._backend, ticket)
 
     def shield(self) -> AbstractContextManager[object]:
-        """Put off a cancellation of this request, where it runs on a loop, until what stands within is done."""
-        return self._io.pick(nullcontext, _shielded)()
+        """Put off a cancellation of this request, where it runs on a loop, until what stands within is done.
+
+        A store in memory is never waited for.
+        """
+        return nullcontext() if self._backend.is_at_hand else self._io.pick(nullcontext, _shielded)()
 
     async def attend(self, place: Sought, seconds: float) -> None:
         """Wait until whoever loads the page may be done; not at all where the store is away."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from secrets import token_bytes
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from asynccache.http.page_store import PageStore
 from asynccache.http.settings import MAX_NAMES
@@ -66,7 +67,7 @@ class Pages(PageStore):
             return snapshot if await self._land(look.key, snapshot, terms, flight, ticket) else None
         if known is None:
             spec = Spec(record.names, token_bytes(8))
-            lasting = replace(terms, ttl=terms.base_seconds, stale=None)
+            lasting = msgspec.structs.replace(terms, ttl=terms.base_seconds, stale=None)
             if not await self._land(ask.key, spec, lasting, flight, ticket):
                 return None
             snapshot = as_variant(ask, spec, record)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from asynccache.http.headers import content_length
 from asynccache.http.heads import Head
@@ -26,8 +27,7 @@ _LAST_STATUS = 599  # RFC 9110 15
 _EVENTS = b"text/event-stream"
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
+class Refusal(msgspec.Struct, frozen=True):
     """An answer is not stored.
 
     Args:

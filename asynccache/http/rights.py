@@ -5,11 +5,11 @@ from __future__ import annotations
 import logging
 import sys
 from contextlib import suppress
-from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 import anyio
+import msgspec
 
 from asynccache.core.claims import LEASE_SECONDS, Held, Hit, Lead
 from asynccache.http import following
@@ -96,8 +96,7 @@ class PageRight:
             await self._backend.release(self._io, self.ticket)
 
 
-@dataclass(frozen=True, slots=True)
-class Grant(Generic[L]):
+class Grant(msgspec.Struct, Generic[L], frozen=True):
     """What a request goes on with: what it found last, and the right to store what it did not find.
 
     Without the right, because the store is away or another process loads for too long, the handler runs all the same.

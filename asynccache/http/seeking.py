@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 
 async def sought(backend: BaseCacheBackend, pages: Pages, version: Version, ask: Ask) -> Look:
-    """Look for a page that is not over: nearby first, which need not be all there is."""
+    """Look for a page that is not over: nearby first, which may be all there is."""
     if (peek := backend.peek) is not None:
         look = glance(peek, version, ask)
-        if look.found is not None:
+        if look.found is not None or backend.is_at_hand:
             return look
     return await pages.look(ask)
 

@@ -7,7 +7,6 @@ found as long only as its names are, and no id is ever stored again once it was 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
@@ -30,8 +29,7 @@ SHORT = 512
 _variants: dict[tuple[object, ...], str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(msgspec.Struct, frozen=True):
     """What a request found under its key, and of that what concerns it: a page that fits, or a mark.
 
     Args:
@@ -61,9 +59,9 @@ class Look:
             return self
         verdict = judge(self.entry, policy, now)
         if verdict is Verdict.FRESH or verdict is Verdict.DUE:
-            return replace(self, verdict=verdict)
+            return msgspec.structs.replace(self, verdict=verdict)
         stands_in = verdict is Verdict.STALE and not ask.is_barred(page.record)
-        return replace(self, found=None, verdict=verdict, stand_in=page if stands_in else None)
+        return msgspec.structs.replace(self, found=None, verdict=verdict, stand_in=page if stands_in else None)
 
 
 def glance(peek: Callable[[str, Version, Kind], Any], version: Version, ask: Ask) -> Look:

@@ -45,8 +45,7 @@ _LASTING_ERRORS = frozenset({404, 410})  # others may be about one client, who i
 _NOBODY = "nobody would have it: the store is away, or another request is about to store one"
 
 
-@dataclass(frozen=True, slots=True)
-class AppFailed:
+class AppFailed(msgspec.Struct, frozen=True):
     """The app answered with this status, or raised where it is None: whoever has something older may send that."""
 
     status: int | None

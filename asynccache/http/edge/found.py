@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -27,8 +26,7 @@ _SHORT = 1024
 _variants: dict[tuple[str, bytes, tuple[bytes, ...], Values], str] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """What a request found.
 
     Args:
@@ -64,7 +62,7 @@ class Found:
 
     def judged(self, *, answers: bool) -> Found:
         """Say whether what was chosen answers the request as it is: then nobody asks for the right to store another."""
-        return replace(self, found=self.shelved if answers else None)
+        return msgspec.structs.replace(self, found=self.shelved if answers else None)
 
 
 class Kept(NamedTuple):

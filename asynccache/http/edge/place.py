@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from asynccache.http.edge.telling import Telling
 from asynccache.http.rules import Serve, answer, select
@@ -22,8 +23,7 @@ if TYPE_CHECKING:
     from asynccache.service import CacheService
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """What is the same for all that is done for a request.
 
     Args:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from secrets import token_bytes
 from typing import TYPE_CHECKING
 
@@ -39,8 +38,7 @@ NOT_TAKEN = "the store did not take it: away, full, or too small for it"
 OVERTAKEN = "invalidated, or stored by somebody else, in the meantime"
 
 
-@dataclass(frozen=True, slots=True)
-class _Delivery:
+class _Delivery(msgspec.Struct, frozen=True):
     """A response on its way to where the request looked, by the right for that place."""
 
     found: Found
