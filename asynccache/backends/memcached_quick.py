@@ -7,8 +7,8 @@ from its beginning.
 
 from __future__ import annotations
 
-import asyncio
 from abc import ABC
+from asyncio import gather, get_running_loop
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,7 @@ from asynccache.errors import BackendUnavailableError, SerializationError
 from asynccache.plan.io import LOOP
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from collections.abc import Coroutine, Iterable, Sequence
 
     from asynccache.backends.memcached_wires import MemcachedWires, Way
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from asynccache.wire.memcached import MemcachedWire
 
 _UNUSUAL = object()
+_NOBODY = (None, None, None)
 _SHARE = 250
 """Keys of a get_many that one question is about."""
 _UNDER_WAY = 4
@@ -46,6 +48,12 @@ class MemcachedQuick(LoopMemcachedBackend, ABC):
     def __init__(self, **base: Any) -> None:
         super().__init__(**base)
         self._notebook = notebook_wire(self._namespace)
+        self._near: tuple[Any, Any, Any] = _NOBODY
+        """Where there is one server: the loop that asked last, its way, and its connection."""
+
+    async def shut(self, io: IO) -> None:
+        self._near = _NOBODY
+        await super().shut(io)
 
     async def get_async(self, key: str, version: Version = None, *, default: Any = None) -> Any:
         name = memcached_key(self._namespace + checked(key))
@@ -112,15 +120,17 @@ class MemcachedQuick(LoopMemcachedBackend, ABC):
         for at in range(0, len(shares), _UNDER_WAY):
             for way, names, items in await self._answered(shares[at : at + _UNDER_WAY]):
                 gen = gen_written(items[0])
+                self._counts["misses"] += len(names)
                 for name, raw in zip(names, items[1:], strict=True):
                     if raw is None:
-                        self._counts["misses"] += 1
-                    elif (value := self._usual(name, raw, gen)) is _UNUSUAL:
+                        continue
+                    if (value := self._usual(name, raw, gen)) is _UNUSUAL:
                         unusual[wanted[name]] = None
                         replies.by_place.setdefault(way.guard.server, {self._notebook: items[0]})[name] = raw
                     else:
-                        self._counts["hits"] += 1
                         values[wanted[name]] = value
+        self._counts["hits"] += len(values)
+        self._counts["misses"] -= len(values) + len(unusual)
         return values | await self._read_on(unusual, replies) if unusual else values
 
     async def _read_on(self, keys: Iterable[str], replies: Replies) -> dict[str, Any]:
@@ -154,7 +164,7 @@ class MemcachedQuick(LoopMemcachedBackend, ABC):
         if len(asked) == 1:
             outcomes = [await _outcome(asked[0])]
         else:
-            outcomes = await asyncio.gather(*map(_outcome, asked))
+            outcomes = await gather(*map(_outcome, asked))
         answers = []
         for (way, names), outcome in zip(shares, outcomes, strict=True):
             if isinstance(outcome, BackendUnavailableError):
@@ -175,8 +185,27 @@ class MemcachedQuick(LoopMemcachedBackend, ABC):
             return _UNUSUAL
 
     def _open_way(self, name: bytes) -> tuple[Way, MemcachedWire | None]:
-        way = self._clients.current().ways[self._rendezvous.place(name)]
-        return way, way.open_wire
+        """Give the way to the server of a key, and its connection if that can be used at once."""
+        near, way, wire = self._near
+        if (
+            near is None
+            or near is not _running_loop()
+            or not wire.is_open
+            or wire.is_full
+            or way.guard.breaker.failures
+        ):
+            way = self._clients.current().ways[self._rendezvous.place(name)]
+            wire = way.open_wire
+            if wire is not None and len(self.servers) == 1:
+                self._near = (get_running_loop(), way, wire)
+        return way, wire
+
+
+def _running_loop() -> AbstractEventLoop | None:
+    try:
+        return get_running_loop()
+    except RuntimeError:  # under trio, say
+        return None
 
 
 async def _outcome(asked: Coroutine[Any, Any, Sequence[Any]]) -> Sequence[Any] | BackendUnavailableError:
