@@ -26,6 +26,7 @@ def plot(table: Table, path: Path) -> None:
     (_lines if table.along else _bars)(axis, table, rows)
     axis.set_title(table.title, fontsize=9)
     axis.spines[["top", "right"]].set_visible(False)
+    axis.minorticks_off()
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
 
@@ -70,6 +71,7 @@ def _lines(axis: Any, table: Table, rows: list[Row]) -> None:
     axis.set_xscale("symlog" if any(row.at == 0 for row in rows) else "log")
     axis.set_yscale("log")
     axis.set_xlabel(table.along)
+    axis.xaxis.set_major_formatter(lambda number, _: f"{number:,.0f}")
     axis.yaxis.set_major_formatter(lambda seconds, _: duration(seconds))
     axis.set_ylabel(f"{_clock(table)} per operation")
     axis.legend(frameon=False)

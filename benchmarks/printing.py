@@ -65,7 +65,7 @@ def duration(seconds: float) -> str:
     """Write seconds with three digits that count."""
     size, unit = next(((size, unit) for size, unit in _UNITS if abs(seconds) >= size), _UNITS[-1])
     number = seconds / size
-    return f"{number:.{0 if abs(number) >= 100 else 1 if abs(number) >= 10 else 2}f} {unit}"
+    return f"{number:.{0 if abs(number) >= 99.95 else 1 if abs(number) >= 9.995 else 2}f} {unit}"
 
 
 def _ratio(spread: Spread | None, *, itself: bool) -> str:
