@@ -69,7 +69,13 @@ def _lines(axis: Any, table: Table, rows: list[Row]) -> None:
         axis.plot(xs, [spread.middle for spread in spreads], marker="o", markersize=3, label=line)
         axis.fill_between(xs, [spread.low for spread in spreads], [spread.high for spread in spreads], alpha=0.2)
     axis.set_xscale("symlog" if any(row.at == 0 for row in rows) else "log")
-    axis.set_yscale("log")
+    axis.set_xticks(sorted({row.at for row in rows}))
+    middles = [spread.middle for row in rows if (spread := row.spread(table.clock))]
+    if max(middles) < 3 * min(middles):
+        axis.set_ylim(0)  # nothing flat is to look steep
+    else:
+        axis.set_yscale("log", subs=())
+        axis.yaxis.get_major_locator().set_params(subs=(1, 2, 5))
     axis.set_xlabel(table.along)
     axis.xaxis.set_major_formatter(lambda number, _: f"{number:,.0f}")
     axis.yaxis.set_major_formatter(lambda seconds, _: duration(seconds))
