@@ -357,6 +357,19 @@ async def test_invalidating_a_url_removes_what_both_have_stored():
     assert await site.texts() == ["call 2"] * 3
 
 
+@pytest.mark.parametrize("public", [False, True])
+async def test_a_user_who_is_known_in_front_of_the_middleware_goes_inside(public):
+    site = Site(edge=True, public=public)
+    await site.texts()
+
+    async def known(scope, receive, send):
+        await site.app({**scope, "user": SimpleUser("alice")}, receive, send)
+
+    seen = site.seen
+    await ask(known)
+    assert site.seen == seen + 1
+
+
 @PROFILES
 @pytest.mark.parametrize("field", [COOKIE, LOGIN, KEY], ids=["cookie", "login", "key"])
 @pytest.mark.parametrize("public", [False, True])

@@ -1,11 +1,14 @@
 """Nobody gets what was made for another, whether the handler or a dependency of it read who asks."""
 
 import base64
+import functools
 import logging
+from contextvars import ContextVar
 from typing import Annotated
 
 import pytest
 from fastapi import Cookie, Depends, FastAPI, Header, Request, Security
+from fastapi.routing import APIRoute
 from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPBasic, HTTPBearer, OAuth2PasswordBearer
 from fastapi.testclient import TestClient
 from itsdangerous import TimestampSigner
@@ -250,3 +253,63 @@ def test_what_middleware_reads_on_the_way_out_is_nobodys_business():
     second = client.get("/", headers={"cookie": "who=you"})
     assert is_hit(second)
     assert second.headers["x-who"] == "you"
+
+
+tenant: ContextVar[str | None] = ContextVar("tenant")
+
+
+class TenantRoute(APIRoute):
+    """A route that tells the handler whose request it is, without giving it the request."""
+
+    def get_route_handler(self):
+        handle = super().get_route_handler()
+
+        async def told(request):
+            tenant.set(request.headers.get("x-tenant"))
+            return await handle(request)
+
+        return told
+
+
+def with_tenant(handler):
+    @functools.wraps(handler)
+    async def told(request):
+        tenant.set(request.headers.get("x-tenant"))
+        return await handler(request)
+
+    return told
+
+
+def route_with(*, decorator=lambda handler: handler, route_class=APIRoute):
+    app = FastAPI()
+    app.router.route_class = route_class
+
+    @app.get("/")
+    @decorator
+    @Cache(60)
+    async def handler(request: Request):
+        return tenant.get()
+
+    return app
+
+
+BETWEEN = {"a decorator": {"decorator": with_tenant}, "a class of routes": {"route_class": TenantRoute}}
+
+
+@pytest.mark.parametrize("between", BETWEEN.values(), ids=BETWEEN)
+def test_what_is_read_between_the_route_and_a_handler_without_dependencies_is_seen(between):
+    client = client_of(route_with(**between))
+    answers = [client.get("/", headers={"x-tenant": name}) for name in ("one", "two", "one", "two")]
+    assert [answer.json() for answer in answers] == ["one", "two", "one", "two"]
+    assert [is_hit(answer) for answer in answers] == [False, False, True, True]
+
+
+def test_a_request_that_comes_to_no_cached_handler_is_not_watched():
+    app = FastAPI()
+    app.get("/cached")(Cache(60)(lambda: "ok"))
+
+    @app.get("/")
+    async def handler(request: Request):
+        return [type(request.scope[part]) is kind for part, kind in (("headers", list), ("client", tuple))]
+
+    assert client_of(app).get("/").json() == [True, True]

@@ -1,5 +1,6 @@
 """Nobody gets what was made for another, whether the handler, a guard or a dependency of it read who asks."""
 
+from contextvars import ContextVar
 from types import SimpleNamespace
 from typing import Annotated
 
@@ -254,3 +255,34 @@ def test_a_key_callback_speaks_for_the_cookie_that_it_reads():
     answers = [client.get("/p", headers={"cookie": f"who={who}"}) for who in ("me", "you", "me")]
     assert [answer.text for answer in answers] == ["me", "you", "me"]
     assert is_hit(answers[2])
+
+
+tenant: ContextVar[str | None] = ContextVar("tenant")
+
+
+class TenantRequest(Request):
+    """A request that tells whose it is when it is made."""
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        tenant.set(self.headers.get("x-tenant"))
+
+
+async def tell_tenant(request: Request) -> None:
+    tenant.set(request.headers.get("x-tenant"))
+
+
+BEFORE = {"a hook": {"before_request": tell_tenant}, "a class of requests": {"request_class": TenantRequest}}
+
+
+@pytest.mark.parametrize("before", BEFORE.values(), ids=BEFORE)
+def test_what_is_read_before_a_handler_that_takes_nothing_is_seen(before):
+    @get("/", **before)
+    @Cache(60)
+    async def handler() -> str:
+        return str(tenant.get())
+
+    with client_of(handler) as client:
+        answers = [client.get("/", headers={"x-tenant": name}) for name in ("one", "two", "one", "two")]
+    assert [answer.text for answer in answers] == ["one", "two", "one", "two"]
+    assert [is_hit(answer) for answer in answers] == [False, False, True, True]
