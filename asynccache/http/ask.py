@@ -8,6 +8,7 @@ from asynccache.core.page_keys import READING, scope_location
 from asynccache.http.carried import carried_login, has_own_state, has_session
 from asynccache.http.current import installed
 from asynccache.http.headers import Pair
+from asynccache.http.replies import ASKING
 from asynccache.http.snapshot import EMPTY_SESSION, NO_RANGE, NO_USER, SHARED, SHARED_STATE, Record
 
 if TYPE_CHECKING:
@@ -104,6 +105,11 @@ class Ask:
     def wants_range(self) -> bool:
         """Whether only a part is asked for."""
         return b"range" in self._noted
+
+    @property
+    def wants_all(self) -> bool:
+        """Whether it is answered by all of a page, whatever the client has already."""
+        return self.method == "GET" and ASKING.isdisjoint(self._noted)
 
     def body_length(self) -> int | None:
         """Give the length of the request's body; None where that is not said beforehand."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any
-
-import anyio
 
 from asynccache.http.page_rules import Then
 from asynccache.loading.outcomes import Landed
@@ -43,20 +42,18 @@ async def followed(io: IO, flight: Flight, seconds: float | None = None) -> Land
 
 
 async def _follow(flight: Flight, seconds: float) -> Any:
-    with anyio.move_on_after(seconds):
-        while not _is_slow(flight):
-            with anyio.move_on_after(SENDING_SECONDS):
-                return await flight.wait()
+    give_up_at = monotonic() + seconds
+    while (left := give_up_at - monotonic()) > 0 and not _is_slow(flight):
+        with suppress(TimeoutError):
+            return await flight.wait(min(SENDING_SECONDS, left))
     return Then.RUN
 
 
 def _follow_in_thread(flight: Flight, seconds: float) -> Any:
     give_up_at = monotonic() + seconds
     while (left := give_up_at - monotonic()) > 0 and not _is_slow(flight):
-        try:
+        with suppress(TimeoutError):
             return flight.wait_in_thread(min(SENDING_SECONDS, left))
-        except TimeoutError:
-            continue
     return Then.RUN
 
 
