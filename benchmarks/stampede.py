@@ -29,12 +29,12 @@ Fetch = Callable[[str, Load], Awaitable[Any]]
 
 
 def run(options: Options) -> Iterator[Table]:
-    rounds = 5 if options.quick else 20
+    rounds = 4 if options.quick else 20
     yield from _tasks(rounds)
     yield stampede_requests.table(options, rounds)
     yield stampede_threads.table(rounds)
     yield stampede_fleet.table(2 if options.quick else 10)
-    yield from stampede_hits.tables(7 if options.quick else 21)
+    yield from stampede_hits.tables(rounds)
 
 
 @dataclass

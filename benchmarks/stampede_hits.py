@@ -13,7 +13,7 @@ from asynccache import CacheService, cached
 from benchmarks import stampede_peers
 from benchmarks.measuring import Subject, Table, attempt, in_turns, on
 
-CALLS = 20_000
+CALLS = 5_000
 KEYS = 1_000
 BARE, PLAIN = "await a bare async def around a dict", "functools.lru_cache"
 OURS, OURS_PLAIN = "asynccache @cached, async", "asynccache @cached, plain"
