@@ -9,18 +9,19 @@ from __future__ import annotations
 import asyncio
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from asynccache.backends.servers import UNIX
 from asynccache.wire.faults import OutOfStepError
 from asynccache.wire.memcached import MemcachedWire
+from asynccache.wire.memcached_pieces import InPieces
 from asynccache.wire.memcached_words import Meta, Text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from asynccache.backends.servers import Server
-    from asynccache.wire.memcached_words import Speech
+from asynccache.wire.memcached_words import Speech
 
 TLS = "memcacheds"
 _VERSION = re.compile(rb"VERSION (\d+)\.(\d+)\.")
@@ -56,7 +57,8 @@ class Connecting:
             transport.abort()
             raise
         transport.set_protocol(wire)
-        wire.connection_made(transport)
+        encrypts = transport.get_extra_info("sslcontext") is not None
+        wire.connection_made(cast("asyncio.Transport", InPieces(transport)) if encrypts else transport)
         return wire
 
     async def _connected(self, protocol: asyncio.Protocol) -> asyncio.Transport:
