@@ -72,7 +72,7 @@ def _lines(axis: Any, table: Table, rows: list[Row]) -> None:
     axis.set_xticks(sorted({row.at for row in rows}))
     middles = [spread.middle for row in rows if (spread := row.spread(table.clock))]
     if max(middles) < 3 * min(middles):
-        axis.set_ylim(0)  # nothing flat is to look steep
+        axis.set_ylim(0, 1.3 * max(middles))  # nothing flat is to look steep
     else:
         axis.set_yscale("log", subs=())
         axis.yaxis.get_major_locator().set_params(subs=(1, 2, 5))
