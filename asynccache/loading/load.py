@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from inspect import isawaitable, iscoroutine, iscoroutinefunction
+from inspect import CO_COROUTINE, isawaitable, iscoroutine, iscoroutinefunction
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
@@ -105,7 +106,9 @@ def is_function(factory: object) -> bool:
 
 
 def is_plain_function(factory: object) -> bool:
-    """Tell whether this can be called off a loop."""
+    """Tell whether this can be called off a loop; of most it is a flag that says so."""
+    if type(factory) is FunctionType:
+        return not factory.__code__.co_flags & CO_COROUTINE
     return callable(factory) and not iscoroutinefunction(factory)
 
 
