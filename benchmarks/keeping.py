@@ -17,6 +17,8 @@ from benchmarks.options import Options
 from benchmarks.plots import plot
 
 ROOT = Path(__file__).parents[1]
+OURS = ["aiomcache", "hiredis", "msgspec", "pylibmc", "pymemcache", "redis", "starlette", "zstandard"]
+"""What we build on, some of it measured beside us as well."""
 
 
 def keep(letter: str, tables: list[Table], options: Options, folder: Path) -> None:
@@ -67,7 +69,7 @@ def versions() -> dict[str, str]:
         if isinstance(requirement, str)
     ]
     found = {}
-    for name in ["starlette", "redis", "hiredis", "aiomcache", *wanted]:
+    for name in [*OURS, *wanted]:
         try:
             found[name] = version(name)
         except PackageNotFoundError:
