@@ -86,13 +86,12 @@ class Queues:
 
     def tidy(self) -> None:
         """Let go of places that lead nowhere, and of double ones, where there are many more than entries."""
-        if len(self) > len(self._spaces) * 5 // 4 + SLACK:
-            known: set[Place] = set()
-            for queue in (self.main, self.small):
-                places = [place for place in dict.fromkeys(queue) if place not in known and self._spaces.find(place)]
-                queue.clear()
-                queue.extend(places)
-                known.update(places)
+        if len(self) > len(self._spaces) * 3 // 2 + SLACK:
+            main, small = (dict.fromkeys(self._spaces.leading(queue)) for queue in (self.main, self.small))
+            self.main.clear()  # the very deques, since an eviction may be under way, whose finalizer came here
+            self.main.extend(main)
+            self.small.clear()
+            self.small.extend(place for place in small if place not in main)
 
     def _fit_ghosts(self, entries: int) -> None:
         """Begin anew where there are many more or fewer entries than places for ghosts."""

@@ -63,13 +63,12 @@ class Buckets:
         return taken
 
     def keep_one_of_each(self, known: set[Place], spaces: Spaces) -> None:
-        """Let go of places that lead nowhere, or to what never expires, and of those known; the others are then."""
+        """Let go of places that lead nowhere, and of those that are known; the others are then."""
         for number in sorted(self._lists):
-            places = [place for place in dict.fromkeys(self._lists.pop(number)) if place not in known]
-            bucket = [place for place in places if (slot := spaces.find(place)) is not None and slot.due != inf]
+            bucket = dict.fromkeys(place for place in spaces.leading(self._lists.pop(number)) if place not in known)
             known.update(bucket)
             if bucket:
-                self._lists[number] = bucket
+                self._lists[number] = list(bucket)
         self._numbers = list(self._lists)
 
 
@@ -130,7 +129,7 @@ class Wheel:
 
     def tidy(self) -> None:
         """Let go of places that lead nowhere and of double ones, where there are many more than entries."""
-        if self._size > len(self._spaces) * 5 // 4 + SLACK:
+        if self._size > len(self._spaces) * 3 // 2 + SLACK:
             known: set[Place] = set()
             self._near.keep_one_of_each(known, self._spaces)
             self._far.keep_one_of_each(known, self._spaces)
@@ -151,8 +150,9 @@ class Wheel:
 
     def _over(self, now: float) -> list[Place]:
         due = []
+        slots, find = self._spaces.default.slots, self._spaces.find
         for place in self._near.take():
-            slot = self._spaces.find(place)
+            slot = slots.get(place) or find(place)
             if slot is None or slot.due == inf:
                 self._size -= 1
             elif tick(slot.due) <= now * TICKS:
@@ -164,8 +164,9 @@ class Wheel:
 
     def _split_up(self) -> None:
         self._reached = self._far.lowest() + 1
+        slots, find = self._spaces.default.slots, self._spaces.find
         for place in self._far.take():
-            slot = self._spaces.find(place)
+            slot = slots.get(place) or find(place)
             if slot is not None and slot.due != inf:
                 self._place(place, slot.due)
             else:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from asynccache.backends.memory.slots import Slot
 
@@ -62,6 +62,13 @@ class Spaces:
         """List all places."""
         others = [(space.name, key) for space in self._others.values() for key in space.slots]
         return [*self.default.slots, *others]  # type: ignore[list-item]  # in a space there are keys
+
+    def leading(self, places: Iterable[Place]) -> Iterator[Place]:
+        """Leave out the places where there is no slot."""
+        is_default = self.default.slots.__contains__
+        if self.elsewhere:
+            return (place for place in places if is_default(place) or self.find(place))
+        return filter(is_default, places)
 
     def find(self, place: Place) -> Slot | None:
         """Give the slot at a place."""
