@@ -117,7 +117,6 @@ class Lane(Generic[W]):
         finally:
             self._attempt = None
             self._arrived(outcome)
-            self._wake()
 
     def _arrived(self, outcome: Exception | None) -> None:
         arriving, self._arriving = self._arriving, deque()
