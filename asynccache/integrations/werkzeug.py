@@ -6,9 +6,10 @@ very objects are of a class that tells what was asked of them; afterwards they a
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import replace
 
 from asynccache.http.hiding import Hiding
 from asynccache.http.reads import Reads
