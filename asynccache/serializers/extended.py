@@ -162,8 +162,10 @@ def _row_way(label: str, way: Row, ways: _Ways, otherwise: Way) -> Way:
     take = way.take
 
     def pack_row(value: Any, room: int) -> Any:
-        row = take(value)
-        return otherwise(value, room) if row is None else Ext(Code.ROW, encode((label, ways.items_of(row, room))))
+        if not room:
+            raise too_deep()
+        row = take(value)  # an object and its row are two levels, as an object and its state are
+        return otherwise(value, room) if row is None else Ext(Code.ROW, encode((label, ways.items_of(row, room - 1))))
 
     return pack_row
 

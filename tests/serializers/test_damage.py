@@ -141,10 +141,13 @@ LONG = b"\xff\xff\xff\x7f"
 HEADS = [b"\xdd", b"\xdf", b"\xdb", b"\xc6", b"\x81\xdd", b"\x81\xdb", b"\x81\xc6", b"\x92\xc0\xdd"]
 
 
-def nested(code, depth):
+def nested(code, depth, head=b"\x91"):
     """Give lists in extension types in each other, as deep as that."""
-    heads = [b"\xc9" + (7 * inner + 2).to_bytes(4, "big") + bytes([code]) + b"\x91" for inner in reversed(range(depth))]
-    return b"".join([*heads, b"\xc0"])
+    step = 6 + len(head)
+    heads = [
+        b"\xc9" + (step * inner + 1 + len(head)).to_bytes(4, "big") + bytes([code]) + head for inner in range(depth)
+    ]
+    return b"".join([*reversed(heads), b"\xc0"])
 
 
 HOSTILE = [
@@ -162,7 +165,8 @@ HOSTILE = [
     b"m" + b"\x81\xa1a" * 100_000 + b"\x01",
     b"m" + b"\x81" * 100_000,
     b"m" + b"\x81\x91" * 100_000,
-    *[b"m" + nested(code, 100_000) for code in (Code.TUPLE, Code.DICT, Code.OBJECT, Code.ZONED_TIME, 99)],
+    *[b"m" + nested(code, 100_000) for code in (Code.TUPLE, Code.DICT, Code.OBJECT, Code.ROWS, Code.ZONED_TIME, 99)],
+    *[b"m" + nested(code, 100_000, b"\x91\x91") for code in (Code.TUPLES, Code.ROW)],
 ]
 
 
