@@ -133,6 +133,7 @@ class TestRoom:
         server = Server()
         await server.wire()
         driven = server.fill()
+        await turns()
         assert server.lane.open_wire is None
         crowd = [asyncio.create_task(server.ask()) for _ in range(1_000)]
         await turns()
