@@ -43,13 +43,23 @@ class Serving:
         self._found = found
 
     def __enter__(self) -> None:
-        self._token: Token[Any] = _of_request.set(self._found)
+        self._token = serve(self._found)
 
     def __exit__(self, *failure: object) -> None:
-        try:
-            _of_request.reset(self._token)
-        except ValueError:  # an abandoned request that is cleared away in a foreign context, which stays as it is
-            return
+        serve_no_longer(self._token)
+
+
+def serve(found: Any) -> Token[Any]:
+    """Let functions that are called here from now on use the service of what is installed on an app."""
+    return _of_request.set(found)
+
+
+def serve_no_longer(token: Token[Any]) -> None:
+    """Let them use what they used before."""
+    try:
+        _of_request.reset(token)
+    except ValueError:  # an abandoned request that is cleared away in a foreign context, which stays as it is
+        return
 
 
 def current_service() -> CacheService:

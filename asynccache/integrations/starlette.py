@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 from injector import Injector, Module
 from starlette.applications import Starlette
 
-from asynccache.current import Serving
+from asynccache.current import serve, serve_no_longer
 from asynccache.errors import ConfigurationError
 from asynccache.http.current import SCOPE_KEY, Installed, installed, service_of
-from asynccache.http.entrance import note_entrance
-from asynccache.http.evictions import answered
-from asynccache.http.passage import on_its_own
+from asynccache.http.entrance import note_entrance, renewing
+from asynccache.http.evictions import answered, evicting
+from asynccache.http.passage import on_its_own, passing
 from asynccache.http.statement import take_back
 from asynccache.integrations.modules import installed_from
 from asynccache.integrations.routes import check_routes
@@ -92,21 +92,32 @@ class _Announce:
         self.found = found
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        scope[SCOPE_KEY] = self.found
-        with Serving(self.found), on_its_own(scope):
+        found = scope[SCOPE_KEY] = self.found
+        token = serve(found)  # and not `with Serving(found)`: every request of the app pays for this
+        try:
+            if renewing or evicting or passing.get() is not None:
+                await self._answer(scope, receive, _last_look(send))
+            else:
+                await self.app(scope, receive, _last_look(send))
+        finally:
+            serve_no_longer(token)
+
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let the app answer where some handler renews or evicts, or this request is made within another one."""
+        with on_its_own(scope):
             note_entrance(self.app, scope)
-            await answered(self.app, self.found.service, scope, receive, _last_look(send))
+            await answered(self.app, self.found.service, scope, receive, send)
 
 
 def _last_look(send: Send) -> Send:
     """Look at the head of an answer when all that is below has had its part in it."""
 
-    def passing(message: Message) -> Awaitable[None]:
+    def looked_at(message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.start":
             take_back(message)
         return send(message)
 
-    return passing
+    return looked_at
 
 
 def _wrap_lifespan(app: Starlette, found: Installed) -> None:
