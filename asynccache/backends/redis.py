@@ -39,7 +39,7 @@ class RedisCacheBackend(RedisQuickMany):
         host: instead of `servers`, with `port`.
         port: 6379 unless given (26379 for sentinels).
         deadline: seconds for one operation, waiting for a connection included (for each batch of a `*_many`).
-        pool_size: connections that each loop, and all threads together, may have to each server.
+        pool_size: connections that all threads together may have to each server; the tasks of a loop share one.
         partitions: of a cluster only: into how many parts, each in one slot, the keys of a prefix and version are
             spread. All processes name the same number.
         on_failover: what becomes of the entries that a replica has which takes over: `"replay"` keeps them, and each
