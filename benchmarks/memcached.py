@@ -22,7 +22,7 @@ WANTED_GETS = {
 
 
 def run(options: Options) -> Iterable[Table]:
-    seconds = 5.0 if options.quick else 20.0
+    seconds = 4.0 if options.quick else 20.0
     with Memcached() as server, ExitStack() as open_ones:
         found = guests(_makes(server))
         for guest in found.values():

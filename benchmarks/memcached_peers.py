@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.measuring import Subject, on
-from benchmarks.redis_peers import KEYS, PATIENCE, TTL, VALUE, Guest, Make, Peer
+from benchmarks.redis_peers import KEYS, PATIENCE, TTL, Guest, Make, Peer
 from tests.servers import Memcached
 
 NAMES = {key: key.encode() for key in KEYS}

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from asynccache.plan.io import IO
 
 _TRIES = 3
+_SHARE = 500
+"""Entries that are written in one go: each is copied, to say where it comes from."""
 
 
 class FencedMemcachedBackend(MemcachedRights):
@@ -46,7 +48,10 @@ class FencedMemcachedBackend(MemcachedRights):
         return await self._at_once(io, self._put, key, raw, ttl)  # type: ignore[no-any-return]
 
     async def _store_many(self, io: IO, raws: Mapping[str, bytes], ttl: float) -> list[str]:
-        return await self._at_once(io, self._put_many, raws, ttl)  # type: ignore[no-any-return]
+        keys, failed = list(raws), []
+        for at in range(0, len(keys), _SHARE):
+            failed += await self._at_once(io, self._put_many, {key: raws[key] for key in keys[at : at + _SHARE]}, ttl)
+        return failed
 
     async def _drop(self, io: IO, key: str) -> bool:
         return await self._at_once(io, self._deleted, [key]) > 0  # type: ignore[no-any-return]

@@ -53,6 +53,11 @@ class Connecting:
         transport = await self._connected(asyncio.StreamReaderProtocol(reader))
         try:
             wire = MemcachedWire(await self._greeted(reader, transport), self.silence)
+            reader.feed_eof()
+            if await reader.read():
+                raise OutOfStepError("it said more than it was asked")
+            if transport.is_closing():
+                raise ConnectionResetError("the server closed the connection")
         except BaseException:
             transport.abort()
             raise

@@ -98,3 +98,20 @@ async def test_reply_to_a_cancelled_operation_is_read_and_dropped(operation):
         assert await cache.get_async("k") == "mine"
         assert peer.connections == 1
         assert cache.stats()["errors"] == 0
+
+
+@pytest.mark.parametrize(
+    "greeting", [b"VERSION 1.5.0\r\nEND\r\n", b"HTTP/1.1 400 Bad Request\r\n\r\n", b"x" * 5_000, b"\r\n"]
+)
+async def test_peer_that_greets_in_another_way_is_down(greeting):
+    async def greet(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readline()
+        writer.write(greeting)
+        await reader.read()
+        writer.close()
+
+    peer = Peer(MemcachedCacheBackend, b"")
+    peer.serve = greet
+    async with peer.cache(on_error="raise") as cache:
+        with pytest.raises(BackendUnavailableError, match=r"greet|more than"):
+            await cache.get_async("k")

@@ -10,6 +10,7 @@ from asynccache.backends.aio_cache import AioMemCacheBackend
 from asynccache.backends.callable_cache import CallableCacheBackend
 from asynccache.backends.fallback_cache import FallbackCacheBackend
 from asynccache.backends.local_cache import LocalMemCacheBackend
+from asynccache.backends.memcached import MemcachedCacheBackend
 from asynccache.backends.pylib_cache import PyLibMCCacheBackend
 from asynccache.backends.pymem_cache import PyMemcacheCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
@@ -42,6 +43,7 @@ DEAD_URLS = [
     f"redis+sentinel://u:{ODD}@{NOBODY}/service/0?sentinel_password={PASSWORD}",
     *(f"postgresql://u:{ODD}@{NOBODY}/shop", f"mysql://u:{PASSWORD}@{NOBODY}/shop"),
     *(f"mariadb://u:{PASSWORD}@{NOBODY}/shop", f"memcached://{NOBODY}"),
+    *(f"memcached://u:{ODD}@{NOBODY}", f"memcacheds://u:{PASSWORD}@{NOBODY}"),
 ]
 DEAD = {
     "pymemcache": lambda: PyMemcacheCacheBackend(servers=NOBODY, deadline=HURRY),
@@ -155,6 +157,7 @@ async def test_wrong_token_of_replits_store(listener, replitdb_server):
 
 def on_memcached(server, **options):
     return {
+        "memcached": MemcachedCacheBackend(server.url, deadline=PATIENT, **options),
         "aiomcache": AioMemCacheBackend(servers=server.url, deadline=PATIENT, **options),
         "pymemcache": PyMemcacheCacheBackend(servers=server.url, deadline=PATIENT, **options),
         "pylibmc": PyLibMCCacheBackend(servers=server.url, deadline=PATIENT, **options),

@@ -54,7 +54,6 @@ class Memcached(Server):
 
     def _stats(self) -> str:
         with self._connected() as client:
-            client.settimeout(1)
             if self.login:
                 words = self.login.replace(":", " ", 1).encode()
                 client.sendall(b"set auth 0 0 %d\r\n%b\r\n" % (len(words), words))
@@ -63,11 +62,14 @@ class Memcached(Server):
                 return reply.read().decode("ascii")
 
     def _connected(self) -> socket.socket:
-        if self.unix:
-            client = socket.socket(socket.AF_UNIX)
-            client.connect(self.path)
-            return client
-        client = socket.create_connection((HOST, self.port), 1)
-        if self.certificates is None:
-            return client
-        return ssl.create_default_context(cafile=self.certificates.authority).wrap_socket(client, server_hostname=HOST)
+        client = socket.socket(socket.AF_UNIX if self.unix else socket.AF_INET)
+        try:
+            client.settimeout(1)
+            client.connect(self.path if self.unix else (HOST, self.port))
+            if self.certificates is None:
+                return client
+            trusting = ssl.create_default_context(cafile=self.certificates.authority)
+            return trusting.wrap_socket(client, server_hostname=HOST)
+        except OSError:
+            client.close()
+            raise
