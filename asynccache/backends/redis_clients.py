@@ -24,7 +24,7 @@ from asynccache.wire.faults import BusyError, OutOfStepError
 from asynccache.wire.lane import Lane, closed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Coroutine, Mapping, Sequence
 
     from asynccache.backends.outage import Due, OutageGuard
     from asynccache.backends.redis_peer import ServerClock
@@ -216,11 +216,12 @@ class _LoopLanes:
         """The connection that all share, if it is open and has room."""
         return self._shared.open_wire
 
-    async def exchange(self, questions: Sequence[Question], due: Due) -> list[Any]:
+    def exchange(self, questions: Sequence[Question], due: Due) -> Coroutine[Any, Any, list[Any]]:
         """Ask; raises what `OutageGuard.attempt` knows."""
-        if any(question.may_wait for question in questions):
-            return await self._exchange_apart(questions, due)
-        return await _exchange(self._shared, questions, due)
+        for question in questions:
+            if question.may_wait:
+                return self._exchange_apart(questions, due)
+        return _exchange(self._shared, questions, due)
 
     def drop(self) -> None:
         """Close all at once; who waits for replies gets an error."""

@@ -44,11 +44,12 @@ class Line:
 
     def _to_ask_first(self, questions: Sequence[Question]) -> Sequence[Question]:
         """Give what has to be known before these can be asked."""
-        if not any(question.is_personal for question in questions):
-            return ()
-        if self._peer is None:
-            return GREETING
-        return (TIME,) if self._peer.is_old or self._peer.is_doubtful else ()
+        for question in questions:
+            if question.is_personal:
+                if self._peer is None:
+                    return GREETING
+                return (TIME,) if self._peer.is_old or self._peer.is_doubtful else ()
+        return ()
 
     def _told(self, first: Sequence[Question], replies: list[Any]) -> None:
         if self._peer is None:

@@ -85,7 +85,10 @@ class Signed(NamedTuple):
 
 def told_apart(questions: Sequence[Question]) -> Sequence[Question]:
     """Give what to ask, so that the replies tell whose they are: where they would not, something to be said back."""
-    return (*questions, _echo()) if any(question.is_blank for question in questions) else questions
+    for question in questions:
+        if question.is_blank:
+            return (*questions, _echo())
+    return questions
 
 
 def checked(questions: Sequence[Question], replies: list[Any]) -> list[Any]:
