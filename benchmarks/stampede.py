@@ -29,12 +29,12 @@ Fetch = Callable[[str, Load], Awaitable[Any]]
 
 
 def run(options: Options) -> Iterator[Table]:
-    rounds = 4 if options.quick else 20
-    yield from _tasks(rounds)
-    yield stampede_requests.table(options, rounds)
-    yield stampede_threads.table(rounds)
-    yield stampede_fleet.table(2 if options.quick else 10)
-    yield from stampede_hits.tables(rounds)
+    rounds, seconds = (5, 9.0) if options.quick else (20, 40.0)
+    yield from _tasks(rounds, seconds)
+    yield stampede_requests.table(options, rounds, seconds)
+    yield stampede_threads.table(rounds, seconds)
+    yield stampede_fleet.table(3 if options.quick else 10)
+    yield from stampede_hits.tables(rounds, seconds / 3)
 
 
 @dataclass
@@ -91,7 +91,7 @@ class Way:
 _numbers = count()
 
 
-def _tasks(rounds: int) -> Iterator[Table]:
+def _tasks(rounds: int, seconds: float) -> Iterator[Table]:
     with asyncio.Runner() as runner:
         service = runner.run(CacheService(default="local").__aenter__())
         ways = {
@@ -103,7 +103,7 @@ def _tasks(rounds: int) -> Iterator[Table]:
         subjects: dict[str, Subject] = {name: on(runner, way) for name, way in ways.items()}
         for name, make in stampede_peers.PEERS.items():
             subjects[name] = attempt(lambda name=name, make=make: on(runner, ways.setdefault(name, Way(make()))))
-        rows = in_turns(subjects, CALLERS, rounds)
+        rows = in_turns(subjects, CALLERS, rounds, seconds=seconds)
         once = [name for name, way in ways.items() if way.loads == 1 and name not in {ALONE, FUTURES}]
         harm = {f"others that fail with the first of 10: {name}": _harm(runner, ways[name]) for name in once}
         runner.run(service.__aexit__())

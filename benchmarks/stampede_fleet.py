@@ -13,8 +13,8 @@ from benchmarks.stampede_process import CALLERS, OURS, WAYS
 from tests.servers import Redis
 
 PROCESSES = 8
-PATIENCE_SECONDS = 20.0
-"""For one stampede, and for the start of the processes."""
+START_SECONDS, PATIENCE_SECONDS = 40.0, 10.0
+"""How long the processes may take to start, and then for each stampede."""
 
 
 def table(rounds: int) -> Table:
@@ -32,7 +32,7 @@ def _measured(name: str, url: str, rounds: int) -> tuple[Row, int]:
     """Give what the stampedes took, and the most loads of one."""
     row, most, fleet = Row(name), 0, Fleet(name, url)
     try:
-        fleet.answers()
+        fleet.answers(START_SECONDS)
         for number in range(rounds + 1):
             taken, ran = fleet.stampede(f"key{number}")
             if number:  # the first one is a warm-up
@@ -65,13 +65,13 @@ class Fleet:
         cpu = sum(map(float, cpus)) / PROCESSES / CALLERS
         return Taken(cpu, max(map(float, ends)) - started), sum(map(int, loads))
 
-    def answers(self) -> list[list[str]]:
+    def answers(self, seconds: float = PATIENCE_SECONDS) -> list[list[str]]:
         """Read a line of each."""
-        until, lines = time.monotonic() + PATIENCE_SECONDS, []
+        until, lines = time.monotonic() + seconds, []
         for child in self._children:
             pipe = _pipe(child.stdout)
             if not select.select([pipe], [], [], max(0.0, until - time.monotonic()))[0]:
-                raise AbsentError(f"not done after {PATIENCE_SECONDS:.0f} s")
+                raise AbsentError(f"not done after {seconds:.0f} s")
             lines.append(pipe.readline().split())
             if lines[-1][:1] in ([], ["failed"]):
                 raise AbsentError(" ".join(lines[-1][1:]) or "a process failed")

@@ -20,17 +20,17 @@ OURS, OURS_PLAIN = "asynccache @cached, async", "asynccache @cached, plain"
 Loading = Callable[[], Awaitable[str]]
 
 
-def tables(rounds: int) -> Iterator[Table]:
+def tables(rounds: int, seconds: float) -> Iterator[Table]:
     with asyncio.Runner() as runner:
         service = runner.run(CacheService(default="local").__aenter__())
-        yield _awaited(runner, service, rounds)
-        yield _several(runner, service, rounds)
+        yield _awaited(runner, service, rounds, seconds)
+        yield _several(runner, service, rounds, seconds)
         runner.run(service.__aexit__())
     with CacheService(default="local") as service:
-        yield _plain(service, rounds)
+        yield _plain(service, rounds, seconds)
 
 
-def _awaited(runner: asyncio.Runner, service: CacheService, rounds: int) -> Table:
+def _awaited(runner: asyncio.Runner, service: CacheService, rounds: int, seconds: float) -> Table:
     held = {"key": "value"}
 
     async def load() -> str:
@@ -55,7 +55,7 @@ def _awaited(runner: asyncio.Runner, service: CacheService, rounds: int) -> Tabl
     subjects = {name: attempt(lambda make=make: _often(runner, make())) for name, make in ways.items()}
     wanted = {"asynccache get_or_set_async": "<= 1.5 x asynccache get_async"}
     title = "E. Read-through, hits on a loop, local memory"
-    return Table(title, in_turns(subjects, CALLS, rounds), BARE, wanted, ours=OURS)
+    return Table(title, in_turns(subjects, CALLS, rounds, seconds=seconds), BARE, wanted, ours=OURS)
 
 
 def _fetching(fetch: stampede_peers.Fetch, load: Loading) -> Callable[[], Awaitable[Any]]:
@@ -71,7 +71,7 @@ def _often(runner: asyncio.Runner, once: Callable[[], Awaitable[Any]]) -> Subjec
     return on(runner, subject)
 
 
-def _plain(service: CacheService, rounds: int) -> Table:
+def _plain(service: CacheService, rounds: int, seconds: float) -> Table:
     def load() -> str:
         return "value"
 
@@ -92,7 +92,7 @@ def _plain(service: CacheService, rounds: int) -> Table:
     service.get_or_set("key", load)
     subjects = {name: attempt(lambda make=make: _repeating(make())) for name, make in ways.items()}
     title = "E. Read-through, hits off a loop, local memory"
-    return Table(title, in_turns(subjects, CALLS, rounds), PLAIN, ours=OURS_PLAIN)
+    return Table(title, in_turns(subjects, CALLS, rounds, seconds=seconds), PLAIN, ours=OURS_PLAIN)
 
 
 def _repeating(once: Callable[[], Any]) -> Subject:
@@ -127,7 +127,7 @@ def _theine(load: Callable[[], str]) -> Callable[[], Any]:
     return lambda: fetch("key")
 
 
-def _several(runner: asyncio.Runner, service: CacheService, rounds: int) -> Table:
+def _several(runner: asyncio.Runner, service: CacheService, rounds: int, seconds: float) -> Table:
     """Measure many keys at once: hits, and loads that one call of the factory makes."""
     there, numbers = [f"there{number}" for number in range(KEYS)], count()
 
@@ -157,7 +157,7 @@ def _several(runner: asyncio.Runner, service: CacheService, rounds: int) -> Tabl
         "get_or_set_many_async, misses": loads,
         "get_or_set_async, misses": single,
     }
-    rows = in_turns({name: on(runner, way) for name, way in ways.items()}, KEYS, rounds)
+    rows = in_turns({name: on(runner, way) for name, way in ways.items()}, KEYS, rounds, seconds=seconds)
     return Table(f"E. Read-through of {KEYS} keys, local memory: per key", rows, "get_many_async, hits")
 
 

@@ -27,12 +27,13 @@ OURS = "asynccache @Cache, Starlette"
 Handler = Callable[[], Awaitable[str]]
 
 
-def table(options: Options, rounds: int) -> Table:
+def table(options: Options, rounds: int, seconds: float) -> Table:
     def everywhere(subject: str) -> dict[str, Elsewhere]:
         made = f"benchmarks.stampede_requests:{subject}"
         return {name: options.elsewhere(where, made, name) for name, (_, where) in APPS.items()}
 
-    rows, counters = in_turns(everywhere("asking"), REQUESTS, rounds), everywhere("loading")
+    rows = in_turns(everywhere("asking"), REQUESTS, rounds, seconds=seconds)
+    counters = everywhere("loading")
     there = [row.name for row in rows if not row.failed and row.name != BARE]
     runs = {f"runs of the handler: {name}": round(counters[name](REQUESTS).wall) for name in there}
     wanted = {OURS: "<= 1 x", f"runs of the handler: {OURS}": "<= 1"}

@@ -51,7 +51,7 @@ class Way:
 _numbers = count()
 
 
-def table(rounds: int) -> Table:
+def table(rounds: int, seconds: float) -> Table:
     with ThreadPoolExecutor(THREADS) as threads, CacheService(default="local") as service:
         makers: dict[str, Callable[[], Fetch]] = {
             OURS: lambda: lambda key, load: service.get_or_set(key, load, ttl=60),
@@ -64,7 +64,7 @@ def table(rounds: int) -> Table:
         subjects: dict[str, Subject] = {ALONE: ways[ALONE]}
         for name, make in makers.items():
             subjects[name] = attempt(lambda name=name, make=make: ways.setdefault(name, Way(make(), threads)))
-        rows = in_turns(subjects, THREADS, rounds)
+        rows = in_turns(subjects, THREADS, rounds, seconds=seconds)
     loads = {f"loads: {name}": way.loads for name, way in ways.items() if name != ALONE}
     title = f"E. Stampede: {THREADS} threads, a loader of {LOADER_SECONDS * 1000:.0f} ms: the last one done"
     return Table(title, rows, ALONE, {f"loads: {OURS}": "<= 1"}, loads, OURS, "wall")
