@@ -30,6 +30,12 @@ def counted(size: int) -> Callable[[], str]:
     return lambda: f"{next(numbers):08}".ljust(size, "x")
 
 
+def same(size: int) -> Callable[[], str]:
+    """Make a function that gives the same body each time."""
+    body = "x" * size
+    return lambda: body
+
+
 def _routes(decorate: Callable[[Any], Any]) -> list[Route]:
     def page(size: int) -> Any:
         body = counted(size)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from benchmarks.request_apps import PAGES, SECONDS, counted
+from benchmarks.request_apps import PAGES, SECONDS, counted, same
 
 _SAME: Callable[[Any], Any] = lambda handler: handler  # noqa: E731
 
@@ -56,7 +56,7 @@ def _with_pages(app: Any, decorate: Callable[[Any], Any]) -> Any:
     from starlette.responses import PlainTextResponse
 
     def page(size: int) -> Any:
-        body = counted(size) if decorate is not _SAME else "x".__mul__(size).__str__
+        body = same(size) if decorate is _SAME else counted(size)
 
         async def page():
             return PlainTextResponse(body())
@@ -141,7 +141,7 @@ def _litestar(decorate: Callable[[Any], Any], of_route: dict[str, Any] | None = 
 
     def page(size: int) -> Any:
         is_cached = of_route is not None or decorate is not _SAME
-        body = counted(size) if is_cached else "x".__mul__(size).__str__
+        body = counted(size) if is_cached else same(size)
 
         async def page() -> Response:
             return Response(body(), media_type=MediaType.TEXT)
@@ -187,7 +187,7 @@ def _ellar(decorate: Callable[[Any], Any], *modules: Any) -> Any:
     router = ModuleRouter("")
 
     def page(size: int) -> Any:
-        body = counted(size) if decorate is not _SAME else "x".__mul__(size).__str__
+        body = same(size) if decorate is _SAME else counted(size)
 
         async def page():
             return PlainTextResponse(body())
