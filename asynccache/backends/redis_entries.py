@@ -40,16 +40,17 @@ class RedisEntries(RedisSights, ABC):
         refused = [key for key, raw in raws.items() if len(raw) > LARGEST]
         lost: list[str] = []
         for batch in batches([key for key in raws if key not in refused], raws):
-            calls = [self._writing(scripts.STORE, key, raws[key], ttl) for key in batch]
+            groups = self._by_part(batch)
+            calls = [self._storing(part, some, raws, ttl) for part, some in groups.items()]
             replies = await self._scripting.run(io, "set", calls, batch, _TOO_BIG)
-            for key, call, reply in zip(batch, calls, self._there(replies), strict=True):
+            for (part, some), call, reply in zip(groups.items(), calls, self._there(replies), strict=True):
                 if isinstance(reply, Refusal):
                     self._place.guard_of(call.by_digest()).note_refusal("set", reply.said)
-                    refused.append(key)
+                    refused += some
                 elif reply is None:
-                    lost.append(key)
+                    lost += some
                 else:
-                    self._changed(key, reply)
+                    self._tell(part, reply[1], KEYS, tuple(some), recalled=True)
         if refused:
             await self._drop_many(io, refused)
         return refused + lost
@@ -112,6 +113,14 @@ class RedisEntries(RedisSights, ABC):
         await self._place.distrust(io)
 
     # What they share
+
+    def _storing(self, part: Part, keys: Sequence[str], raws: Mapping[str, bytes], ttl: float) -> Call:
+        if len(keys) == 1:
+            return self._writing(scripts.STORE, keys[0], raws[keys[0]], ttl)
+        spots = [self._parts_of.spot(key) for key in keys]
+        wires = [*[spot.entry for spot in spots], *[spot.lease for spot in spots]]
+        told = [word for key in keys for word in (raws[key][PATCHED:], to_bytes(key))]
+        return scripts.STORE_MANY(part, wires, KEEPER, BY, lifetime(ttl), *told)
 
     def _writing(self, script: Script, key: str, raw: bytes, ttl: float, *more: bytes) -> Call:
         spot = self._parts_of.spot(key)

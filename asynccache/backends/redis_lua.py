@@ -20,6 +20,27 @@ def _writing(condition: str) -> str:
 # KEYS 4 entry, 5 lease. ARGV 3 until when, in the server's microseconds; 4 milliseconds or 0; 5 the entry from its
 # 25th byte on; 6 its stored key.
 STORE = _writing("local v, written = nil, us\n")
+# KEYS 4.. entries, then as many leases. ARGV 3 and 4 as above; 5.. for each: the entry from its 25th byte on, its
+# stored key. None of them has tags.
+STORE_MANY = (
+    PRELUDE
+    + TIME
+    + LATE
+    + f"""
+local count, what = (#KEYS - 3) / 2, {{}}
+for i = 6, #ARGV, 2 do what[#what + 1] = 'k' what[#what + 1] = ARGV[i] end
+{STAMP}{event("unpack(what)")}
+local head = sub(N, 1, 8) .. struct.pack('>I8I8', seq, us)
+for i = 1, count do
+  if ARGV[4] == '0' then
+    call('SET', KEYS[3 + i], head .. ARGV[3 + 2 * i])
+  else
+    call('SET', KEYS[3 + i], head .. ARGV[3 + 2 * i], 'PX', ARGV[4])
+  end
+end
+call('DEL', unpack(KEYS, 4 + count))
+{SAVE}{DONE}"""
+)
 ADD = _writing(
     f"""
 local v, written = redis.pcall('GET', KEYS[4]), us

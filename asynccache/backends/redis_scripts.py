@@ -67,10 +67,11 @@ class Call:
 
 
 STORE, ADD, SWAP, TOUCH, BUMP = map(Script.of, (values.STORE, values.ADD, values.SWAP, values.TOUCH, values.BUMP))
+STORE_MANY = Script.of(values.STORE_MANY)
 DROP, VOID, CLEAR = map(Script.of, (values.DROP, rights.VOID, rights.CLEAR))
 ADOPT, DROP_OLDER = map(Script.of, (rights.ADOPT, values.DROP_OLDER))
 OPEN, LAND, QUIT, RENEW, MARK = map(Script.of, (rights.OPEN, rights.LAND, rights.QUIT, rights.RENEW, rights.MARK))
-ALL = (STORE, ADD, SWAP, TOUCH, BUMP, DROP, VOID, CLEAR, OPEN, LAND, QUIT, RENEW, MARK)
+ALL = (STORE, STORE_MANY, ADD, SWAP, TOUCH, BUMP, DROP, VOID, CLEAR, OPEN, LAND, QUIT, RENEW, MARK)
 """Those that each connection makes known; the others are for once in a while."""
 PATCHED = 24
 """Bytes of an entry that scripts write: generation, born, at."""

@@ -415,7 +415,7 @@ class TestTold:
         backend.add("c", 5)
         backend.invalidate_tags("x")
         backend.clear()
-        expected = [(key("a"),), (key("b"),), (key("c"),), (key("a"),), (key("c"),), (key("n"),)]
+        expected = [(key("a"),), (key("b"), key("c")), (key("a"),), (key("c"),), (key("n"),)]
         assert [(kind, what) for _, kind, what, _ in told] == [
             *[(KEYS, what) for what in expected],
             (TAGS, cells_of(["x"])),
@@ -462,7 +462,7 @@ class TestRoundTrips:
         assert [asked(step) for step in steps] == [1] * len(steps)
 
     def test_a_tagged_entry_is_two(self, asked, backend):
-        """In the second go its marks, whose marks they are, and a word that is said back, since marks look all alike."""
+        """In the second go its marks, whose marks they are, and a word that is said back: marks look all alike."""
         assert asked(lambda: backend.get("warm")) == 1 + 3
         backend.set_many({"a": 1})
         backend.set("other", 1, tags=["z"])

@@ -216,6 +216,23 @@ class TestRoundTrips:
         await backend.set_async("k", 2)
         assert calls_of(raw, "evalsha") - before == 2
 
+    async def test_several_values_are_set_in_one_step_each_as_by_itself(self, backend, raw):
+        await backend.set_async("b", "old", tags=["x"])
+        claimed = await backend.claim(LOOP, "c")
+        before = calls_of(raw, "evalsha")
+        assert await backend.set_many_async({"a": "päge", "b": 5, "c": [None]}, ttl=60) == []
+        assert calls_of(raw, "evalsha") - before == 1
+        assert await backend.land(LOOP, "c", "loaded before", 60.0, claimed.ticket) is False
+        await backend.invalidate_tags_async("x")
+        assert await backend.get_many_async("abc") == backend.get_many("abc") == {"a": "päge", "b": 5, "c": [None]}
+        assert {raw.pttl(backend.stored_key(key)) // 10_000 for key in "abc"} == {5}
+        assert await backend.incr_async("b") == 6
+        await backend.set_many_async({"a": 1, "b": 2}, ttl=float("inf"))
+        assert [raw.pttl(backend.stored_key(key)) for key in "ab"] == [-1, -1]
+        raw.script_flush()
+        assert await backend.set_many_async({"a": 3, "b": 4}) == []
+        assert await backend.get_many_async("ab") == {"a": 3, "b": 4}
+
     async def test_nothing_is_asked_twice_where_nothing_was_ever_stored(self, backend, raw):
         raw.delete(Parts().of(backend.stored_key(""))[0].notebook)
         before = calls_of(raw, "mget")
