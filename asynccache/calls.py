@@ -22,9 +22,8 @@ if TYPE_CHECKING:
     from asynccache.core.arguments import Arguments
     from asynccache.core.policy import CachePolicy
     from asynccache.core.tags import TagTemplates
-    from asynccache.model import Version
+    from asynccache.model import BaseCacheBackend, Version
     from asynccache.scopes import Scope
-    from asynccache.service import CacheService
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -71,6 +70,7 @@ class CachedCalls(Generic[P, R]):
         self._settings = settings
         self._scope = scope
         self._of_class = of_class
+        self._is_tagged = bool(settings.tags)
         self._glanced = settings.policy if settings.policy.keeps_times else None
         self._before: tuple[Any, ...] = ()
 
@@ -130,15 +130,16 @@ class CachedCalls(Generic[P, R]):
             made = self._function(*args, **kwargs)
             return await made if isawaitable(made) else made  # type: ignore[no-any-return]  # what it is declared as
         service = current_service()
-        load = self._load(service, self._arguments.key(args, kwargs), args, kwargs)
+        store = service.get_backend(self._settings.backend)
+        load = self._load(store, self._arguments.key(args, kwargs), args, kwargs)
         return await service.loader.renew_async(load)  # type: ignore[no-any-return]  # likewise
 
-    def _load(self, service: CacheService, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Load:
+    def _load(self, store: BaseCacheBackend, key: str, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Load:
         settings = self._settings
-        store = service.get_backend(settings.backend)
         self._scope.in_use(args)
         tags: tuple[str, ...] = ()
-        if templates := settings.tags:
+        if self._is_tagged:
+            templates = settings.tags
             tags = templates.written(self._arguments.named(args, kwargs) if templates.names else {})
         return Load(store, key, partial(self._call, args, kwargs), None, settings.policy, settings.version, tags)
 
@@ -167,9 +168,10 @@ class CachedFunction(CachedCalls[P, R]):
             return self._function(*args, **kwargs)  # type: ignore[no-any-return]  # what it is declared as
         service = current_service()
         key = self._arguments.key(args, kwargs)
-        found = service.glance(service.get_backend(settings.backend), key, settings.version, self._glanced)
+        store = service.get_backend(settings.backend)
+        found = service.glance(store, key, settings.version, self._glanced)
         if found is ABSENT or found is UNKNOWN:
-            found = service.loader.get(self._load(service, key, args, kwargs), is_absent=found is ABSENT)
+            found = service.loader.get(self._load(store, key, args, kwargs), is_absent=found is ABSENT)
         return found  # type: ignore[no-any-return]  # likewise
 
     def refresh(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -181,7 +183,8 @@ class CachedFunction(CachedCalls[P, R]):
         if not self._settings.enabled:
             return self._function(*args, **kwargs)  # type: ignore[no-any-return]  # what it is declared as
         service = current_service()
-        load = self._load(service, self._arguments.key(args, kwargs), args, kwargs)
+        store = service.get_backend(self._settings.backend)
+        load = self._load(store, self._arguments.key(args, kwargs), args, kwargs)
         return service.loader.renew(load)  # type: ignore[no-any-return]  # likewise
 
     @overload
@@ -214,9 +217,10 @@ class CachedCoroutine(CachedCalls[P, R]):
             return await self._function(*args, **kwargs)  # type: ignore[no-any-return]  # what it is declared as
         service = current_service()
         key = self._arguments.key(args, kwargs)
-        found = service.glance(service.get_backend(settings.backend), key, settings.version, self._glanced)
+        store = service.get_backend(settings.backend)
+        found = service.glance(store, key, settings.version, self._glanced)
         if found is ABSENT or found is UNKNOWN:
-            found = await service.loader.get_async(self._load(service, key, args, kwargs), is_absent=found is ABSENT)
+            found = await service.loader.get_async(self._load(store, key, args, kwargs), is_absent=found is ABSENT)
         return found  # type: ignore[no-any-return]  # likewise
 
     def refresh(self, /, *args: P.args, **kwargs: P.kwargs) -> NoReturn:
