@@ -10,9 +10,9 @@ from secrets import randbelow
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from asynccache.wire.connection import Wire
-from asynccache.wire.exchange import Exchange, expired
+from asynccache.wire.exchange import Exchange
 from asynccache.wire.faults import OutOfStepError
+from asynccache.wire.looks import LookingWire, Looks
 from asynccache.wire.memcached_words import results
 
 if TYPE_CHECKING:
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from asynccache.wire.memcached_words import Call, Speech
 
 _FIRST = 1_000_000_000
-MOST_KEYS = 256
-"""Keys that one question looks at."""
 
 
 class Question(Exchange):
@@ -47,57 +45,28 @@ class Question(Exchange):
         return True
 
 
-class Looks:
-    """Looks at several keys beside one other, which all who ask have in common; a key is asked for once.
+class _Looks(Looks):
+    """Looks at keys."""
 
-    A result is a pair: what is at the common key, and what is at the own one.
-    """
-
-    __slots__ = ("_opaque", "_wire", "asked_at", "common", "due", "places", "waiting")
+    __slots__ = ("_opaque", "_wire")
 
     def __init__(self, common: bytes, due: float, wire: MemcachedWire) -> None:
-        self.common = common
-        self.due = due
-        self.asked_at = monotonic()
+        super().__init__(common, due)
         self._wire = wire
         self._opaque = b""
-        self.places: dict[bytes, int] = {common: 0}
-        """Where the answer will have what is at a key."""
-        self.waiting: list[tuple[asyncio.Future[Any], int, float]] = []
-        """Who wants what is at which place, until when."""
-
-    @property
-    def weight(self) -> int:
-        """How many callers it is for."""
-        return len(self.waiting)
 
     def pack(self) -> bytes:
         """Give the commands."""
         self._opaque = self._wire.next_opaque()
         return self._wire.speech.looks(self.places, self._opaque, ids=False)
 
-    def take(self, answer: Answer) -> bool:
+    def take(self, reply: Answer) -> bool:
         """Take the answer, and hand out what is in it."""
-        found = self._wire.speech.found(_answered(answer, self._opaque), self.places)
-        common = found[0]
-        for future, place, _ in self.waiting:
-            if not future.done():
-                future.set_result((common, found[place]))
+        self.hand_out(self._wire.speech.found(_answered(reply, self._opaque), self.places))
         return True
 
-    def fail(self, kind: type[Exception], said: str) -> None:
-        """Raise an exception of its own wherever somebody waits."""
-        for future, _, _ in self.waiting:
-            if not future.done():
-                future.set_exception(kind(said))
 
-    def expire(self, now: float, prompt_at: float) -> float | None:
-        """Fail those that are due; give when to look again."""
-        again = (expired(future, due, now, self.asked_at, prompt_at) for future, _, due in self.waiting)
-        return min((moment for moment in again if moment is not None), default=None)
-
-
-class MemcachedWire(Wire):
+class MemcachedWire(LookingWire):
     """A connection to memcached that has been greeted.
 
     Args:
@@ -110,24 +79,8 @@ class MemcachedWire(Wire):
         self.speech = speech
         self._opaques = count(randbelow(_FIRST))  # so that what another connection was told fits none of these
 
-    def look(self, common: bytes, key: bytes, due: float) -> asyncio.Future[Any]:
-        """Give the future of what is at `common` and at `key`, a pair, `common` having been read first.
-
-        Looks that come one after the other in one turn of the loop are one question.
-        """
-        future: asyncio.Future[Any] = self._loop.create_future()
-        looks = self._outbox[-1] if self._outbox else None
-        if type(looks) is Looks and looks.common == common and len(looks.places) <= MOST_KEYS:
-            places = looks.places
-            looks.waiting.append((future, places.setdefault(key, len(places)), due))
-            self._unsent += len(key)
-            if due < self._looks_at:
-                self._look_at(due)
-            return future
-        looks = Looks(common, due, self)
-        looks.waiting.append((future, looks.places.setdefault(key, 1), due))
-        self._send(looks, len(common) + len(key))
-        return future
+    def _looks(self, common: bytes, due: float) -> Looks:
+        return _Looks(common, due, self)
 
     def get(self, keys: Collection[bytes], due: float, *, ids: bool) -> asyncio.Future[Sequence[Any]]:
         """Give the future of what is at these keys, in their order: bytes, with cas ids where asked for, or None."""

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from hiredis import ProtocolError, Reader, pack_command
 
-from asynccache.wire.connection import NOTHING, Wire
-from asynccache.wire.exchange import Exchange, expired
+from asynccache.wire.connection import NOTHING
+from asynccache.wire.exchange import Exchange
 from asynccache.wire.faults import OutOfStepError
+from asynccache.wire.looks import LookingWire, Looks
 
 if TYPE_CHECKING:
     import asyncio
@@ -21,8 +22,6 @@ Tests = Sequence[Callable[[Any], bool]]
 _packed: Callable[[Any], bytes] = pack_command
 _reader: Any = Reader
 _VALUES = frozenset({bytes, type(None)})
-_MOST_KEYS = 256
-"""Keys that one command looks at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,31 +31,14 @@ class ErrorReply:
     said: str
 
 
-class Looks:
-    """Looks at several keys beside one other, which all who ask have in common; a key is asked for once.
+class _Looks(Looks):
+    """Looks at keys at one moment; an `ErrorReply` is everybody's result."""
 
-    A result is a pair: what is at the common key, and what is at the own one. An `ErrorReply` is everybody's.
-    """
-
-    __slots__ = ("asked_at", "common", "due", "places", "waiting")
-
-    def __init__(self, common: bytes, due: float) -> None:
-        self.common = common
-        self.due = due
-        self.asked_at = monotonic()
-        self.places: dict[bytes, int] = {}
-        """Where the reply will have what is at a key."""
-        self.waiting: list[tuple[asyncio.Future[Any], int, float]] = []
-        """Who wants what is at which place, until when."""
-
-    @property
-    def weight(self) -> int:
-        """How many callers it is for."""
-        return len(self.waiting)
+    __slots__ = ()
 
     def pack(self) -> bytes:
         """Give the command."""
-        return _packed((b"MGET", self.common, *self.places))
+        return _packed((b"MGET", *self.places))
 
     def take(self, reply: Any) -> bool:
         """Take the reply, and hand out what is in it."""
@@ -65,24 +47,10 @@ class Looks:
                 if not future.done():
                     future.set_result(reply)
             return True
-        if type(reply) is not list or len(reply) != len(self.places) + 1 or not _VALUES.issuperset(map(type, reply)):
+        if type(reply) is not list or len(reply) != len(self.places) or not _VALUES.issuperset(map(type, reply)):
             raise OutOfStepError(f"a reply of type {type(reply).__name__} is none to MGET")
-        common = reply[0]
-        for future, place, _ in self.waiting:
-            if not future.done():
-                future.set_result((common, reply[place]))
+        self.hand_out(reply)
         return True
-
-    def fail(self, kind: type[Exception], said: str) -> None:
-        """Raise an exception of its own wherever somebody waits."""
-        for future, _, _ in self.waiting:
-            if not future.done():
-                future.set_exception(kind(said))
-
-    def expire(self, now: float, prompt_at: float) -> float | None:
-        """Fail those that are due; give when to look again."""
-        again = (expired(future, due, now, self.asked_at, prompt_at) for future, _, due in self.waiting)
-        return min((moment for moment in again if moment is not None), default=None)
 
 
 class Commands(Exchange):
@@ -101,7 +69,7 @@ class Commands(Exchange):
         return super().take(reply)
 
 
-class RedisWire(Wire):
+class RedisWire(LookingWire):
     """A connection to Redis that has been greeted.
 
     Args:
@@ -111,25 +79,8 @@ class RedisWire(Wire):
     def __init__(self, silence: float) -> None:
         super().__init__(_reader(notEnoughData=NOTHING, replyError=ErrorReply, protocolError=ProtocolError), silence)
 
-    def look(self, common: bytes, key: bytes, due: float) -> asyncio.Future[Any]:
-        """Give the future of what is at `common` and at `key` at one moment, a pair, or of an `ErrorReply`.
-
-        Looks that come one after the other in one turn of the loop are one command.
-        """
-        future: asyncio.Future[Any] = self._loop.create_future()
-        looks = self._outbox[-1] if self._outbox else None
-        if type(looks) is Looks and looks.common == common and len(looks.places) < _MOST_KEYS:
-            places = looks.places
-            looks.waiting.append((future, places.setdefault(key, len(places) + 1), due))
-            self._unsent += len(key)
-            if due < self._looks_at:
-                self._look_at(due)
-            return future
-        looks = Looks(common, due)
-        looks.places[key] = 1
-        looks.waiting.append((future, 1, due))
-        self._send(looks, len(common) + len(key))
-        return future
+    def _looks(self, common: bytes, due: float) -> Looks:
+        return _Looks(common, due)
 
     def command(
         self, commands: Sequence[tuple[Word, ...]], due: float, tests: Tests | None = None
