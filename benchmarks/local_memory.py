@@ -1,104 +1,131 @@
-"""Table A: local memory against bare dicts and against other caches: hits, hit ratios, bytes of an entry."""
+"""Table A: local memory against bare dicts and against other caches: hits, sets, hit ratios, bytes of an entry."""
 
 from __future__ import annotations
 
 import asyncio
-import gc
 import random
-import tracemalloc
-from collections.abc import Callable, Mapping
-from time import process_time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import ExitStack
+from types import FunctionType
+from typing import Any
 
 from asynccache import CacheService, cached
 from asynccache.backends.local_cache import LocalMemCacheBackend
-from benchmarks.measuring import Row, Table, in_turns
-from benchmarks.memory_peers import ASKED, AWAITED, OURS, SYNC, Get, GetAsync, missing, present
-from benchmarks.patterns import patterns, zipf
+from benchmarks.measuring import Subject, Table, attempt, in_turns, on
+from benchmarks.memory_bytes import bytes_of_entries
+from benchmarks.memory_peers import AWAITED, OURS, PEERS, SERVICE, Get, GetAsync, django, service
+from benchmarks.memory_ratios import hit_ratios, hit_ratios_of
+from benchmarks.memory_sets import sets
+from benchmarks.options import Options
+from benchmarks.patterns import Trace, zipf
 
 VALUES = {f"key:{number:06}": "a value that is shared" for number in range(10_000)}
 KEYS = list(VALUES)
+HOT = 1000
 COUNT = 20_000
 ASKED_FOR = {
-    "1,000 hot keys in turn": KEYS[:1000] * (COUNT // 1000),
+    "1,000 hot keys in turn": KEYS[:HOT] * (COUNT // HOT),
     "10,000 keys, zipf 0.99": [KEYS[rank] for rank in zipf(random.Random(1), len(KEYS), 0.99, COUNT)],
 }
 
 
-def run() -> list[Table]:
-    return [
-        *(hits(name, keys) for name, keys in ASKED_FOR.items()),
-        *(awaited_hits(name, keys) for name, keys in ASKED_FOR.items()),
-        read_through_hits(),
-        hit_ratios(20_000, 100_000),
-    ]
+def run(options: Options) -> Iterator[Table]:
+    if options.trace is not None:
+        yield from hit_ratios_of(Trace.read(options.trace))
+        return
+    more = 1 if options.quick else 4
+    for name, keys in ASKED_FOR.items():
+        yield hits(name, keys, 11 * more)
+    for name, keys in ASKED_FOR.items():
+        yield awaited_hits(name, keys, options, 5 * more)
+    yield read_through_hits(5 * more)
+    yield from sets(5 * more)
+    yield hit_ratios(20_000, 100_000 * more)
+    yield bytes_of_entries((10_000, 50_000) if options.quick else (10_000, 100_000, 1_000_000))
 
 
-def hits(name: str, keys: list[str]) -> Table:
+def hits(name: str, keys: list[str], rounds: int) -> Table:
+    def filled(make: Callable[[int], tuple[Get, Any]]) -> Subject:
+        get, put = make(2 * len(VALUES))
+        for key, value in VALUES.items():
+            put(key, value)
+        return _calling(get, keys)
+
     ours = LocalMemCacheBackend()
     ours.set_many(VALUES)
     subjects = {"dict.get": _getting(VALUES, keys), OURS: _getting(ours, keys)}
-    for peer, make in present(SYNC).items():
-        subjects[peer] = _calling(make(VALUES), keys)
-    rows = in_turns(subjects, COUNT, rounds=15, cpu=True)
+    for peer, make in ({SERVICE: service} | PEERS | {"Django LocMem": django}).items():
+        subjects[peer] = attempt(lambda make=make: filled(make))  # type: ignore[misc]  # a default binds it now
     wanted = {
         OURS: "<= 2.5 x",
+        SERVICE: "<= 4 x",
         "cachetools LRU": ">= 1.8 x ours",
         "theine": ">= 6 x ours",
         "Django LocMem": ">= 15 x ours",
     }
-    return Table(f"Hits, sync, {name} (CPU)", rows, "dict.get", wanted, _times_ours(rows) | missing(SYNC), OURS)
+    rows = in_turns(subjects, COUNT, rounds)
+    return Table(f"Hits, sync, {name}", rows, "dict.get", wanted, ours=OURS)
 
 
-def _getting(cache: dict[str, str] | LocalMemCacheBackend, keys: list[str]) -> Callable[[int], None]:
+def _getting(cache: dict[str, str] | LocalMemCacheBackend, keys: list[str]) -> Subject:
     def loop(count: int) -> None:
         for key in keys:
             cache.get(key)
 
-    # A function per subject: the interpreter adapts each one's bytecode to what it calls.
-    return type(loop)(loop.__code__.replace(), globals(), closure=loop.__closure__)
+    return of_its_own(loop)
 
 
-def _calling(get: Get, keys: list[str]) -> Callable[[int], None]:
+def _calling(get: Get, keys: list[str]) -> Subject:
     def loop(count: int) -> None:
         for key in keys:
             get(key)
 
-    return type(loop)(loop.__code__.replace(), globals(), closure=loop.__closure__)
+    return of_its_own(loop)
 
 
-def awaited_hits(name: str, keys: list[str]) -> Table:
+def of_its_own(loop: Any) -> Any:
+    """Copy a function: the interpreter adapts the bytecode of each to what it calls."""
+    return FunctionType(loop.__code__.replace(), globals(), closure=loop.__closure__)
+
+
+def awaited_hits(name: str, keys: list[str], options: Options, rounds: int) -> Table:
     ours = LocalMemCacheBackend()
     ours.set_many(VALUES)
+    through = CacheService(default=ours)
 
     async def bare(key: str) -> object:
         return VALUES.get(key)
 
-    with asyncio.Runner() as runner:
-        gets: dict[str, GetAsync] = {"bare async def": bare, OURS: ours.get_async}
-        gets |= {peer: runner.run(make(VALUES)) for peer, make in present(AWAITED).items()}
+    with ExitStack() as runners:
+
+        def filled(make: Callable[[dict[str, str]], Awaitable[GetAsync]]) -> Subject:
+            async def made() -> GetAsync:
+                return await make(VALUES)
+
+            runner = runners.enter_context(asyncio.Runner())  # of its own, since some have tasks in the background
+            return _awaiting(runner, runner.run(made()), keys)
+
+        runner = runners.enter_context(asyncio.Runner())
+        gets: dict[str, GetAsync] = {"bare async def": bare, OURS: ours.get_async, SERVICE: through.get_async}
         subjects = {peer: _awaiting(runner, get, keys) for peer, get in gets.items()}
-        rows = in_turns(subjects, COUNT, rounds=9, cpu=True)
+        for peer, make in AWAITED.items():
+            subjects[peer] = attempt(lambda make=make: filled(make))  # type: ignore[misc]  # a default binds it now
+        if keys is ASKED_FOR["1,000 hot keys in turn"]:
+            subjects["Ellar"] = options.elsewhere("ellar", "benchmarks.memory_peers:ellar", str(HOT))
+        rows = in_turns(subjects, COUNT, rounds)
     wanted = {OURS: "<= 2 x", "aiocache": ">= 20 x ours", "Ellar": ">= 20 x ours"}
-    return Table(
-        f"Hits, awaited, {name} (CPU)", rows, "bare async def", wanted, _times_ours(rows) | missing(AWAITED), OURS
-    )
+    return Table(f"Hits, awaited, {name}", rows, "bare async def", wanted, ours=OURS)
 
 
-def _awaiting(runner: asyncio.Runner, get: GetAsync, keys: list[str]) -> Callable[[int], None]:
-    async def loop() -> None:
+def _awaiting(runner: asyncio.Runner, get: GetAsync, keys: list[str]) -> Subject:
+    async def loop(count: int) -> None:
         for key in keys:
             await get(key)
 
-    own = type(loop)(loop.__code__.replace(), globals(), closure=loop.__closure__)
-    return lambda count: runner.run(own())
+    return on(runner, of_its_own(loop))
 
 
-def _times_ours(rows: list[Row]) -> dict[str, str]:
-    ours = next(row for row in rows if row.name == OURS)
-    return {f"{row.name}, times ours": f"{row.middle / ours.middle:.2f}" for row in rows[2:]}
-
-
-def read_through_hits() -> Table:
+def read_through_hits(rounds: int) -> Table:
     """Measure what it costs to find a value that would have been loaded otherwise."""
 
     @cached(ttl=60)
@@ -114,57 +141,5 @@ def read_through_hits() -> Table:
         }
         keys = ASKED_FOR["1,000 hot keys in turn"]
         subjects = {name: _awaiting(runner, get, keys) for name, get in gets.items()}
-        rows = in_turns(subjects, COUNT, rounds=9, cpu=True)
-    return Table("Hits, awaited, read-through, of a service (CPU)", rows, "get_async")
-
-
-def hit_ratios(keys: int, count: int) -> Table:
-    makers = present(ASKED)
-    rows = {name: Row(name, []) for name in makers}
-    ratios: dict[str, dict[str, float]] = {}
-    for pattern, asked_for in patterns(keys, count):
-        for part in (0.01, 0.1):
-            found = ratios[f"{pattern}, room for {part:.0%}"] = {}
-            for name, make in makers.items():
-                ask, started = make(int(keys * part)), process_time()
-                found[name] = sum(map(ask, asked_for)) / count
-                rows[name].seconds.append((process_time() - started) / count)
-    ratios["mean (wanted: theine's - 0.1 points)"] = {
-        name: sum(found[name] for found in ratios.values()) / len(ratios) for name in makers
-    }
-    return Table(
-        "A get, and a set where it missed (CPU, spread over the patterns)",
-        list(rows.values()),
-        "theine" if "theine" in makers else OURS,
-        {OURS: "<= 0.2 x"},
-        {f"hits, {pattern}": _percentages(found) for pattern, found in ratios.items()} | overheads() | missing(ASKED),
-    )
-
-
-def _percentages(found: Mapping[str, float]) -> str:
-    return ", ".join(f"{name} {100 * ratio:.2f} %" for name, ratio in found.items())
-
-
-def overheads() -> dict[str, float]:
-    """Measure entries of which none was evicted, and those of a cache where each new one evicts another."""
-    return {
-        f"bytes of an entry beyond key and value, {entries:,} entries, {what} (wanted: <= 140)": _overhead(
-            entries, sets
-        )
-        for entries in (10_000, 100_000)
-        for what, sets in (("filled", entries), ("evicting", 2 * entries))
-    }
-
-
-def _overhead(entries: int, sets: int) -> float:
-    keys = [f"key:{number:08}" for number in range(sets)]
-    values = [f"value:{number:08}" for number in range(sets)]
-    gc.collect()
-    tracemalloc.start()
-    cache = LocalMemCacheBackend(max_entries=entries, max_bytes=1 << 40)
-    for key, value in zip(keys, values, strict=True):
-        cache.set(key, value)
-    gc.collect()
-    occupied, _ = tracemalloc.get_traced_memory()
-    tracemalloc.stop()
-    return round(occupied / entries, 1)
+        rows = in_turns(subjects, COUNT, rounds)
+    return Table("Hits, awaited, read-through, of a service", rows, "get_async")

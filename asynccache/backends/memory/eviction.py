@@ -53,10 +53,13 @@ class Queues:
 
     def evict(self, count: int) -> int:
         """Remove so many entries, or all; tell how many. It is one piece, since calls cost more than the work."""
-        if not self:  # an exception out of nowhere, such as Ctrl-C, came between a choice and the removal
-            self.small.extend(self._spaces.places())
-        self._fit_ghosts(len(self._spaces))
-        small, main, ghosts, mask, spaces = self.small, self.main, self.ghosts, self.mask, self._spaces
+        small, main, spaces = self.small, self.main, self._spaces
+        if not small and not main:  # an exception out of nowhere, such as Ctrl-C, came before a removal
+            small.extend(spaces.places())
+        entries = len(spaces.default.slots) + spaces.elsewhere
+        if not entries <= len(self.ghosts) <= 4 * entries:
+            self._fit_ghosts(entries)
+        ghosts, mask = self.ghosts, self.mask
         least = max(1, (len(small) + len(main)) // SMALL_PART)
         left = count
         while left and (small or main):
@@ -94,7 +97,6 @@ class Queues:
             self.small.extend(place for place in small if place not in main)
 
     def _fit_ghosts(self, entries: int) -> None:
-        """Begin anew where there are many more or fewer entries than places for ghosts."""
-        if not entries <= len(self.ghosts) <= 4 * entries:
-            self.mask = (1 << (entries - 1).bit_length()) - 1
-            self.ghosts = bytearray(NOBODY) * (self.mask + 1)
+        """Begin anew with as many places for ghosts, or up to twice as many."""
+        self.mask = (1 << (entries - 1).bit_length()) - 1
+        self.ghosts = bytearray(NOBODY) * (self.mask + 1)

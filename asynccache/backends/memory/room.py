@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from asynccache.backends.memory.eviction import Queues
 from asynccache.backends.memory.expiry import CHUNK, Wheel
 from asynccache.backends.memory.slots import UNIT
-from asynccache.backends.memory.spaces import Spaces
+from asynccache.backends.memory.spaces import MOST_AT_ONCE, Spaces
 
 if TYPE_CHECKING:
     from asynccache.backends.memory.slots import Slot
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 PART_AT_ONCE = 500
 """Where there are too many entries, one in so many goes at once, which costs less than one by one."""
-MOST_AT_ONCE = 32
 
 
 class Room:
@@ -47,12 +46,14 @@ class Room:
         spaces = self._spaces
         while True:
             spaces.pop(place)  # a finalizer of what went may have set it
-            is_crowded = len(spaces) >= self._max_entries
+            is_crowded = len(spaces.default.slots) + spaces.elsewhere >= self._max_entries
             if not is_crowded and spaces.units + units <= self._max_units:
                 return
             count = self._queues.evict(self._at_once if is_crowded else 1)
             self._evictions += count
-            spaces.renew(count)
+            spaces.renewed_in -= count
+            if spaces.renewed_in <= 0:
+                spaces.renew()
 
     def _empty(self, name: str) -> None:
         """Take all entries of a space out of sight; a great many are freed later, by `_free_cleared`."""

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from asynccache.backends.memory.slots import Slot
 
+MOST_AT_ONCE = 32
+"""Slots that are exchanged before it is looked whether to renew."""
 Place = str | tuple[str, str]
 """A key of the default space; or the name of another space, and a key."""
 
@@ -34,7 +36,7 @@ class Spaces:
         name: of the default space, which stays when it is empty.
     """
 
-    __slots__ = ("_others", "_renewed_in", "default", "elsewhere", "spent", "units")
+    __slots__ = ("_others", "default", "elsewhere", "renewed_in", "spent", "units")
 
     def __init__(self, name: str) -> None:
         self.default = Space(name)
@@ -45,7 +47,8 @@ class Spaces:
         self.spent = 0
         """Hits of slots that are gone, and those for which others were spared and that do not count any more."""
         self._others: dict[str, Space] = {}
-        self._renewed_in = 0
+        self.renewed_in = 0
+        """How many slots may be exchanged for others before `renew` is called."""
 
     def __len__(self) -> int:
         return len(self.default.slots) + self.elsewhere
@@ -115,22 +118,19 @@ class Spaces:
         self.units = self.units - sum(slot.units for slot in slots.values()) if self else 0
         return slots
 
-    def renew(self, count: int) -> None:
+    def renew(self) -> None:
         """Keep the default dict small, when so many slots of a full cache were exchanged for others.
 
         A dict never reuses the places of what was removed: when all are used, it grows to three times what is in it.
         A copy is half as large. It is worth its time where it has room for a third as many to come.
         """
-        self._renewed_in -= count
-        if self._renewed_in > 0:
-            return
         slots = self.default.slots
         room = _usable(len(slots)) - len(slots)
         if 3 * room >= len(slots):
             self.default.slots = {**slots}
-            self._renewed_in = room - count
+            self.renewed_in = room - MOST_AT_ONCE
         else:
-            self._renewed_in = len(slots)
+            self.renewed_in = len(slots)
 
 
 def _usable(entries: int) -> int:
