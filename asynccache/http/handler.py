@@ -19,7 +19,6 @@ from asynccache.http.outer import forbid, is_for_nobody, is_told
 from asynccache.http.quick import page_in_memory, plain_host
 from asynccache.http.reads import Reads, is_watched
 from asynccache.http.replay import Replay
-from asynccache.http.replies import Reply
 from asynccache.http.settings import keyed_by_body
 from asynccache.http.statement import speaks_for_itself
 from asynccache.http.visit import BYPASS, Visit
@@ -192,17 +191,22 @@ class Handler:
             note.remember(self, place[0], (place[1], found))
             note.forbid("its handler answers before routing")
 
-    def reply_at_edge(self, scope: Scope, key: str, owner: Any) -> Reply | None:
-        """Give the page in memory that answers this plain GET of who cannot be known; None: look closer."""
+    def reply_at_edge(self, scope: Scope, key: str, owner: Any) -> tuple[int, list[Pair], bytes] | None:
+        """Give the page in memory that answers this plain GET of who cannot be known; None: look closer.
+
+        It is a status, headers in a list of the caller's own, and a body.
+        """
         headers = scope["headers"]
         plain = plain_host(scope, headers)
-        if plain is None or not plain[1] or has_session(scope) or carried_login(scope) is not None:
+        if plain is None or not plain[1]:
+            return None
+        if ("session" in scope and has_session(scope)) or carried_login(scope) is not None:
             return None
         if (looked := page_in_memory(self, owner[1], scope, headers, key, owner[0])) is None:
             return None
         page, now = looked
         pairs = page.pairs(now, states=not is_for_nobody(scope, page.record))
-        return Reply(page.record.status, [*page.date, *pairs], page.body)
+        return page.record.status, [*page.date, *pairs], page.body
 
     async def answer_at_edge(self, scope: Scope, send: Send, key: str, owner: Any) -> bool:
         """Send the stored page that answers this request before it is routed; False: there is none."""

@@ -74,7 +74,7 @@ def page_in_memory(
     if now >= record.renew_at or record.values != values or record.owner != owner:
         return None
     conditions = record.conditions & ~SHARED
-    if conditions & ~_USUAL or (conditions & EMPTY_SESSION and has_session(scope)):
+    if conditions & ~_USUAL or ("session" in scope and conditions & EMPTY_SESSION and has_session(scope)):
         return None
     if conditions & NO_USER and ("user" in scope or "auth" in scope) and carried_login(scope):
         return None

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 
     from asynccache.http.headers import Pair
-    from asynccache.http.replies import Reply
 
     Scope = MutableMapping[str, Any]
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -28,8 +27,11 @@ class AnswersAtTheEdge(Protocol):
     sake of the store; what `send` raises goes on.
     """
 
-    def reply_at_edge(self, scope: Scope, key: str, owner: Any) -> Reply | None:
-        """Give the stored page that answers this plain GET, if it lies in memory; None: `answer_at_edge` may know."""
+    def reply_at_edge(self, scope: Scope, key: str, owner: Any) -> tuple[int, list[Pair], bytes] | None:
+        """Give the stored page that answers this plain GET, if it lies in memory: its status, headers and body.
+
+        None: `answer_at_edge` may know.
+        """
         ...
 
     async def answer_at_edge(self, scope: Scope, send: Send, key: str, owner: Any) -> bool:
