@@ -23,7 +23,6 @@ from asynccache.errors import BackendUnavailableError, SerializationError
 from asynccache.plan.io import LOOP
 
 if TYPE_CHECKING:
-    from asyncio import AbstractEventLoop
     from collections.abc import Coroutine, Iterable, Sequence
 
     from asynccache.backends.memcached_wires import MemcachedWires, Way
@@ -186,26 +185,17 @@ class MemcachedQuick(LoopMemcachedBackend, ABC):
 
     def _open_way(self, name: bytes) -> tuple[Way, MemcachedWire | None]:
         """Give the way to the server of a key, and its connection if that can be used at once."""
+        try:
+            loop = get_running_loop()
+        except RuntimeError:  # under trio, say, of which the clients tell
+            loop = None
         near, way, wire = self._near
-        if (
-            near is None
-            or near is not _running_loop()
-            or not wire.is_open
-            or wire.is_full
-            or way.guard.breaker.failures
-        ):
+        if near is not loop or wire is None or not wire.is_open or wire.is_full or way.guard.breaker.failures:
             way = self._clients.current().ways[self._rendezvous.place(name)]
             wire = way.open_wire
             if wire is not None and len(self.servers) == 1:
-                self._near = (get_running_loop(), way, wire)
+                self._near = (loop, way, wire)
         return way, wire
-
-
-def _running_loop() -> AbstractEventLoop | None:
-    try:
-        return get_running_loop()
-    except RuntimeError:  # under trio, say
-        return None
 
 
 async def _outcome(asked: Coroutine[Any, Any, Sequence[Any]]) -> Sequence[Any] | BackendUnavailableError:
