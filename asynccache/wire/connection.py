@@ -14,7 +14,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from asynccache.wire.exchange import Exchange
-from asynccache.wire.faults import OutOfStepError
+from asynccache.wire.faults import BusyError, Once, OutOfStepError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -94,7 +94,7 @@ class Wire(asyncio.Protocol):
         return future
 
     def lose(self, kind: type[Exception], said: str) -> None:
-        """Close at once; all who wait raise an exception of this kind."""
+        """Close at once; who waits first raises an exception of this kind, and all others a `BusyError`."""
         self.is_open = False
         if self._timer is not None:
             self._timer.cancel()
@@ -104,8 +104,9 @@ class Wire(asyncio.Protocol):
             self._transport = None
         pending, self._pending, self._outbox = self._pending, deque(), []
         self._under_way = self._unsent = 0
+        once = Once(kind)
         for exchange in pending:
-            exchange.fail(kind, said)
+            exchange.fail(once, said)
         self._tell_room()
 
     # What the transport calls
@@ -159,7 +160,7 @@ class Wire(asyncio.Protocol):
 
     def _send(self, exchange: Any, size: int) -> None:
         if not self.is_open:
-            raise ConnectionResetError("the connection was lost just now")
+            raise BusyError("the connection was lost just now")
         is_idle = not self._pending and self._last_batch <= 1
         self._pending.append(exchange)
         self._outbox.append(exchange)

@@ -8,6 +8,7 @@ from asynccache.wire.faults import BusyError
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Callable
 
 
 class Exchange:
@@ -49,7 +50,7 @@ class Exchange:
             self._future.set_result(self._replies)
         return True
 
-    def fail(self, kind: type[Exception], said: str) -> None:
+    def fail(self, kind: Callable[[str], Exception], said: str) -> None:
         """Raise an exception of its own where the caller waits."""
         if not self._future.done():
             self._future.set_exception(kind(said))

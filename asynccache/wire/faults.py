@@ -1,9 +1,28 @@
 """What goes wrong on a connection, and is not a `TimeoutError` or another `OSError`."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 
 class OutOfStepError(Exception):
     """A reply does not fit its question: this connection answers somebody else and has to go."""
 
 
 class BusyError(Exception):
-    """Too much was under way before this one's turn came: the server is not to blame."""
+    """It was not done, which says nothing new about the server: too many came before, or it failed others, too."""
+
+
+class Once:
+    """Makes the exceptions of all whom one event fails: only one of them is the server's fault, since it was one."""
+
+    def __init__(self, kind: Callable[[str], Exception]) -> None:
+        self._kind = kind
+
+    def __call__(self, said: str) -> Exception:
+        """Make the next one."""
+        kind, self._kind = self._kind, BusyError
+        return kind(said)

@@ -120,8 +120,9 @@ class Lane(Generic[W]):
 
     def _arrived(self, outcome: Exception | None) -> None:
         arriving, self._arriving = self._arriving, deque()
+        others = None if outcome is None else BusyError(f"no connection: {outcome}")  # since it failed once
         for turn in arriving:
-            _end(turn, outcome)
+            outcome = others if _end(turn, outcome) else outcome
 
     def _pause(self, failure: Exception) -> None:
         pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(self._failed, 10))
@@ -189,6 +190,9 @@ async def closed() -> None:
         await asyncio.sleep(0)
 
 
-def _end(turn: Turn, outcome: Exception | None) -> None:
-    if not turn.done():
-        turn.set_result(outcome)
+def _end(turn: Turn, outcome: Exception | None) -> bool:
+    """Let somebody go on, if he still waits."""
+    if turn.done():
+        return False
+    turn.set_result(outcome)
+    return True

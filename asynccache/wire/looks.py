@@ -11,7 +11,7 @@ from asynccache.wire.exchange import expired
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 MOST_KEYS = 256
 """Keys that one question looks at, beside the common one."""
@@ -55,7 +55,7 @@ class Looks:
             if not future.done():
                 future.set_result((common, found[place]))
 
-    def fail(self, kind: type[Exception], said: str) -> None:
+    def fail(self, kind: Callable[[str], Exception], said: str) -> None:
         """Raise an exception of its own wherever somebody waits."""
         for future, _, _ in self.waiting:
             if not future.done():

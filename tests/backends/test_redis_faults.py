@@ -286,6 +286,25 @@ class TestConnections:
         assert set(seen) == {None}
         await cache.aclose()
 
+    async def test_a_connection_that_is_lost_is_one_failure_however_many_wait_on_it(self, fresh_redis, fault_proxy):
+        proxy = fault_proxy(fresh_redis.host, fresh_redis.port)
+        cache = RedisCacheBackend(proxy.address, deadline=PATIENT)
+        events = []
+        cache.listeners.append(events.append)
+        await cache.set_async("k", "v")
+        for _ in range(5):
+            assert await cache.get_async("k") == "v"
+            proxy.set(blackhole=True)
+            crowd = [asyncio.create_task(cache.get_async("k")) for _ in range(50)]
+            await asyncio.sleep(0.02)
+            await asyncio.to_thread(proxy.reset_all)
+            assert set(await asyncio.gather(*crowd)) == {None}
+            proxy.heal()
+        assert await asyncio.gather(*[cache.get_async("k") for _ in range(50)]) == ["v"] * 50
+        assert events == []
+        assert cache.stats()["errors"] == 5 * 50
+        await cache.aclose()
+
     @pytest.mark.parametrize("state", ["alive", "frozen", "killed"])
     async def test_closing_takes_a_second_at_most(self, launch, state):
         server = launch(Redis())
