@@ -45,12 +45,12 @@ def tell_all(crowd: Mapping[Told, asyncio.AbstractEventLoop | None]) -> None:
     here = _get_running_loop()
     elsewhere: dict[asyncio.AbstractEventLoop, list[asyncio.Future[None]]] = {}
     for told, loop in crowd.items():
-        if not isinstance(told, asyncio.Future):
-            told.tell()
+        if loop is None:
+            told.tell()  # type: ignore[union-attr]  # only futures have a loop
         elif loop is here:
-            finish(told)
-        elif loop is not None:
-            elsewhere.setdefault(loop, []).append(told)
+            finish(told)  # type: ignore[arg-type]  # likewise
+        else:
+            elsewhere.setdefault(loop, []).append(told)  # type: ignore[arg-type]  # likewise
     for loop, futures in elsewhere.items():
         with suppress(RuntimeError):  # a loop that was closed has nobody left to tell
             loop.call_soon_threadsafe(_finish_all, futures)

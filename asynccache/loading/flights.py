@@ -186,6 +186,7 @@ class Flight:
                 self._rescue()
                 if monotonic() >= give_up_at:
                     self._lose_patience(waiter)
+                    break
             return self._outcome
         finally:
             self._leave(waiter)
@@ -202,6 +203,7 @@ class Flight:
                     self._rescue()
                     if monotonic() >= give_up_at:
                         self._lose_patience(waiter)
+                        break
             return self._outcome
         finally:
             self._leave(waiter)
