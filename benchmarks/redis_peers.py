@@ -114,6 +114,14 @@ def pool(url: str, **options: Any) -> Make:
     return redis_py(lambda: redis.asyncio.Redis.from_url(url, **options))
 
 
+def waiting_pool(url: str) -> Make:
+    def client() -> redis.asyncio.Redis:
+        connections = redis.asyncio.BlockingConnectionPool.from_url(url, max_connections=100, timeout=PATIENCE)
+        return redis.asyncio.Redis(connection_pool=connections)
+
+    return redis_py(client)
+
+
 def single(url: str) -> Make:
     return redis_py(lambda: redis.asyncio.Redis.from_url(url, single_connection_client=True))
 

@@ -27,7 +27,7 @@ def pressure(options: Options) -> Iterator[Table]:
         backend = RedisCacheBackend(server.url, deadline=PATIENCE)
         client = redis.asyncio.Redis.from_url(server.url)
         yield runner.run(_behind_large_ones(backend, client, rounds=3 if options.quick else 9))
-        yield runner.run(_queued(backend, 100_000 if options.quick else 1_000_000))
+        yield runner.run(_queued(backend, 50_000 if options.quick else 1_000_000))
         runner.run(backend.aclose())
         runner.run(client.aclose())
 
