@@ -49,6 +49,7 @@ class Peer:
         """What is sent a moment after each reply."""
         self.pause = 0.0
         """Seconds before each reply."""
+        self.asked = 0
         self.connections = 0
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -64,6 +65,7 @@ class Peer:
                     cas_id = b" 1" if line.startswith(b"gets") else b""
                     writer.write((notebook_line(cas_id) if NOTEBOOK in line.split() else b"") + END)
                     continue
+                self.asked += 1
                 await asyncio.sleep(self.pause)
                 reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
                 if reply is None:

@@ -91,7 +91,8 @@ async def test_reply_to_a_cancelled_operation_is_read_and_dropped(operation):
     peer.pause = 0.02
     async with peer.cache() as cache:
         task = asyncio.create_task(getattr(cache, operation)("k"))
-        await asyncio.sleep(0.01)
+        while not peer.asked:
+            await asyncio.sleep(0.001)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
