@@ -130,6 +130,13 @@ def test_nothing_is_lost_that_comes_while_all_are_looked_at(entries):
     assert entries.wheel.next() == inf
 
 
+def test_it_looks_no_more_when_those_who_were_due_later_are_gone(entries):
+    entries.put("k", 1000.0)
+    entries.spaces.pop("k")
+    assert entries.turned(float(PERIOD)) == []
+    assert entries.wheel.next() == inf
+
+
 def test_extended_entry_is_not_due_at_its_old_time(entries):
     entries.put("k", 10.0)
     entries.put("k", 500.0)

@@ -1,5 +1,6 @@
 import gc
 import sys
+import time
 import tracemalloc
 from math import inf
 
@@ -135,6 +136,80 @@ def test_finalizer_of_a_value_may_use_the_store():
         put(store, f"k{number}", Value())
     assert held(store).items() <= store.stats().items()
     assert store.stats()["entries"] <= 2
+
+
+def test_finalizer_of_a_value_may_set_the_very_key_for_which_it_went():
+    store = store_of(max_entries=2)
+    coming = "k0"
+
+    class Value:
+        def __del__(self):
+            put(store, coming, "last words")
+
+    for number in range(30):
+        coming = f"k{number}"
+        put(store, coming, Value())
+        assert held(store).items() <= store.stats().items()
+        assert store.stats()["entries"] <= 2
+
+
+def test_quick_way_keeps_the_bounds_and_the_count():
+    store = store_of(max_entries=100, max_bytes=30_000)
+    for number in range(3000):
+        assert store.put_shared(f"k{number * 7 % 150}", "x" * (number * 37 % 1500), 300.0) is True
+        if number % 10 == 0:
+            put(store, f"k{number % 150}", number, space="2")
+        assert store.stats()["bytes"] <= 30_000
+        assert held(store).items() <= store.stats().items()
+    assert store.stats()["bytes"] > 27_000
+    assert store.put_shared("k1", "x" * 30_000, 300.0) is False
+    assert store.find("1", "k1") is None
+    for number in range(200):
+        store.put_shared(f"k{number}", None, inf)
+        assert held(store)["entries"] <= 100
+
+
+def turned(store, now):
+    """Let it be that late; tell what is left."""
+    with store.lock:
+        while store._turn(now):
+            pass
+    return sorted(store._spaces.places())
+
+
+def test_what_expires_much_later_is_found_in_time_whenever_it_came():
+    store, now = store_of(), time.monotonic()
+    store.put_shared("early", "v", 100.0)
+    store.put_shared("removed", "v", 200.0)
+    store.drop("1", "removed")
+    assert turned(store, now + 33) == ["early"]
+    store.put_shared("late", "v", 200.0)
+    store.put_shared("early", "v", 150.0)
+    assert turned(store, now + 149) == ["early", "late"]
+    assert turned(store, now + 152) == ["late"]
+    assert turned(store, now + 199) == ["late"]
+    assert turned(store, now + 202) == []
+
+
+def test_what_comes_while_all_are_looked_at_is_found_though_all_others_are_gone():
+    store, now = store_of(), time.monotonic()
+    store.put_shared("removed", "v", 100.0)
+    with store.lock:
+        store._turn(now + 33)
+        store.drop("1", "removed")
+        store.put_shared("k", "v", 100.0)
+    assert turned(store, now + 99) == ["k"]
+    assert turned(store, now + 102) == []
+
+
+def test_dict_of_a_cache_that_evicts_is_not_larger_than_of_one_that_fills():
+    store = store_of(max_entries=25_000)
+    for number in range(25_000):
+        store.put_shared(f"k{number}", None, inf)
+    filled = sys.getsizeof(store.default.slots)
+    for number in range(25_000, 75_000):
+        store.put_shared(f"k{number}", None, inf)
+    assert sys.getsizeof(store.default.slots) <= filled
 
 
 def test_overhead_of_an_entry_is_140_bytes_at_most():
