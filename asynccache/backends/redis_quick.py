@@ -15,10 +15,10 @@ from asynccache.backends.redis_entries import LARGEST
 from asynccache.backends.redis_rights import RedisRights
 from asynccache.backends.redis_scripting import book_of
 from asynccache.backends.redis_scripts import OK, PATCHED, STORE, answers_to, lifetime, new_nonce
-from asynccache.backends.redis_sights import Looked
+from asynccache.backends.redis_sights import Looked, birth_of
 from asynccache.core.codec import DamagedEntryError, common
 from asynccache.core.entry import Kind
-from asynccache.core.fence import KEYS
+from asynccache.core.fence import KEYS, is_valid
 from asynccache.core.keys import checked, hash_of, to_bytes
 from asynccache.errors import BackendUnavailableError, SerializationError
 from asynccache.plan.io import LOOP
@@ -103,8 +103,11 @@ class RedisQuick(RedisRights, ABC):
             return await super()._fetch(io, key)
         if told is None or reply[1] is None:
             return None
-        found = Looked(part, reply[1], told.book, told.book.keeper)
-        return (await self._seen(io, {key: found}))[key].raw
+        raw: bytes = reply[1]
+        birth = birth_of(raw)
+        if birth is None or not birth.cells:  # damaged ones are given, so that somebody hears of them
+            return raw if birth is None or is_valid(birth, told.book, told.book.keeper) else None
+        return (await self._seen(io, {key: Looked(part, raw, told.book, told.book.keeper)}))[key].raw
 
     async def _store(self, io: IO, key: str, raw: bytes, ttl: float) -> bool:
         line = self._place.open_line() if io is LOOP and self._loop is LOOP else None
