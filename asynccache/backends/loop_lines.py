@@ -12,7 +12,8 @@ from contextlib import suppress
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from asynccache.backends.outage import BusyError, in_time
+from asynccache.backends.outage import in_time
+from asynccache.wire.faults import BusyError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from asynccache.backends.memcached_link import Link
 from asynccache.backends.memcached_order import Replies
 from asynccache.backends.memcached_rewriting import PATIENCE, RIVALS, STRIPES
-from asynccache.backends.outage import BusyError, OutageGuard
+from asynccache.backends.outage import OutageGuard
 from asynccache.errors import BackendUnavailableError
+from asynccache.wire.faults import BusyError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
