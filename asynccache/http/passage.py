@@ -123,6 +123,8 @@ class Passage:
         self._outer = passing.get()
         self._is_inner = self._was_busy = False
         self.reads: Reads | None = None
+        if self._outer is not None and self._outer.reads is not None:
+            self.watch()  # which goes on, and would see what frameworks read for themselves
 
     async def run(self, app: ASGIApp) -> None:
         """Let the request through to what answers it."""

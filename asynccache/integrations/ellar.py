@@ -18,9 +18,10 @@ from ellar.app import App
 from ellar.common import IApplicationReady, IApplicationShutdown, IApplicationStartup, IModuleSetup, Module
 from ellar.core import Config
 from ellar.core.modules import DynamicModule, ModuleBase, ModuleSetup
-from ellar.core.routing import RouteOperation
+from ellar.core.routing import EllarControllerMount, RouteOperation
 from ellar.di import ProviderConfig
 from starlette.middleware import Middleware
+from starlette.routing import Host, Mount
 
 from asynccache.current import Serving
 from asynccache.http.connections import watch_connections
@@ -28,7 +29,7 @@ from asynccache.http.current import SCOPE_KEY, Installed, service_of
 from asynccache.http.entrance import note_entrance_late
 from asynccache.http.evictions import answered
 from asynccache.http.passage import Passage
-from asynccache.integrations.narrowing import hide, narrow
+from asynccache.integrations.narrowing import hide, narrow, watch_within
 from asynccache.integrations.routes import check_routes
 from asynccache.interface import ICacheService
 from asynccache.module import CacheModule as InjectorModule
@@ -76,6 +77,8 @@ class CacheModule(ModuleBase, IModuleSetup, IApplicationReady, IApplicationStart
         setattr(app.state, SCOPE_KEY, Installed(app.injector, service))
         watch_connections()
         narrow(RouteOperation, _prepare)
+        for kind in (EllarControllerMount, Mount, Host):
+            watch_within(kind)
         app.config.MIDDLEWARE = [*app.config.MIDDLEWARE, Middleware(Capture)]
 
     async def on_startup(self, app: App) -> None:

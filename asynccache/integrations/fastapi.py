@@ -12,14 +12,14 @@ from fastapi import Depends, FastAPI
 from fastapi.routing import APIRoute
 from starlette.middleware import Middleware
 from starlette.requests import HTTPConnection
-from starlette.routing import Host, Mount
+from starlette.routing import Host, Mount, Route
 
 from asynccache.decorator import handler_of
 from asynccache.http.connections import watch_connections
 from asynccache.http.current import installed, service_of
 from asynccache.http.passage import Passage
 from asynccache.integrations.fastapi_declared import declared
-from asynccache.integrations.narrowing import hide, narrow
+from asynccache.integrations.narrowing import hide, narrow, watch_within
 from asynccache.interface import ICacheService
 
 if TYPE_CHECKING:
@@ -44,6 +44,9 @@ def let_through(app: Any) -> None:
     """Let the requests of an app, and of those mounted in it, through passages; `install` calls it."""
     watch_connections()
     narrow(APIRoute, _prepare)
+    watch_within(Route, but=APIRoute)
+    watch_within(Mount)
+    watch_within(Host)
     app.user_middleware.append(Middleware(Capture))
 
 

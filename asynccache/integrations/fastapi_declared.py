@@ -21,7 +21,7 @@ class Declared(NamedTuple):
     `query` are the parameters, each by the names that it may have, and the `parameters` stand for all of these; None:
     any, as a model says that allows extra ones. `headers` are the names of headers, for which FastAPI goes through all
     that there are, by its version or where a model takes them; None: there are none, or a model allows extra ones.
-    `may_read`: dependencies, headers or cookies are looked at before the handler is called.
+    `may_read`: dependencies, headers (a body's Content-Type) or cookies are looked at before the handler is called.
     """
 
     query: tuple[frozenset[str], ...] | None
@@ -51,7 +51,7 @@ def _found(dependant: Any) -> Declared:
         None if any_query else named,
         None if any_query else Parameters(frozenset[str]().union(*named)),
         frozenset(name for field in headers for name in _header_names(field)) if headers and not any_header else None,
-        bool(headers or dependant.cookie_params or len(dependants) > 1),
+        bool(headers or dependant.cookie_params or dependant.body_params or len(dependants) > 1),
     )
 
 

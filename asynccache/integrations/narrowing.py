@@ -1,4 +1,4 @@
-"""Routes that let nothing within them, dependencies included, see what their pages are not kept by of a query."""
+"""Routes that have requests watched, and hide from what is within them what pages are not kept by of a query."""
 
 from __future__ import annotations
 
@@ -44,6 +44,25 @@ def narrow(kind: Any, prepare: Prepare) -> None:
         return _shown_again(passage, answered) if passage.hides else answered
 
     handle.is_narrowed = True  # type: ignore[attr-defined]
+    kind.handle = handle
+
+
+def watch_within(kind: Any, but: type | tuple[()] = ()) -> None:
+    """Let a request that routes of this kind hand on be watched from there on: middleware may be next, and read.
+
+    Routes that are `but` something prepare it themselves.
+    """
+    own: Callable[..., Awaitable[None]] = kind.handle
+    if getattr(own, "is_watching", False):
+        return
+
+    def handle(route: Any, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+        passage = passing.get()
+        if passage is not None and passage.scope is scope and not isinstance(route, but):
+            passage.watch()
+        return own(route, scope, receive, send)
+
+    handle.is_watching = True  # type: ignore[attr-defined]
     kind.handle = handle
 
 

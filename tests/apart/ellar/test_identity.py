@@ -1,6 +1,7 @@
 """Nobody gets what was made for another, whether the handler or a guard of it read who asks."""
 
 import base64
+from contextvars import ContextVar
 
 import pytest
 from ellar.app import AppFactory
@@ -105,6 +106,32 @@ def test_whose_request_it_is_keeps_an_answer_from_the_store(read, place):
     answers = [client.get("/r/", headers={"cookie": f"who=me; session={value}"}) for _ in range(2)]
     assert [answer.status_code for answer in answers] == [200, 200]
     assert [is_hit(answer) for answer in answers] == [False, False]
+
+
+whose: ContextVar[str] = ContextVar("whose")
+
+
+class Tells:
+    """Middleware that tells the handler whose request it is."""
+
+    def __init__(self, app, **_):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        whose.set(dict(scope["headers"])[b"cookie"].decode())
+        await self.app(scope, receive, send)
+
+
+def test_what_middleware_of_a_router_reads_is_seen():
+    router = ModuleRouter("/r", middleware=[Middleware(Tells)])
+
+    @router.get("/")
+    @Cache(60)
+    async def handler():
+        return whose.get()
+
+    client = client_of(router)
+    assert [client.get("/r/", headers={"cookie": name}).json() for name in ("a=1", "b=1")] == ["a=1", "b=1"]
 
 
 @pytest.mark.parametrize("place", PLACES)

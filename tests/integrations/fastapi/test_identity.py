@@ -7,14 +7,17 @@ from contextvars import ContextVar
 from typing import Annotated
 
 import pytest
-from fastapi import Cookie, Depends, FastAPI, Header, Request, Security
+from fastapi import Cookie, Depends, FastAPI, Form, Header, Request, Security
 from fastapi.routing import APIRoute
 from fastapi.security import APIKeyCookie, APIKeyHeader, HTTPBasic, HTTPBearer, OAuth2PasswordBearer
 from fastapi.testclient import TestClient
 from itsdangerous import TimestampSigner
 from pydantic import BaseModel
+from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.sessions import SessionMiddleware
+from starlette.responses import PlainTextResponse
+from starlette.routing import Mount, Route
 
 from asynccache import Cache, CacheModule, install
 from tests.http.serving import is_hit, status_of
@@ -301,6 +304,69 @@ def test_what_is_read_between_the_route_and_a_handler_without_dependencies_is_se
     client = client_of(route_with(**between))
     answers = [client.get("/", headers={"x-tenant": name}) for name in ("one", "two", "one", "two")]
     assert [answer.json() for answer in answers] == ["one", "two", "one", "two"]
+    assert [is_hit(answer) for answer in answers] == [False, False, True, True]
+
+
+class Tenants:
+    """Middleware that tells the handler whose request it is."""
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        tenant.set(dict(scope["headers"]).get(b"cookie", b"nobody's").decode())
+        await self.app(scope, receive, send)
+
+
+@Cache(60)
+async def whose(request: Request):
+    return PlainTextResponse(tenant.get())
+
+
+def an_app():
+    app = FastAPI(middleware=[Middleware(Tenants)])
+    app.get("/")(whose)
+    return app
+
+
+def a_mounted_app(app):
+    app.mount("/in", an_app())
+
+
+def an_app_of_a_host(app):
+    app.host("testserver", an_app())
+
+
+def a_mount(app):
+    app.routes.append(Mount("/in", routes=an_app().routes[-1:], middleware=[Middleware(Tenants)]))
+
+
+def a_plain_route(app):
+    app.routes.append(Route("/in/", whose, middleware=[Middleware(Tenants)]))
+
+
+@pytest.mark.parametrize("put_in", [a_mounted_app, an_app_of_a_host, a_mount, a_plain_route])
+def test_what_middleware_within_a_route_reads_is_seen(put_in):
+    app = FastAPI()
+    put_in(app)
+    client = client_of(app)
+    path = "/" if put_in is an_app_of_a_host else "/in/"
+    assert [client.get(path, headers={"cookie": name}).text for name in ("a=1", "b=1", "a=1")] == ["a=1", "b=1", "a=1"]
+    assert client.get(path).text == "nobody's"
+
+
+def test_how_a_body_is_read_is_a_variant():
+    app = FastAPI()
+
+    @app.post("/")
+    @Cache(60, methods=["POST"])
+    async def handler(word: Annotated[str, Form()] = "none"):
+        return word
+
+    client = client_of(app)
+    kinds = ["text/plain", "application/x-www-form-urlencoded"] * 2
+    answers = [client.post("/", content=b"word=some", headers={"content-type": kind}) for kind in kinds]
+    assert [answer.json() for answer in answers] == ["none", "some"] * 2
     assert [is_hit(answer) for answer in answers] == [False, False, True, True]
 
 
