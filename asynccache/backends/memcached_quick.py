@@ -20,6 +20,7 @@ from asynccache.core.codec import DamagedEntryError, common
 from asynccache.core.entry import Kind
 from asynccache.core.keys import checked, hash_of, memcached_key
 from asynccache.errors import BackendUnavailableError, SerializationError
+from asynccache.plan.forks import anew_in_child
 from asynccache.plan.io import LOOP
 
 if TYPE_CHECKING:
@@ -49,6 +50,11 @@ class MemcachedQuick(LoopMemcachedBackend, ABC):
         self._notebook = notebook_wire(self._namespace)
         self._near: tuple[Any, Any, Any] = _NOBODY
         """Where there is one server: the loop that asked last, its way, and its connection."""
+        anew_in_child(self)
+
+    def begin_anew(self) -> None:
+        """Leave the connection to the parent, in a forked child."""
+        self._near = _NOBODY
 
     async def shut(self, io: IO) -> None:
         self._near = _NOBODY

@@ -7,7 +7,6 @@ anyio and uvloop do) closes it there, so that an application which never closes 
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from asyncio import get_running_loop
 from concurrent import futures
@@ -16,6 +15,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from asynccache.errors import ConfigurationError
+from asynccache.plan.forks import anew_in_child
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -50,7 +50,7 @@ class LoopClients(Generic[C]):
         self._close = close
         self._kept: dict[asyncio.AbstractEventLoop, _Kept[C]] = {}
         self._lock = threading.Lock()
-        self._pid = os.getpid()
+        anew_in_child(self)
 
     def current(self) -> C:
         """Return the client of the running loop; `ConfigurationError` where that is not asyncio's."""
@@ -61,10 +61,12 @@ class LoopClients(Generic[C]):
                 "this backend needs a running event loop of asyncio: under trio use local memory, or the sync calls"
             ) from None
         kept = self._kept.get(loop)
-        if kept is not None:  # a loop of the parent's does not run in a forked child: asyncio sees to that
-            return kept.client
-        self._leave_the_parents()
-        return self._begin(loop).client
+        return (self._begin(loop) if kept is None else kept).client
+
+    def begin_anew(self) -> None:
+        """Leave its clients to the parent, in a forked child: a loop that was not running may run on in both."""
+        _inherited.append(self._kept)
+        self._kept, self._lock = {}, threading.Lock()
 
     async def aclose(self) -> None:
         """Close the clients of this loop, and of the other loops that still run; wait at most a second for those."""
@@ -103,13 +105,7 @@ class LoopClients(Generic[C]):
                     del self._kept[loop]
             await self._close(client)
 
-    def _leave_the_parents(self) -> None:
-        if self._pid != os.getpid():
-            _inherited.append(self._kept)
-            self._kept, self._lock, self._pid = {}, threading.Lock(), os.getpid()
-
     def _taken(self) -> dict[asyncio.AbstractEventLoop, _Kept[C]]:
-        self._leave_the_parents()
         with self._lock:
             kept, self._kept = self._kept, {}
         return kept

@@ -162,6 +162,23 @@ async def test_opening_and_closing_leaves_nothing_behind(memcached_server, uniqu
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_a_forked_child_that_goes_on_with_a_loop_leaves_the_connection_to_the_parent(memcached_server, unique_prefix):
+    cache = MemcachedCacheBackend(servers=memcached_server.url, key_prefix=unique_prefix, deadline=PATIENT)
+
+    async def asked():
+        assert await cache.set_async("key", "value")
+        assert await cache.get_async("key") == "value"
+        return cache._near[2]
+
+    with asyncio.Runner() as runner:
+        wire = runner.run(asked())
+        if (child := os.fork()) == 0:
+            os._exit(0 if runner.run(asked()) is not wire else 1)
+        assert os.waitpid(child, 0)[1] == 0
+        assert runner.run(asked()) is wire
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_forked_children_have_connections_of_their_own(memcached_server, unique_prefix):
     cache = MemcachedCacheBackend(servers=memcached_server.url, key_prefix=unique_prefix, deadline=PATIENT)
     cache.set("n", 0)

@@ -137,6 +137,19 @@ def test_many_threads_with_loops_of_their_own(clients):
 
 
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_forked_child_that_goes_on_with_a_loop_has_a_client_of_its_own(clients):
+    loop = asyncio.new_event_loop()
+    client = loop.run_until_complete(current(clients))
+    if (child := os.fork()) == 0:
+        mine = loop.run_until_complete(current(clients))
+        os._exit(1 if mine is client else 0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert loop.run_until_complete(current(clients)) is client
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+
+
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_forked_child_leaves_its_parents_clients_alone(clients, other_loop):
     client = other_loop(current(clients))
     reader, writer = os.pipe()
