@@ -8,7 +8,7 @@ import pytest
 
 from asynccache import CachePolicy, CacheService
 from asynccache.core.events import Hit, Loaded, Miss
-from asynccache.loading.flights import Flights
+from asynccache.loading.flights import Flight, Flights
 
 CALLERS = 50
 
@@ -128,6 +128,31 @@ async def test_a_value_that_comes_as_patience_ends_is_taken():
     await asyncio.sleep(0)  # it waits, and its timer is due
     asyncio.get_running_loop().call_soon(flight.settle, "value")
     assert await caller == "value"
+
+
+class Late:
+    """A lock after which, once a second one is awaited no more, the load is settled in the very moment."""
+
+    def __init__(self, lock, settle):
+        self._lock, self._settle, self.uses = lock, settle, 0
+
+    def __enter__(self):
+        self._lock.acquire()
+
+    def __exit__(self, *_):
+        self._lock.release()
+        self.uses += 1
+        if self.uses == 3:  # to wait, to see it through, and to leave it
+            self._settle("value")
+
+
+@pytest.mark.parametrize("waits", [Flight.wait_in_thread, lambda flight, left: asyncio.run(flight.wait(left))])
+def test_a_value_that_comes_as_somebody_leaves_is_taken(waits):
+    flights = Flights()
+    flight, _ = flights.join("key")
+    flight.leave_for_a_thread()
+    flights.lock = Late(flights.lock, flight.settle)
+    assert waits(flight, 0.01) == "value"
 
 
 async def test_a_value_that_is_none_is_a_hit(cache):
