@@ -153,6 +153,23 @@ def test_finalizer_of_a_value_may_set_the_very_key_for_which_it_went():
         assert store.stats()["entries"] <= 2
 
 
+def test_finalizer_of_a_value_may_remove_who_would_have_gone_next():
+    store = store_of(max_entries=1000)
+
+    class Value:
+        def __init__(self, number):
+            self.number = number
+
+        def __del__(self):
+            if self.number % 2 == 0:
+                store.drop("1", f"k{self.number + 1}")
+
+    for number in range(1500):
+        put(store, f"k{number}", Value(number))
+        assert store.stats()["entries"] <= 1000
+    assert held(store).items() <= store.stats().items()
+
+
 def test_quick_way_keeps_the_bounds_and_the_count():
     store = store_of(max_entries=100, max_bytes=30_000)
     for number in range(3000):
