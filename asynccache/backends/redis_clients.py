@@ -16,15 +16,16 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from asynccache.backends.redis_connections import BlockingLine, SharedLine, arguments_of, connected
-from asynccache.backends.redis_questions import answered, checked, told_apart
+from asynccache.backends.redis_lanes import LoopLanes
+from asynccache.backends.redis_questions import checked, told_apart
 from asynccache.errors import BackendUnavailableError
 from asynccache.plan.clients import LoopClients
 from asynccache.plan.forks import anew_in_child
-from asynccache.wire.faults import BusyError, OutOfStepError
-from asynccache.wire.lane import Lane, closed
+from asynccache.wire.faults import BusyError
+from asynccache.wire.lane import Lane
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from asynccache.backends.outage import Due, OutageGuard
     from asynccache.backends.redis_peer import ServerClock
@@ -57,7 +58,7 @@ class RedisNode:
         self.begin_anew()
         anew_in_child(self)
         connect = partial(connected, server.scheme, arguments, clock, guard.deadline)
-        self._loops = LoopClients(lambda: _LoopLanes(lambda: Lane(connect, guard.deadline)), _LoopLanes.aclose)
+        self._loops = LoopClients(lambda: LoopLanes(lambda: Lane(connect, guard.deadline)), LoopLanes.aclose)
 
     async def ask(self, io: IO, tried: str, *questions: Question, due: Due | None = None) -> list[Any]:
         """Ask these questions in one go and give the replies, each of the shape that its question allows.
@@ -199,71 +200,3 @@ class _BlockingLines:
                 return line
             line.drop()
         return self._make()
-
-
-class _LoopLanes:
-    """The connections of one loop: one for all that is answered at once, others for what a server may wait with."""
-
-    def __init__(self, make: Callable[[], Lane[SharedLine]]) -> None:
-        self._make = make
-        self._shared = make()
-        self._waiting: list[Lane[SharedLine]] = []
-        self._idle: list[Lane[SharedLine]] = []
-        self._is_closed = False
-
-    @property
-    def open_line(self) -> SharedLine | None:
-        """The connection that all share, if it is open and has room."""
-        return self._shared.open_wire
-
-    def exchange(self, questions: Sequence[Question], due: Due) -> Coroutine[Any, Any, list[Any]]:
-        """Ask; raises what `OutageGuard.attempt` knows."""
-        for question in questions:
-            if question.may_wait:
-                return self._exchange_apart(questions, due)
-        return _exchange(self._shared, questions, due)
-
-    def drop(self) -> None:
-        """Close all at once; who waits for replies gets an error."""
-        self._shared.abort(ConnectionAbortedError, _GIVEN_UP)
-        self.drop_waiting()
-
-    def drop_waiting(self) -> None:
-        """Close those that may be silent for long, and so do not find out by themselves that a server is gone."""
-        for lane in (*self._waiting, *self._idle):
-            lane.abort(ConnectionAbortedError, _GIVEN_UP)
-
-    async def aclose(self) -> None:
-        """Close all for good."""
-        self._is_closed = True
-        for lane in (self._shared, *self._waiting, *self._idle):
-            lane.close()
-        await closed()
-
-    async def _exchange_apart(self, questions: Sequence[Question], due: Due) -> list[Any]:
-        lane = self._idle.pop() if self._idle else self._make()
-        if self._is_closed:
-            lane.close()
-        self._waiting.append(lane)
-        try:
-            replies = await _exchange(lane, questions, due)
-        except BaseException:
-            await lane.aclose()
-            raise
-        finally:
-            self._waiting.remove(lane)
-        self._idle.append(lane)
-        return replies
-
-
-_GIVEN_UP = "the connection was given up"
-
-
-async def _exchange(lane: Lane[SharedLine], questions: Sequence[Question], due: Due) -> list[Any]:
-    line = lane.open_wire or await lane.wire(due.at)
-    asked = told_apart(questions)
-    try:
-        return line.signed(questions, answered(asked, await line.exchange(asked, due)))
-    except (OutOfStepError, ConnectionRefusedError) as failure:
-        line.lose(type(failure), str(failure))
-        raise
