@@ -3,10 +3,10 @@
 import pytest
 
 from asynccache import CacheModule, ConfigurationError, ICacheService
-from asynccache.backends.memcached import MemcachedCacheBackend
 from asynccache.backends.dummy_cache import DummyCacheBackend
 from asynccache.backends.fallback_cache import FallbackCacheBackend
 from asynccache.backends.local_cache import LocalMemCacheBackend
+from asynccache.backends.memcached import MemcachedCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
 from asynccache.backends.servers import redacted
 from asynccache.config import backend_of, backends_of

@@ -3,9 +3,9 @@
 import pytest
 
 from asynccache import ConfigurationError
-from asynccache.backends.memcached import MemcachedCacheBackend
 from asynccache.backends.dummy_cache import DummyCacheBackend
 from asynccache.backends.local_cache import LocalMemCacheBackend
+from asynccache.backends.memcached import MemcachedCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
 from asynccache.backends.sql_cache import SQLCacheBackend
 from asynccache.config import app_backends, backend_of

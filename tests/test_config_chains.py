@@ -9,10 +9,10 @@ import pytest
 
 import asynccache
 from asynccache import CacheModule, CacheService, ConfigurationError
-from asynccache.backends.memcached import MemcachedCacheBackend
 from asynccache.backends.dummy_cache import DummyCacheBackend
 from asynccache.backends.fallback_cache import FallbackCacheBackend
 from asynccache.backends.local_cache import LocalMemCacheBackend
+from asynccache.backends.memcached import MemcachedCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
 from asynccache.backends.sql_cache import SQLCacheBackend
 from asynccache.config import backend_of, stores
