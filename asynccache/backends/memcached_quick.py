@@ -24,7 +24,7 @@ from asynccache.plan.forks import anew_in_child
 from asynccache.plan.io import LOOP
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
     from asynccache.backends.memcached_wires import MemcachedWires, Way
     from asynccache.model import Version
@@ -165,11 +165,8 @@ class MemcachedQuick(LoopMemcachedBackend, ABC):
 
     async def _answered(self, shares: list[tuple[Way, list[bytes]]]) -> list[tuple[Way, list[bytes], Sequence[Any]]]:
         """Ask for these shares at once: names, and what is at the notebook and at each; the rest are misses."""
-        asked = [way.items([self._notebook, *names]) for way, names in shares]
-        if len(asked) == 1:
-            outcomes = [await _outcome(asked[0])]
-        else:
-            outcomes = await gather(*map(_outcome, asked))
+        asked = [_outcome(way, [self._notebook, *names]) for way, names in shares]
+        outcomes = [await asked[0]] if len(asked) == 1 else await gather(*asked)
         answers = []
         for (way, names), outcome in zip(shares, outcomes, strict=True):
             if isinstance(outcome, BackendUnavailableError):
@@ -204,8 +201,8 @@ class MemcachedQuick(LoopMemcachedBackend, ABC):
         return way, wire
 
 
-async def _outcome(asked: Coroutine[Any, Any, Sequence[Any]]) -> Sequence[Any] | BackendUnavailableError:
+async def _outcome(way: Way, names: Sequence[bytes]) -> Sequence[Any] | BackendUnavailableError:
     try:
-        return await asked
+        return await way.items(names)
     except BackendUnavailableError as failure:
         return failure

@@ -28,6 +28,16 @@ async def test_cancelled_operations_disturb_nobody(fresh_memcached):
     await cache.aclose()
 
 
+async def test_a_get_many_that_is_cancelled_before_it_asks_leaves_nothing_behind(memcached_unix, unique_prefix):
+    cache = MemcachedCacheBackend(servers=memcached_unix.path, key_prefix=unique_prefix, deadline=PATIENT)
+    asking = asyncio.create_task(cache.get_many_async(map(str, range(1_000))))
+    await asyncio.sleep(0)  # it has begun, and those who ask for parts of it have not
+    asking.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asking
+    await cache.aclose()
+
+
 async def test_results_of_cancelled_neighbours_reach_nobody(memcached_unix, unique_prefix):
     cache = MemcachedCacheBackend(servers=memcached_unix.path, key_prefix=unique_prefix, deadline=PATIENT)
     differences = await asyncio.gather(*[follow_models(cache, seed, 100) for seed in range(20)])
