@@ -1,14 +1,19 @@
 """What a backend over a server has to survive, with the bounds that are promised; each takes a backend of its own."""
 
 import asyncio
+import time
+from collections.abc import Coroutine
 from typing import Any
 
+import pytest
+
 from asynccache.core.events import BackendDown, BackendUp, Event
+from asynccache.errors import BackendUnavailableError
 from asynccache.model import BaseCacheBackend
 from tests.conftest import LONG
 from tests.load import healthy, under_load
 from tests.servers import FaultProxy, Server
-from tests.storms import expect_bounds, seconds_until_hit
+from tests.storms import expect_bounds, seconds_until_hit, work_on_a_lying_wire
 
 DEADLINE = 0.15
 CROWD = 2_000 if LONG else 500
@@ -76,3 +81,110 @@ async def survive_crowds(cache: BaseCacheBackend) -> None:
             task.cancel()
         await asyncio.wait(crowd)
     assert await asyncio.gather(*[cache.get_async("k") for _ in range(6)]) == ["v"] * 6
+
+
+async def survive_strays(cache: BaseCacheBackend, proxy: FaultProxy, stray: bytes) -> None:
+    """Get replies that nobody asked for, and lose others: nobody gets another's."""
+    wrong: list[str] = []
+    proxy.set(prepend_p=0.05, drop_p=0.02, prepend=stray)
+    await asyncio.gather(*[work_on_a_lying_wire(cache, f"worker {number}", wrong) for number in range(20)])
+    assert wrong == []
+    proxy.heal()
+    assert await seconds_until_hit(cache) <= 0.5
+    await asyncio.gather(*[work_on_a_lying_wire(cache, f"worker {number}", wrong) for number in range(10)])
+    assert wrong == []
+    await cache.aclose()
+
+
+async def replace_connections(cache: BaseCacheBackend, proxy: FaultProxy, pause: float = 0.05) -> None:
+    """Have connections closed; take a cache that raises."""
+    for close in (proxy.half_close, proxy.reset_all):
+        await cache.set_async("k", 1)
+        close()
+        await asyncio.sleep(pause)
+        assert await cache.get_async("k") == 1
+    await cache.aclose()
+
+
+async def lose_invalidations(cache: BaseCacheBackend, server: Server) -> list[BaseException]:
+    """Kill the server: whatever has to be done raises. Give the errors."""
+    await cache.set_async("k", 1)
+    await asyncio.to_thread(server.kill)
+    errors: list[BaseException] = []
+    for operation in (
+        cache.delete_async("k"),
+        cache.delete_many_async(["k", "l"]),
+        cache.incr_async("k"),
+        cache.decr_async("k"),
+        cache.add_async("k", 1),
+        cache.touch_async("k"),
+    ):
+        with pytest.raises(BackendUnavailableError, match=server.address) as raised:
+            await operation
+        errors.append(raised.value)
+    for blocking in (cache.delete, cache.incr, cache.touch):
+        with pytest.raises(BackendUnavailableError):
+            blocking("k")
+    return errors
+
+
+async def follow_on_error(lenient: BaseCacheBackend, strict: BaseCacheBackend, server: Server) -> None:
+    """Kill the server: reads and `set` are misses and no success, or raise."""
+    await asyncio.to_thread(server.kill)
+    assert await lenient.get_async("k", default="a miss") == "a miss"
+    assert await lenient.get_many_async(["k"]) == {}
+    assert await lenient.has_key_async("k") is False
+    assert await lenient.set_async("k", 1) is False
+    assert await lenient.set_many_async({"k": 1, "l": 2}) == ["k", "l"]
+    for operation in (
+        strict.get_async("k"),
+        strict.get_many_async(["k"]),
+        strict.has_key_async("k"),
+        strict.set_async("k", 1),
+        strict.set_many_async({"k": 1}),
+    ):
+        with pytest.raises(BackendUnavailableError):
+            await operation
+
+
+def keep_the_deadline_in_blocking_calls(cache: BaseCacheBackend, proxy: FaultProxy, fault: dict[str, Any]) -> None:
+    """Let the network go wrong; take a cache with `DEADLINE`."""
+    cache.set("a", 1)
+    proxy.set(**fault)
+    began = time.monotonic()
+    for _ in range(10):
+        cache.get("a")
+    assert time.monotonic() - began < 3 * DEADLINE + 1
+    proxy.heal()
+    while time.monotonic() < began + 5 and not cache.set("a", 1):
+        time.sleep(0.01)
+    assert cache.get("a") == 1
+    cache.close()
+
+
+async def bring_into(state: str, cache: BaseCacheBackend, server: Server) -> None:
+    """Open connections to a server that is then alive, frozen or killed."""
+    await cache.set_async("k", 1)
+    await asyncio.to_thread(cache.get, "k")
+    if state == "frozen":
+        server.freeze()
+    elif state == "killed":
+        await asyncio.to_thread(server.kill)
+
+
+async def close_meanwhile(cache: BaseCacheBackend, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+    """Close while this is under way, within a second; give its task, which may not be done."""
+    under_way = asyncio.create_task(work)
+    await asyncio.sleep(0.01)
+    began = time.monotonic()
+    await cache.aclose()
+    await asyncio.to_thread(cache.close)
+    assert time.monotonic() - began <= 1
+    return under_way
+
+
+async def close_and_leave(cache: BaseCacheBackend, work: Coroutine[Any, Any, Any]) -> None:
+    """Close while this is under way, within a second, and give it up."""
+    under_way = await close_meanwhile(cache, work)
+    under_way.cancel()
+    await asyncio.wait([under_way])

@@ -1,16 +1,26 @@
 """memcached that is killed, frozen, slow or confused fails nobody."""
 
 import asyncio
-import time
 
 import pytest
 
 from asynccache.backends.memcached import MemcachedCacheBackend
 from asynccache.errors import BackendUnavailableError
 from tests.backends.wire import stat
-from tests.outages import DEADLINE, NETWORK_FAULTS, survive_a_frost, survive_a_kill, survive_the_network
+from tests.outages import (
+    DEADLINE,
+    NETWORK_FAULTS,
+    bring_into,
+    close_and_leave,
+    follow_on_error,
+    lose_invalidations,
+    replace_connections,
+    survive_a_frost,
+    survive_a_kill,
+    survive_strays,
+    survive_the_network,
+)
 from tests.servers import Memcached
-from tests.storms import seconds_until_hit, work_on_a_lying_wire
 
 STRAYS = {
     "another's value": b"VA 5 O1\r\nSTRAY\r\nMN\r\n",
@@ -46,52 +56,19 @@ async def test_network_that_goes_wrong(memcached_server, fault_proxy, unique_pre
 async def test_connections_closed_by_the_server_are_replaced(memcached_server, fault_proxy, unique_prefix):
     proxy = fault_proxy(memcached_server.host, memcached_server.port)
     cache = MemcachedCacheBackend(servers=proxy.address, key_prefix=unique_prefix, on_error="raise")
-    for close in (proxy.half_close, proxy.reset_all):
-        await cache.set_async("k", 1)
-        close()
-        await asyncio.sleep(0.05)
-        assert await cache.get_async("k") == 1
-    await cache.aclose()
+    await replace_connections(cache, proxy)
 
 
 async def test_invalidation_that_is_lost_is_never_silent(fresh_memcached):
     cache = MemcachedCacheBackend(servers=fresh_memcached.url)
-    await cache.set_async("k", 1)
-    await asyncio.to_thread(fresh_memcached.kill)
-    for operation in (
-        cache.delete_async("k"),
-        cache.delete_many_async(["k", "l"]),
-        cache.incr_async("k"),
-        cache.decr_async("k"),
-        cache.add_async("k", 1),
-        cache.touch_async("k"),
-    ):
-        with pytest.raises(BackendUnavailableError, match=fresh_memcached.address):
-            await operation
-    for operation in (cache.delete, cache.incr, cache.touch):
-        with pytest.raises(BackendUnavailableError):
-            await asyncio.to_thread(operation, "k")
+    await lose_invalidations(cache, fresh_memcached)
     await cache.aclose()
 
 
 async def test_reads_and_set_follow_on_error(fresh_memcached):
     lenient = MemcachedCacheBackend(servers=fresh_memcached.url)
     strict = MemcachedCacheBackend(servers=fresh_memcached.url, on_error="raise")
-    await asyncio.to_thread(fresh_memcached.kill)
-    assert await lenient.get_async("k", default="a miss") == "a miss"
-    assert await lenient.get_many_async(["k"]) == {}
-    assert await lenient.has_key_async("k") is False
-    assert await lenient.set_async("k", 1) is False
-    assert await lenient.set_many_async({"k": 1, "l": 2}) == ["k", "l"]
-    for operation in (
-        strict.get_async("k"),
-        strict.get_many_async(["k"]),
-        strict.has_key_async("k"),
-        strict.set_async("k", 1),
-        strict.set_many_async({"k": 1}),
-    ):
-        with pytest.raises(BackendUnavailableError):
-            await operation
+    await follow_on_error(lenient, strict, fresh_memcached)
 
 
 async def test_one_dead_server_of_three_takes_its_own_keys_only(launch):
@@ -120,32 +97,12 @@ async def test_one_dead_server_of_three_takes_its_own_keys_only(launch):
 async def test_stray_and_lost_replies_mislead_nobody(memcached_server, fault_proxy, unique_prefix, stray):
     proxy = fault_proxy(memcached_server.host, memcached_server.port)
     cache = MemcachedCacheBackend(servers=proxy.address, key_prefix=unique_prefix, deadline=DEADLINE)
-    wrong: list[str] = []
-    proxy.set(prepend_p=0.05, drop_p=0.02, prepend=stray)
-    await asyncio.gather(*[work_on_a_lying_wire(cache, f"worker {number}", wrong) for number in range(20)])
-    assert wrong == []
-    proxy.heal()
-    assert await seconds_until_hit(cache) <= 0.5
-    await asyncio.gather(*[work_on_a_lying_wire(cache, f"worker {number}", wrong) for number in range(10)])
-    assert wrong == []
-    await cache.aclose()
+    await survive_strays(cache, proxy, stray)
 
 
 @pytest.mark.parametrize("state", ["alive", "frozen", "killed"])
 async def test_closing_takes_a_second_at_most(launch, state):
     server = launch(Memcached())
     cache = MemcachedCacheBackend(servers=server.url, deadline=5)
-    await cache.set_async("k", 1)
-    await asyncio.to_thread(cache.get, "k")
-    if state == "frozen":
-        server.freeze()
-    elif state == "killed":
-        await asyncio.to_thread(server.kill)
-    under_way = asyncio.create_task(cache.get_async("k"))
-    await asyncio.sleep(0.01)
-    began = time.monotonic()
-    await cache.aclose()
-    await asyncio.to_thread(cache.close)
-    assert time.monotonic() - began <= 1
-    under_way.cancel()
-    await asyncio.wait([under_way])
+    await bring_into(state, cache, server)
+    await close_and_leave(cache, cache.get_async("k"))

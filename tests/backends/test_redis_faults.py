@@ -17,9 +17,15 @@ from tests.conftest import LONG
 from tests.outages import (
     DEADLINE,
     NETWORK_FAULTS,
+    bring_into,
+    close_and_leave,
+    follow_on_error,
+    keep_the_deadline_in_blocking_calls,
+    lose_invalidations,
     survive_a_frost,
     survive_a_kill,
     survive_crowds,
+    survive_strays,
     survive_the_network,
 )
 from tests.servers import Redis
@@ -28,9 +34,7 @@ from tests.storms import (
     Storm,
     follow_models,
     in_threads,
-    seconds_until_hit,
     share_one_service,
-    work_on_a_lying_wire,
 )
 
 PATIENT = 5.0
@@ -80,15 +84,7 @@ class TestNobodyGetsAnothersData:
     async def test_stray_and_lost_replies_mislead_nobody(self, redis_server, fault_proxy, unique_prefix, stray):
         proxy = fault_proxy(redis_server.host, redis_server.port)
         cache = RedisCacheBackend(proxy.address, key_prefix=unique_prefix, deadline=DEADLINE)
-        wrong: list[str] = []
-        proxy.set(prepend_p=0.05, drop_p=0.02, prepend=stray)
-        await asyncio.gather(*[work_on_a_lying_wire(cache, f"worker {number}", wrong) for number in range(20)])
-        assert wrong == []
-        proxy.heal()
-        assert await seconds_until_hit(cache) <= 0.5
-        await asyncio.gather(*[work_on_a_lying_wire(cache, f"worker {number}", wrong) for number in range(10)])
-        assert wrong == []
-        await cache.aclose()
+        await survive_strays(cache, proxy, stray)
 
     @pytest.mark.parametrize("stray", STRAYS.values(), ids=STRAYS)
     async def test_a_stray_reply_that_comes_alone_is_no_value_and_no_number(
@@ -128,17 +124,7 @@ class TestItKeepsWorking:
     def test_sync_calls_keep_the_deadline_too(self, redis_server, fault_proxy, unique_prefix, fault):
         proxy = fault_proxy(redis_server.host, redis_server.port)
         cache = RedisCacheBackend(proxy.address, key_prefix=unique_prefix, deadline=DEADLINE)
-        cache.set("a", 1)
-        proxy.set(**fault)
-        began = time.monotonic()
-        for _ in range(10):
-            cache.get("a")
-        assert time.monotonic() - began < 3 * DEADLINE + 1
-        proxy.heal()
-        while time.monotonic() < began + 5 and not cache.set("a", 1):
-            time.sleep(0.01)
-        assert cache.get("a") == 1
-        cache.close()
+        keep_the_deadline_in_blocking_calls(cache, proxy, fault)
 
     async def test_restarted_server_is_used_at_once_by_idle_connections(self, fresh_redis):
         cache = RedisCacheBackend(fresh_redis.url, deadline=PATIENT, on_error="raise")
@@ -175,41 +161,13 @@ class TestItKeepsWorking:
 
     async def test_invalidation_that_is_lost_is_never_silent(self, fresh_redis):
         cache = RedisCacheBackend(fresh_redis.url)
-        await cache.set_async("k", 1)
-        await asyncio.to_thread(fresh_redis.kill)
-        for operation in (
-            cache.delete_async("k"),
-            cache.delete_many_async(["k", "l"]),
-            cache.incr_async("k"),
-            cache.decr_async("k"),
-            cache.add_async("k", 1),
-            cache.touch_async("k"),
-        ):
-            with pytest.raises(BackendUnavailableError, match=fresh_redis.address):
-                await operation
-        for operation in (cache.delete, cache.incr, cache.touch):
-            with pytest.raises(BackendUnavailableError):
-                operation("k")
+        await lose_invalidations(cache, fresh_redis)
         await cache.aclose()
 
     async def test_reads_and_set_follow_on_error(self, fresh_redis):
         lenient = RedisCacheBackend(fresh_redis.url)
         strict = RedisCacheBackend(fresh_redis.url, on_error="raise")
-        await asyncio.to_thread(fresh_redis.kill)
-        assert await lenient.get_async("k", default="a miss") == "a miss"
-        assert await lenient.get_many_async(["k"]) == {}
-        assert await lenient.has_key_async("k") is False
-        assert await lenient.set_async("k", 1) is False
-        assert await lenient.set_many_async({"k": 1, "l": 2}) == ["k", "l"]
-        for operation in (
-            strict.get_async("k"),
-            strict.get_many_async(["k"]),
-            strict.has_key_async("k"),
-            strict.set_async("k", 1),
-            strict.set_many_async({"k": 1}),
-        ):
-            with pytest.raises(BackendUnavailableError):
-                await operation
+        await follow_on_error(lenient, strict, fresh_redis)
 
 
 class TestConnections:
@@ -309,20 +267,8 @@ class TestConnections:
     async def test_closing_takes_a_second_at_most(self, launch, state):
         server = launch(Redis())
         cache = RedisCacheBackend(server.url, deadline=5)
-        await cache.set_async("k", 1)
-        await asyncio.to_thread(cache.get, "k")
-        if state == "frozen":
-            server.freeze()
-        elif state == "killed":
-            await asyncio.to_thread(server.kill)
-        under_way = asyncio.create_task(cache.set_async("k", b"x" * 10_000_000))
-        await asyncio.sleep(0.01)
-        began = time.monotonic()
-        await cache.aclose()
-        await asyncio.to_thread(cache.close)
-        assert time.monotonic() - began <= 1
-        under_way.cancel()
-        await asyncio.wait([under_way])
+        await bring_into(state, cache, server)
+        await close_and_leave(cache, cache.set_async("k", b"x" * 10_000_000))
 
     async def test_opening_and_closing_leaves_nothing(self, redis_server):
         before = clients_of(redis_server)

@@ -1,7 +1,6 @@
 """Replit's store that is killed, frozen, slow or confused fails nobody, and nobody gets another's data from it."""
 
 import asyncio
-import time
 from itertools import chain
 
 import pytest
@@ -11,6 +10,9 @@ from asynccache.backends.replit_cache import ReplitCacheBackend
 from tests.outages import (
     DEADLINE,
     NETWORK_FAULTS,
+    bring_into,
+    close_and_leave,
+    replace_connections,
     survive_a_frost,
     survive_a_kill,
     survive_crowds,
@@ -82,12 +84,7 @@ async def test_network_that_goes_wrong(store, fault_proxy, fault):
 async def test_connection_that_the_store_closed_is_replaced(store, fault_proxy):
     proxy = fault_proxy(store.host, store.port)
     cache = ReplitCacheBackend(store.url.replace(store.address, proxy.address), deadline=PATIENT, on_error="raise")
-    for close in (proxy.half_close, proxy.reset_all):
-        await cache.set_async("k", 1)
-        close()
-        await asyncio.sleep(0.05)
-        assert await cache.get_async("k") == 1
-    await cache.aclose()
+    await replace_connections(cache, proxy)
 
 
 async def test_lost_invalidation_is_never_silent(fresh_replitdb):
@@ -148,17 +145,5 @@ async def test_stray_and_lost_replies_mislead_nobody(store, fault_proxy, stray):
 @pytest.mark.parametrize("state", ["alive", "frozen", "killed"])
 async def test_closing_takes_a_second_at_most(fresh_replitdb, state):
     cache = ReplitCacheBackend(fresh_replitdb.url, deadline=PATIENT)
-    await cache.set_async("k", 1)
-    await asyncio.to_thread(cache.get, "k")
-    if state == "frozen":
-        fresh_replitdb.freeze()
-    elif state == "killed":
-        await asyncio.to_thread(fresh_replitdb.kill)
-    under_way = asyncio.create_task(cache.get_async("k"))
-    await asyncio.sleep(0.01)
-    began = time.monotonic()
-    await cache.aclose()
-    await asyncio.to_thread(cache.close)
-    assert time.monotonic() - began <= 1
-    under_way.cancel()
-    await asyncio.wait([under_way])
+    await bring_into(state, cache, fresh_replitdb)
+    await close_and_leave(cache, cache.get_async("k"))

@@ -1,7 +1,6 @@
 """What both memcached backends over blocking clients have to survive; each test class says which backend it is."""
 
 import asyncio
-import time
 from itertools import chain
 
 import pytest
@@ -12,17 +11,20 @@ from tests.conftest import LONG
 from tests.outages import (
     DEADLINE,
     NETWORK_FAULTS,
+    follow_on_error,
+    keep_the_deadline_in_blocking_calls,
+    lose_invalidations,
+    replace_connections,
     survive_a_frost,
     survive_a_kill,
+    survive_strays,
     survive_the_network,
 )
 from tests.servers import Memcached
 from tests.storms import (
     Storm,
     follow_models,
-    seconds_until_hit,
     share_one_service,
-    work_on_a_lying_wire,
 )
 
 # The machine that runs the tests is busy.
@@ -68,15 +70,7 @@ class NobodyGetsAnothersData:
     ):
         proxy = fault_proxy(memcached_server.host, memcached_server.port)
         cache = make(servers=proxy.address, key_prefix=unique_prefix, deadline=DEADLINE)
-        wrong: list[str] = []
-        proxy.set(prepend_p=0.05, drop_p=0.02, prepend=stray)
-        await asyncio.gather(*[work_on_a_lying_wire(cache, f"worker {number}", wrong) for number in range(20)])
-        assert wrong == []
-        proxy.heal()
-        assert await seconds_until_hit(cache) <= 0.5
-        await asyncio.gather(*[work_on_a_lying_wire(cache, f"worker {number}", wrong) for number in range(10)])
-        assert wrong == []
-        await cache.aclose()
+        await survive_strays(cache, proxy, stray)
 
     def test_sixteen_threads_and_four_loops_share_one_service(self, memcached_server, unique_prefix, make):
         share_one_service(make(servers=memcached_server.url, key_prefix=unique_prefix, deadline=PATIENT))
@@ -111,67 +105,24 @@ class ItKeepsWorking:
     def test_sync_calls_keep_the_deadline_too(self, memcached_server, fault_proxy, unique_prefix, make, fault):
         proxy = fault_proxy(memcached_server.host, memcached_server.port)
         cache = make(servers=proxy.address, key_prefix=unique_prefix, deadline=DEADLINE)
-        cache.set("a", 1)
-        proxy.set(**fault)
-        began = time.monotonic()
-        for _ in range(10):
-            cache.get("a")
-        assert time.monotonic() - began < 3 * DEADLINE + 1
-        proxy.heal()
-        while time.monotonic() < began + 5 and not cache.set("a", 1):
-            time.sleep(0.01)
-        assert cache.get("a") == 1
-        cache.close()
+        keep_the_deadline_in_blocking_calls(cache, proxy, fault)
 
     async def test_connections_closed_by_the_server_are_replaced(
         self, memcached_server, fault_proxy, unique_prefix, make
     ):
         proxy = fault_proxy(memcached_server.host, memcached_server.port)
         cache = make(servers=proxy.address, key_prefix=unique_prefix, deadline=PATIENT, on_error="raise")
-        for close in (proxy.half_close, proxy.reset_all):
-            await cache.set_async("k", 1)
-            close()
-            await asyncio.sleep(0.2)
-            assert await cache.get_async("k") == 1
-        await cache.aclose()
+        await replace_connections(cache, proxy, pause=0.2)
 
     async def test_invalidation_that_is_lost_is_never_silent(self, fresh_memcached, make):
         cache = make(servers=fresh_memcached.url)
-        await cache.set_async("k", 1)
-        await asyncio.to_thread(fresh_memcached.kill)
-        for operation in (
-            cache.delete_async("k"),
-            cache.delete_many_async(["k", "l"]),
-            cache.incr_async("k"),
-            cache.decr_async("k"),
-            cache.add_async("k", 1),
-            cache.touch_async("k"),
-        ):
-            with pytest.raises(BackendUnavailableError, match=fresh_memcached.address):
-                await operation
-        for operation in (cache.delete, cache.incr, cache.touch):
-            with pytest.raises(BackendUnavailableError):
-                operation("k")
+        await lose_invalidations(cache, fresh_memcached)
         await cache.aclose()
 
     async def test_reads_and_set_follow_on_error(self, fresh_memcached, make):
         lenient = make(servers=fresh_memcached.url)
         strict = make(servers=fresh_memcached.url, on_error="raise")
-        await asyncio.to_thread(fresh_memcached.kill)
-        assert await lenient.get_async("k", default="a miss") == "a miss"
-        assert await lenient.get_many_async(["k"]) == {}
-        assert await lenient.has_key_async("k") is False
-        assert await lenient.set_async("k", 1) is False
-        assert await lenient.set_many_async({"k": 1, "l": 2}) == ["k", "l"]
-        for operation in (
-            strict.get_async("k"),
-            strict.get_many_async(["k"]),
-            strict.has_key_async("k"),
-            strict.set_async("k", 1),
-            strict.set_many_async({"k": 1}),
-        ):
-            with pytest.raises(BackendUnavailableError):
-                await operation
+        await follow_on_error(lenient, strict, fresh_memcached)
 
     async def test_one_dead_server_of_three_takes_its_own_keys_only(self, launch, make):
         servers = [launch(Memcached()) for _ in range(3)]

@@ -4,7 +4,6 @@ import asyncio
 import os
 import sys
 import threading
-import time
 from functools import partial
 from pathlib import Path
 
@@ -12,6 +11,8 @@ import pytest
 
 from tests.backends.wire import stat
 from tests.outages import (
+    bring_into,
+    close_and_leave,
     survive_crowds,
 )
 from tests.servers import Memcached
@@ -57,20 +58,8 @@ class Connections:
     async def test_closing_takes_a_second_at_most(self, launch, make, state):
         server = launch(Memcached())
         cache = make(servers=server.url, deadline=3)
-        await cache.set_async("k", 1)
-        await asyncio.to_thread(cache.get, "k")
-        if state == "frozen":
-            server.freeze()
-        elif state == "killed":
-            await asyncio.to_thread(server.kill)
-        under_way = asyncio.create_task(cache.get_async("k"))
-        await asyncio.sleep(0.01)
-        began = time.monotonic()
-        await cache.aclose()
-        await asyncio.to_thread(cache.close)
-        assert time.monotonic() - began <= 1
-        under_way.cancel()
-        await asyncio.wait([under_way])
+        await bring_into(state, cache, server)
+        await close_and_leave(cache, cache.get_async("k"))
 
     def test_opening_and_closing_leaves_nothing_behind(self, memcached_server, unique_prefix, make):
         def belongings() -> tuple[int, int]:
