@@ -1,88 +1,22 @@
 """A peer that does not speak as memcached does: whatever it says is a miss or an error, soon, and never a value."""
 
 import asyncio
-from traceback import format_exception
 
 import pytest
 
 from asynccache.backends.memcached import MemcachedCacheBackend
 from asynccache.errors import BackendUnavailableError
-from tests.backends.peer import DELETES, END, READS, STARTS, WRITES, Peer, hit
+from tests.backends.memcached_nonsense import NonsenseToTheLoop
+from tests.backends.peer import Peer, hit
 
 
-@pytest.mark.parametrize("reply", READS.values(), ids=READS)
-async def test_reply_to_a_read_that_makes_no_sense_is_no_value(reply):
-    async with Peer(MemcachedCacheBackend, reply).cache() as cache:
-        assert await cache.get_async("k", default="a miss") == "a miss"
-        assert cache.stats()["errors"] == 1
-        for operation in (cache.incr_async("k"), cache.touch_async("k")):
-            with pytest.raises(BackendUnavailableError):
-                await operation
+@pytest.fixture
+def make():
+    return MemcachedCacheBackend
 
 
-@pytest.mark.parametrize("reply", WRITES)
-async def test_reply_to_a_write_that_makes_no_sense_is_no_success(reply):
-    async with Peer(MemcachedCacheBackend, reply, keeps_notebook=True).cache() as cache:
-        assert await cache.set_async("k", 1) is False
-        assert await cache.set_many_async({"k": 1}) == ["k"]
-        with pytest.raises(BackendUnavailableError):
-            await cache.add_async("k", 1)
-
-
-@pytest.mark.parametrize("start", STARTS)
-async def test_bytes_that_may_be_a_value_get_into_no_log_and_no_error(start, caplog):
-    caplog.set_level("DEBUG")
-    async with Peer(MemcachedCacheBackend, start + b"canary" * 5 + b"\r\n").cache(on_error="raise") as cache:
-        for operation in (cache.get_async, cache.delete_async, cache.incr_async, cache.get_async):
-            with pytest.raises(BackendUnavailableError) as raised:
-                await operation("k")
-            assert "canary" not in "".join(format_exception(raised.value))
-    assert "canary" not in caplog.text
-    assert "down" in caplog.text
-
-
-@pytest.mark.parametrize("reply", DELETES)
-async def test_reply_to_a_delete_that_makes_no_sense_is_no_success(reply):
-    async with Peer(MemcachedCacheBackend, reply, keeps_notebook=True).cache() as cache:
-        with pytest.raises(BackendUnavailableError):
-            await cache.delete_async("k")
-        with pytest.raises(BackendUnavailableError):
-            await cache.delete_many_async(["k"])
-
-
-@pytest.mark.parametrize("part", [0, 1, 10, 45, 120])
-async def test_connection_closed_within_a_reply_is_no_value_and_no_frozen_loop(part):
-    peer = Peer(MemcachedCacheBackend, None)
-    reply = hit("k", "v")
-
-    async def cut(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readline()
-        writer.write(reply[:part])
-        writer.close()
-
-    peer.serve = cut
-    async with peer.cache() as cache:
-        for operation in (cache.get_async("k"), cache.get_many_async(["k"]), cache.has_key_async("k")):
-            assert not await operation
-        with pytest.raises(BackendUnavailableError):
-            await cache.delete_async("k")
-
-
-async def test_reply_that_comes_late_is_not_the_answer_to_the_next_question():
-    peer = Peer(MemcachedCacheBackend, END)
-    peer.late = hit("k", "stale")
-    async with peer.cache() as cache:
-        for connections in (1, 2, 3):
-            assert await cache.get_async("k") is None
-            assert peer.connections == connections
-            await asyncio.sleep(0.05)
-
-
-async def test_connection_that_ended_well_is_used_again():
-    peer = Peer(MemcachedCacheBackend, hit("k", "v"))
-    async with peer.cache() as cache:
-        assert [await cache.get_async("k") for _ in range(5)] == ["v"] * 5
-        assert peer.connections == 1
+class TestNonsense(NonsenseToTheLoop):
+    pass
 
 
 @pytest.mark.parametrize("operation", ["get_async", "has_key_async", "incr_async"])

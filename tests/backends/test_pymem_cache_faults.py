@@ -3,7 +3,12 @@
 import pytest
 
 from asynccache.backends.pymem_cache import PyMemcacheCacheBackend
-from tests.backends import threaded_memcached, threaded_memcached_bytes, threaded_memcached_connections
+from tests.backends import (
+    memcached_nonsense,
+    threaded_memcached,
+    threaded_memcached_bytes,
+    threaded_memcached_connections,
+)
 
 
 @pytest.fixture
@@ -27,7 +32,7 @@ class TestHostileBytes(threaded_memcached_bytes.HostileBytes):
     pass
 
 
-class TestNonsense(threaded_memcached_bytes.Nonsense):
+class TestNonsense(memcached_nonsense.Nonsense):
     pass
 
 

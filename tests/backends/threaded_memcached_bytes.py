@@ -2,16 +2,13 @@
 
 import asyncio
 import time
-from traceback import format_exception
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from asynccache.core.keys import memcached_key
-from asynccache.errors import BackendUnavailableError
 from asynccache.plan.io import LOOP
-from tests.backends.peer import DELETES, READS, STARTS, WRITES, Peer
 from tests.backends.wire import ask, plant, stat
 from tests.servers import Memcached
 
@@ -81,44 +78,6 @@ class HostileBytes:
             await cache.incr_async("brief", 0)
         assert await cache.get_many_async(["brief", "renewed"]) == {"brief": 0, "renewed": 1}
         await cache.aclose()
-
-
-class Nonsense:
-    @pytest.mark.parametrize("reply", READS.values(), ids=READS)
-    async def test_reply_to_a_read_that_makes_no_sense_is_no_value(self, make, reply):
-        async with Peer(make, reply).cache() as cache:
-            assert await cache.get_async("k", default="a miss") == "a miss"
-            assert cache.stats()["errors"] == 1
-            for operation in (cache.incr_async("k"), cache.touch_async("k")):
-                with pytest.raises(BackendUnavailableError):
-                    await operation
-
-    @pytest.mark.parametrize("reply", WRITES)
-    async def test_reply_to_a_write_that_makes_no_sense_is_no_success(self, make, reply):
-        async with Peer(make, reply, keeps_notebook=True).cache() as cache:
-            assert await cache.set_async("k", 1) is False
-            assert await cache.set_many_async({"k": 1}) == ["k"]
-            with pytest.raises(BackendUnavailableError):
-                await cache.add_async("k", 1)
-
-    @pytest.mark.parametrize("reply", DELETES)
-    async def test_reply_to_a_delete_that_makes_no_sense_is_no_success(self, make, reply):
-        async with Peer(make, reply, keeps_notebook=True).cache() as cache:
-            with pytest.raises(BackendUnavailableError):
-                await cache.delete_async("k")
-            with pytest.raises(BackendUnavailableError):
-                await cache.delete_many_async(["k"])
-
-    @pytest.mark.parametrize("start", STARTS)
-    async def test_bytes_that_may_be_a_value_get_into_no_log_and_no_error(self, make, start, caplog):
-        caplog.set_level("DEBUG")
-        async with Peer(make, start + b"canary" * 5 + b"\r\n").cache(on_error="raise") as cache:
-            for operation in (cache.get_async, cache.delete_async, cache.incr_async, cache.get_async):
-                with pytest.raises(BackendUnavailableError) as raised:
-                    await operation("k")
-                assert "canary" not in "".join(format_exception(raised.value))
-        assert "canary" not in caplog.text
-        assert "down" in caplog.text
 
 
 class AnyKey:
