@@ -18,6 +18,8 @@ from asynccache.plan.io import LOOP
 from tests.http.serving import app_of, ask
 
 KEY = page_key("GET", "http://h/")
+PATIENT = 5.0
+"""A deadline for a loaded machine: a page that was not found is one for which a handler waits."""
 
 
 @pytest.fixture(params=["redis", "memcached", "sqlite"])
@@ -25,10 +27,10 @@ def make_backend(request, unique_prefix, tmp_path):
     """Make backends on the same store, each as in a process of its own."""
     if request.param == "redis":
         server = request.getfixturevalue("redis_server")
-        return lambda: RedisCacheBackend(server.url, key_prefix=unique_prefix)
+        return lambda: RedisCacheBackend(server.url, key_prefix=unique_prefix, deadline=PATIENT)
     if request.param == "memcached":
         server = request.getfixturevalue("memcached_server")
-        return lambda: MemcachedCacheBackend(servers=server.url, key_prefix=unique_prefix)
+        return lambda: MemcachedCacheBackend(servers=server.url, key_prefix=unique_prefix, deadline=PATIENT)
     return lambda: SQLCacheBackend(f"sqlite:///{tmp_path}/cache.db")
 
 
