@@ -2,23 +2,25 @@
 
 import asyncio
 import time
+from functools import partial
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from asynccache.core.keys import memcached_key
-from asynccache.plan.io import LOOP
-from tests.backends.wire import ask, plant, stat
-from tests.servers import Memcached
+from tests.backends.memcached_bytes import MEBI, Limits, expect_size_to_decide
+from tests.backends.wire import ask, plant
 
 # The machine that runs the tests is busy.
 PATIENT = 5.0
-MEBI = 1024 * 1024
-OWN_CONNECTION = 1  # that of `stat`
 
 
-class HostileBytes:
+class HostileBytes(Limits):
+    @pytest.fixture
+    def one_line(self, make):
+        return partial(make, pool_size=1)
+
     @pytest.mark.parametrize("flags", [0, 1, 2, 4, 8, 16, 4_294_967_295])
     @pytest.mark.parametrize("raw", [b"", b"text", b"cos\nabort\n(tR.", b"\x00" * 200, b"END\r\n", b"\r\n"])
     async def test_what_others_stored_is_a_miss_and_goes(self, memcached_server, unique_prefix, make, raw, flags):
@@ -34,38 +36,11 @@ class HostileBytes:
         assert await cache.get_many_async(["k", "l"]) == {}
         await cache.aclose()
 
-    async def test_entry_of_another_key_is_a_miss_and_its_connection_goes(self, fresh_memcached, make):
-        cache = make(servers=fresh_memcached.url, pool_size=2, deadline=PATIENT)
-        await cache.set_many_async({"mine": "mine", "theirs": "theirs"})
-        theirs = await cache._fetch(LOOP, cache.stored_key("theirs"))
-        plant(fresh_memcached, memcached_key(cache.stored_key("mine")), theirs)
-        before = stat(fresh_memcached, "total_connections")
-        assert await cache.get_async("mine") is None
-        assert cache.stats()["damaged"] == 1
-        assert await cache.get_async("theirs") == "theirs"
-        assert stat(fresh_memcached, "total_connections") == before + 1 + OWN_CONNECTION
-        await cache.aclose()
-
     @pytest.mark.parametrize("size", [MEBI - 2048, MEBI, 5 * MEBI])
-    async def test_value_too_large_is_refused_and_the_old_one_is_gone(self, fresh_memcached, make, size):
-        cache = make(servers=fresh_memcached.url, pool_size=1, deadline=PATIENT, on_error="raise")
+    async def test_value_too_large_is_refused_and_the_old_one_is_gone(self, fresh_memcached, one_line, size):
+        cache = one_line(servers=fresh_memcached.url, deadline=PATIENT, on_error="raise")
         await cache.set_async("k", "old")
-        kept = await cache.set_async("k", b"x" * size)
-        assert kept is (size < MEBI)
-        assert (await cache.get_async("k") is not None) is kept
-        assert await cache.add_async("added", b"x" * size) is kept
-        assert await cache.set_many_async({"k": b"x" * size, "small": 1}) == ([] if kept else ["k"])
-        assert await cache.get_async("small") == 1
-        assert cache.stats()["errors"] == 0
-        await cache.aclose()
-
-    async def test_server_that_is_full_refuses_and_is_not_down(self, launch, make):
-        server = launch(Memcached("-M", "-m", "2"))  # full: errors, instead of evictions
-        cache = make(servers=server.address, deadline=PATIENT)
-        stored = [await cache.set_async(f"k{number}", b"x" * 100_000) for number in range(60)]
-        assert set(stored) == {True, False}
-        assert await cache.get_async("k0") == b"x" * 100_000
-        assert cache.stats()["errors"] == 0
+        await expect_size_to_decide(cache, size)
         await cache.aclose()
 
     async def test_counter_keeps_its_lifetime_and_touch_renews_it(self, memcached_server, unique_prefix, make):
