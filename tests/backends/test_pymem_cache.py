@@ -1,39 +1,23 @@
 """PyMemcacheCacheBackend keeps the contract: over TCP, over a unix socket, on three servers."""
 
-from functools import partial
-
 import pytest
 
 from asynccache.backends.pymem_cache import PyMemcacheCacheBackend
-from asynccache.testing import BackendContract
-from asynccache.testing.contract import (
-    ClearContract,
-    CounterContract,
-    KindContract,
-    LockContract,
-    ManyContract,
-    TagContract,
-    ValueContract,
-)
-
-# The machine that runs the tests is busy; what a deadline does is shown in test_threaded_memcached_faults.py.
-PATIENT = 5.0
+from tests.backends import memcached_contract
 
 
-class TestOverTcp(BackendContract):
-    @pytest.fixture
-    def backend_factory(self, memcached_server):
-        return partial(PyMemcacheCacheBackend, servers=memcached_server.url, deadline=PATIENT)
+@pytest.fixture
+def make():
+    return PyMemcacheCacheBackend
 
 
-class TestOverUnixSocket(ValueContract, CounterContract):
-    @pytest.fixture
-    def backend_factory(self, memcached_unix):
-        return partial(PyMemcacheCacheBackend, servers=memcached_unix.path, deadline=PATIENT)
+class TestOverTcp(memcached_contract.OverTcp):
+    pass
 
 
-class TestOnThreeServers(ManyContract, CounterContract, KindContract, TagContract, ClearContract, LockContract):
-    @pytest.fixture
-    def backend_factory(self, memcached_servers):
-        servers = [server.address for server in memcached_servers]
-        return partial(PyMemcacheCacheBackend, servers=servers, deadline=PATIENT)
+class TestOverUnixSocket(memcached_contract.OverUnixSocket):
+    pass
+
+
+class TestOnThreeServers(memcached_contract.OnThreeServers):
+    pass

@@ -1,14 +1,12 @@
 """Connections of the memcached backends over blocking clients: how many there are, and who has them."""
 
 import asyncio
-import os
 import sys
-import threading
 from functools import partial
-from pathlib import Path
 
 import pytest
 
+from tests.backends.memcached_connections import belongings, count_in_forked_children
 from tests.backends.wire import stat
 from tests.outages import (
     bring_into,
@@ -62,9 +60,6 @@ class Connections:
         await close_and_leave(cache, cache.get_async("k"))
 
     def test_opening_and_closing_leaves_nothing_behind(self, memcached_server, unique_prefix, make):
-        def belongings() -> tuple[int, int]:
-            return len(list(Path("/proc/self/fd").iterdir())), threading.active_count()
-
         def open_and_close() -> None:
             cache = make(servers=memcached_server.url, key_prefix=unique_prefix, deadline=PATIENT)
             cache.set("k", 1)
@@ -80,17 +75,7 @@ class Connections:
     @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
     def test_forked_children_have_connections_of_their_own(self, fresh_memcached, make):
         cache = make(servers=fresh_memcached.url, deadline=PATIENT)
-        cache.set("n", 0)
-        children = []
-        for _ in range(3):
-            if (child := os.fork()) == 0:
-                fine = all(cache.incr("n") for _ in range(50)) and asyncio.run(cache.get_async("n")) >= 50
-                os._exit(0 if fine else 1)
-            children.append(child)
-        assert all(cache.incr("n") for _ in range(50))
-        assert [os.waitpid(child, 0)[1] for child in children] == [0, 0, 0]
-        assert cache.get("n") == 200
-        cache.close()
+        count_in_forked_children(cache)
 
     def test_child_that_ends_in_peace_closes_nothing_of_its_parents(self, fresh_memcached, make):
         code = f"""
