@@ -82,7 +82,7 @@ class Passage:
 
     `sees_declared`: what is within sees nothing of the query but what the route declares. `taken_headers` are those
     that a framework, which goes through all of them, takes for its route. `reads` is what is seen to be read; None:
-    nobody watches yet.
+    nobody watches yet. `is_prepared`: its route has seen to it that nothing is read unseen before the wrapper.
     """
 
     __slots__ = (
@@ -99,6 +99,7 @@ class Passage:
         "_tee",
         "_was_busy",
         "body",
+        "is_prepared",
         "mark",
         "reads",
         "scope",
@@ -122,6 +123,7 @@ class Passage:
         self._found = found
         self._outer = passing.get()
         self._is_inner = self._was_busy = False
+        self.is_prepared = False
         self.reads: Reads | None = None
         if self._outer is not None and self._outer.reads is not None:
             self.watch()  # which goes on, and would see what frameworks read for themselves
@@ -170,6 +172,8 @@ class Passage:
             for argument in (*args, *kwargs.values()):
                 if isinstance(argument, HTTPConnection):
                     forget_cached(argument)
+            if not self.is_prepared:  # a route of somebody's own, which may have read anything
+                self.watch().asked_all()
         return LateCall(self, make, args, kwargs)
 
     def admits(self, wrapper: Any) -> bool:

@@ -144,6 +144,7 @@ class ServedRoute(HTTPRoute):
         passage = _Passage(scope, receive, send, scope[SCOPE_KEY])
         if _may_read(handler, model):
             passage.watch()
+        passage.is_prepared = True
         if scope["method"] in settings.methods:
             hide(passage, settings, _parameters(settings, model))
         await passage.run(app)

@@ -40,6 +40,7 @@ def narrow(kind: Any, prepare: Prepare) -> None:
         if settings is None or scope["method"] not in settings.methods:
             return own(route, scope, receive, send)
         prepare(route, passage, settings)
+        passage.is_prepared = True
         answered = own(route, scope, receive, send)
         return _shown_again(passage, answered) if passage.hides else answered
 

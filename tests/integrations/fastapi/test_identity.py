@@ -17,7 +17,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.middleware.sessions import SessionMiddleware
 from starlette.responses import PlainTextResponse
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Match, Mount, Route
 
 from asynccache import Cache, CacheModule, install
 from tests.http.serving import is_hit, status_of
@@ -353,6 +353,25 @@ def test_what_middleware_within_a_route_reads_is_seen(put_in):
     path = "/" if put_in is an_app_of_a_host else "/in/"
     assert [client.get(path, headers={"cookie": name}).text for name in ("a=1", "b=1", "a=1")] == ["a=1", "b=1", "a=1"]
     assert client.get(path).text == "nobody's"
+
+
+class OwnRoute(BaseRoute):
+    """Reads whose request it is, and calls the handler by itself."""
+
+    def matches(self, scope):
+        return Match.FULL, {"endpoint": whose}
+
+    async def handle(self, scope, receive, send):
+        tenant.set(dict(scope["headers"])[b"cookie"].decode())
+        answer = await whose(Request(scope, receive, send))
+        await answer(scope, receive, send)
+
+
+def test_what_a_kind_of_route_reads_that_nobody_knows_may_be_anything():
+    app = FastAPI()
+    app.routes.append(OwnRoute())
+    client = client_of(app)
+    assert [client.get("/", headers={"cookie": name}).text for name in ("a=1", "b=1", "a=1")] == ["a=1", "b=1", "a=1"]
 
 
 def test_how_a_body_is_read_is_a_variant():
