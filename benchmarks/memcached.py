@@ -24,10 +24,7 @@ WANTED_GETS = {
 def run(options: Options) -> Iterable[Table]:
     seconds = 4.0 if options.quick else 20.0
     with Memcached() as server, ExitStack() as open_ones:
-        found = guests(_makes(server))
-        for guest in found.values():
-            if isinstance(guest, Guest):
-                open_ones.callback(guest.close)
+        found = guests(_makes(server), open_ones)
         for tasks in (1, 10, 100, 1000):
             yield _gets(server, found, tasks, seconds)
         for tasks in (1, 100):

@@ -34,10 +34,7 @@ COUNTS = {1: 500, 10: 1_000, 100: 3_000, 1000: 5_000}
 def run(options: Options) -> Iterable[Table]:
     seconds = 1.0 if options.quick else 12.0
     with Redis() as server, ExitStack() as open_ones:
-        found = guests(_makes(server))
-        for guest in found.values():
-            if isinstance(guest, Guest):
-                open_ones.callback(guest.close)
+        found = guests(_makes(server), open_ones)
         for tasks in (1, 10, 100):
             yield _gets(server, found, tasks, seconds)
         for tasks in (1, 100):
@@ -106,11 +103,6 @@ def _elsewhere(seconds: float) -> Iterator[Table]:
 
 
 def _asked_elsewhere(where: str, makes: dict[str, Callable[[], peers.Make]], seconds: float) -> Table:
-    found = guests(makes)
-    try:
-        asked = subjects(found, lambda guest: guest.gets(100))
+    with ExitStack() as open_ones:
+        asked = subjects(guests(makes, open_ones), lambda guest: guest.gets(100))
         return _table(f"B. Redis, gets by 100 tasks: {where}", asked, 100, seconds, {})
-    finally:
-        for guest in found.values():
-            if isinstance(guest, Guest):
-                guest.close()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -162,13 +162,14 @@ def glide(server: Redis) -> Make:
     return make
 
 
-def guests(makes: dict[str, Callable[[], Make]]) -> dict[str, Guest | Exception]:
-    """Have all of them; whoever cannot come has a reason. A name with `uvloop` is on one."""
+def guests(makes: dict[str, Callable[[], Make]], open_ones: ExitStack) -> dict[str, Guest | Exception]:
+    """Have all of them until the stack closes; whoever cannot come has a reason. A name with `uvloop` is on one."""
     found: dict[str, Guest | Exception] = {}
     for name, make in makes.items():
         runner = with_uvloop() if "uvloop" in name else asyncio.Runner()
         try:
-            found[name] = Guest.of(runner, make())
+            found[name] = guest = Guest.of(runner, make())
+            open_ones.callback(guest.close)
         except Exception as error:  # noqa: BLE001 - a peer that cannot take part is a row that says why
             found[name] = error
             runner.close()

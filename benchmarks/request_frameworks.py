@@ -55,17 +55,19 @@ def fastapi_cached_below_a_dependency() -> Any:
 def _with_pages(app: Any, decorate: Callable[[Any], Any]) -> Any:
     from starlette.responses import PlainTextResponse
 
-    def page(size: int) -> Any:
-        body = same(size) if decorate is _SAME else counted(size)
-
-        async def page():
-            return PlainTextResponse(body())
-
-        return decorate(page)
-
     for path, size in PAGES.items():
-        app.get(path)(page(size))
+        app.get(path)(_page(size, PlainTextResponse, decorate))
     return app
+
+
+def _page(size: int, response: Callable[[str], Any], decorate: Callable[[Any], Any]) -> Any:
+    """Make a handler that returns ready responses, the same ones if nothing is to keep them."""
+    body = same(size) if decorate is _SAME else counted(size)
+
+    async def page():
+        return response(body())
+
+    return decorate(page)
 
 
 def fastapi_cache() -> Any:
@@ -186,14 +188,6 @@ def _ellar(decorate: Callable[[Any], Any], *modules: Any) -> Any:
 
     router = ModuleRouter("")
 
-    def page(size: int) -> Any:
-        body = same(size) if decorate is _SAME else counted(size)
-
-        async def page():
-            return PlainTextResponse(body())
-
-        return decorate(page)
-
     for path, size in PAGES.items():
-        router.get(path)(page(size))
+        router.get(path)(_page(size, PlainTextResponse, decorate))
     return AppFactory.create_app(routers=[router], modules=list(modules))

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -18,14 +18,10 @@ from asynccache import CacheService, cached
 from benchmarks import stampede_fleet, stampede_hits, stampede_peers, stampede_requests, stampede_threads
 from benchmarks.measuring import Subject, Table, Taken, attempt, in_turns, on
 from benchmarks.options import Options
+from benchmarks.stampede_process import CALLERS, LOADER_SECONDS, OURS, Fetch, Load, stampede
 
-CALLERS = 1_000
-LOADER_SECONDS = 0.1
 ALONE = "the loader alone"
 FUTURES = "a future for each caller, by hand"
-OURS = "asynccache get_or_set_async"
-Load = Callable[[], Awaitable[str]]
-Fetch = Callable[[str, Load], Awaitable[Any]]
 
 
 def run(options: Options) -> Iterator[Table]:
@@ -51,24 +47,10 @@ class Way:
     """The most that a round took."""
 
     async def __call__(self, callers: int) -> Taken:
-        ran = 0
-
-        async def load() -> str:
-            nonlocal ran
-            ran += 1
-            await asyncio.sleep(LOADER_SECONDS)
-            return "value"
-
-        async def call() -> Any:
-            return await self.fetch(key, load)
-
-        key, those = f"key{next(_numbers)}", range(self.callers or callers)
-        wall, cpu = time.perf_counter(), time.process_time()
-        values = await asyncio.gather(*(call() for _ in those))
-        wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        assert set(values) == {"value"}
-        self.loads = max(self.loads, ran)
-        return Taken(cpu, wall * callers)
+        began = time.monotonic()
+        done, cpu, loads = await stampede(self.fetch, f"key{next(_numbers)}", self.callers or callers)
+        self.loads = max(self.loads, loads)
+        return Taken(cpu, (done - began) * callers)
 
     async def harmed(self, callers: int) -> int:
         """Cancel the first of so many callers while it loads; tell how many of the others get no value."""
