@@ -24,6 +24,7 @@ from asynccache.core.events import EntryDamaged
 from asynccache.errors import BackendUnavailableError, ConfigurationError, NotAnIntegerError
 from asynccache.plan.io import BLOCKING, LOOP, run
 from asynccache.testing import BackendContract, recorded_events
+from tests.backends.making import making
 from tests.servers import Redis
 
 PATIENT = 5.0
@@ -38,15 +39,8 @@ class TestContract(BackendContract):
 
 @pytest.fixture
 def make(redis_server, unique_prefix):
-    made = []
-
-    def one(servers=redis_server.url, **options):
-        made.append(RedisCacheBackend(servers, **{"key_prefix": unique_prefix, "deadline": PATIENT} | options))
-        return made[-1]
-
-    yield one
-    for backend in made:
-        backend.close()
+    with making(RedisCacheBackend, redis_server.url, key_prefix=unique_prefix, deadline=PATIENT) as make:
+        yield make
 
 
 @pytest.fixture

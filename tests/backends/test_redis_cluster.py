@@ -11,6 +11,7 @@ from asynccache.backends.redis import RedisCacheBackend
 from asynccache.backends.redis_parts import Parts
 from asynccache.errors import BackendUnavailableError, ConfigurationError
 from asynccache.testing import BackendContract
+from tests.backends.making import making
 from tests.backends.test_redis import use_alone
 from tests.servers.redis_cluster import ClusterNode, tell
 from tests.storms import Storm, follow_models, share_one_service, work_on_a_lying_wire
@@ -31,15 +32,8 @@ class TestContract(BackendContract):
 
 @pytest.fixture
 def make(unique_prefix):
-    made = []
-
-    def one(url, **options):
-        made.append(RedisCacheBackend(url, **{"key_prefix": unique_prefix, "deadline": PATIENT} | options))
-        return made[-1]
-
-    yield one
-    for backend in made:
-        backend.close()
+    with making(RedisCacheBackend, key_prefix=unique_prefix, deadline=PATIENT) as make:
+        yield make
 
 
 async def works(backend):

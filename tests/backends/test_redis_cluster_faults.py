@@ -12,6 +12,7 @@ from asynccache.backends.redis_parts import Parts
 from asynccache.core.events import BackendDown, BackendUp
 from asynccache.errors import BackendUnavailableError
 from asynccache.testing import recorded_events
+from tests.backends.making import making
 from tests.failovers import DEADLINE, lose_no_write, survive_a_failover
 from tests.load import KEYS, healthy, under_load
 from tests.outages import close_and_leave
@@ -29,15 +30,8 @@ def cluster(fresh_redis_cluster):
 
 @pytest.fixture
 def make(cluster):
-    made = []
-
-    def one(**options):
-        made.append(RedisCacheBackend(cluster.url, **{"deadline": DEADLINE} | options))
-        return made[-1]
-
-    yield one
-    for backend in made:
-        backend.close()
+    with making(RedisCacheBackend, cluster.url, deadline=DEADLINE) as make:
+        yield make
 
 
 def wire_of(key, cache):

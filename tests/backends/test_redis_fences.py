@@ -14,6 +14,7 @@ from asynccache.core.claims import Hit, Lead
 from asynccache.core.fence import CLEAR, KEYS, TAGS, cells_of, read_notebook
 from asynccache.errors import BackendUnavailableError, ConfigurationError, SerializationError
 from asynccache.plan.io import BLOCKING, run
+from tests.backends.making import making
 from tests.servers import Redis
 from tests.servers.process import wait_until
 
@@ -22,15 +23,8 @@ PATIENT = 5.0
 
 @pytest.fixture
 def make(redis_server, unique_prefix):
-    made = []
-
-    def one(url=redis_server.url, **options):
-        made.append(RedisCacheBackend(url, **{"key_prefix": unique_prefix, "deadline": PATIENT} | options))
-        return made[-1]
-
-    yield one
-    for backend in made:
-        backend.close()
+    with making(RedisCacheBackend, redis_server.url, key_prefix=unique_prefix, deadline=PATIENT) as make:
+        yield make
 
 
 @pytest.fixture

@@ -17,6 +17,7 @@ from asynccache.core.claims import Held, Lead
 from asynccache.core.fence import CLEAR, KEYS, TAGS, cells_of
 from asynccache.errors import BackendUnavailableError
 from asynccache.plan.io import BLOCKING, LOOP, run
+from tests.backends.making import making
 from tests.servers import Redis, RedisReplicaSet
 from tests.servers.process import wait_until
 from tests.servers.redis_cluster import tell
@@ -29,15 +30,8 @@ SOON = 5.0
 
 @pytest.fixture
 def make(redis_server, unique_prefix):
-    made = []
-
-    def one(url=redis_server.url, **options):
-        made.append(RedisCacheBackend(url, **{"key_prefix": unique_prefix, "deadline": PATIENT} | options))
-        return made[-1]
-
-    yield one
-    for backend in made:
-        backend.close()
+    with making(RedisCacheBackend, redis_server.url, key_prefix=unique_prefix, deadline=PATIENT) as make:
+        yield make
 
 
 @pytest.fixture

@@ -18,6 +18,7 @@ from asynccache.errors import BackendUnavailableError, SerializationError
 from asynccache.plan.io import BLOCKING, LOOP, run
 from asynccache.serializers import PickleSerializer
 from asynccache.testing import recorded_events
+from tests.backends.making import making
 from tests.servers import Redis
 
 PATIENT = 5.0
@@ -25,15 +26,8 @@ PATIENT = 5.0
 
 @pytest.fixture
 def make(redis_server, unique_prefix):
-    made = []
-
-    def one(url=redis_server.url, **options):
-        made.append(RedisCacheBackend(url, **{"key_prefix": unique_prefix, "deadline": PATIENT} | options))
-        return made[-1]
-
-    yield one
-    for backend in made:
-        backend.close()
+    with making(RedisCacheBackend, redis_server.url, key_prefix=unique_prefix, deadline=PATIENT) as make:
+        yield make
 
 
 @pytest.fixture

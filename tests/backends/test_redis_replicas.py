@@ -11,6 +11,7 @@ from asynccache.core.events import BackendDown, BackendUp
 from asynccache.errors import BackendUnavailableError
 from asynccache.plan.io import BLOCKING, LOOP, run
 from asynccache.testing import BackendContract, recorded_events
+from tests.backends.making import making
 from tests.servers import RedisReplicaSet
 from tests.servers.process import wait_until
 
@@ -52,15 +53,8 @@ class TestContract(BackendContract):
 
 @pytest.fixture
 def make(unique_prefix):
-    made = []
-
-    def one(servers, **options):
-        made.append(RedisCacheBackend(url(servers), **{"key_prefix": unique_prefix, "deadline": PATIENT} | options))
-        return made[-1]
-
-    yield one
-    for backend in made:
-        backend.close()
+    with making(RedisCacheBackend, key_prefix=unique_prefix, deadline=PATIENT) as make:
+        yield lambda servers, **options: make(url(servers), **options)
 
 
 def gets_of(server):

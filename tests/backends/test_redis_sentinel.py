@@ -13,6 +13,7 @@ from asynccache.backends.redis import RedisCacheBackend
 from asynccache.backends.redis_sentinel_news import IDLE_SECONDS, service_of
 from asynccache.errors import BackendUnavailableError, ConfigurationError
 from asynccache.testing import BackendContract
+from tests.backends.making import making
 from tests.backends.test_redis import use_alone
 from tests.servers import RedisSentinels
 from tests.servers.process import wait_until
@@ -35,15 +36,8 @@ class TestContract(BackendContract):
 
 @pytest.fixture
 def make(unique_prefix):
-    made = []
-
-    def one(url, **options):
-        made.append(RedisCacheBackend(url, **{"key_prefix": unique_prefix, "deadline": PATIENT} | options))
-        return made[-1]
-
-    yield one
-    for backend in made:
-        backend.close()
+    with making(RedisCacheBackend, key_prefix=unique_prefix, deadline=PATIENT) as make:
+        yield make
 
 
 async def works(backend):

@@ -17,6 +17,7 @@ import pytest
 from asynccache.backends.sql_cache import SQLCacheBackend
 from asynccache.core.events import BackendDown
 from asynccache.errors import BackendUnavailableError
+from tests.backends.making import making
 from tests.backends.sql_workers import write_all
 from tests.conftest import LONG
 from tests.storms import Storm, follow_models, in_threads, share_one_service
@@ -31,15 +32,8 @@ def path(tmp_path):
 
 @pytest.fixture
 def make(path):
-    made = []
-
-    def one(**options):
-        made.append(SQLCacheBackend(f"sqlite:///{path}", **{"deadline": PATIENT} | options))
-        return made[-1]
-
-    yield one
-    for backend in made:
-        backend.close()
+    with making(SQLCacheBackend, f"sqlite:///{path}", deadline=PATIENT) as make:
+        yield make
 
 
 @pytest.fixture

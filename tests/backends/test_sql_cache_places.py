@@ -11,6 +11,7 @@ from sqlalchemy import make_url
 
 from asynccache.backends.sql_cache import SQLCacheBackend
 from asynccache.errors import BackendUnavailableError, ConfigurationError
+from tests.backends.making import making
 from tests.backends.sql_workers import use_first
 from tests.servers import MariaDB
 
@@ -130,15 +131,8 @@ def url(request, tmp_path):
 @pytest.fixture
 def make(url):
     """Make backends on that database."""
-    made = []
-
-    def one(**options):
-        made.append(SQLCacheBackend(url, **{"deadline": PATIENT, "on_error": "raise"} | options))
-        return made[-1]
-
-    yield one
-    for backend in made:
-        backend.close()
+    with making(SQLCacheBackend, url, deadline=PATIENT, on_error="raise") as make:
+        yield make
 
 
 class TestTable:
