@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
-Load = Callable[[], Awaitable[str]]
-Fetch = Callable[[str, Load], Awaitable[Any]]
+from benchmarks.stampede_process import Fetch, Load
 
 
 def aiocache(decorator: str, **options: Any) -> Fetch:

@@ -23,6 +23,7 @@ from tests.outages import (
     survive_a_frost,
     survive_a_kill,
     survive_crowds,
+    survive_strays,
     survive_the_network,
 )
 from tests.servers.process import wait_until
@@ -30,9 +31,7 @@ from tests.storms import (
     Storm,
     follow_models,
     in_threads,
-    seconds_until_hit,
     share_one_service,
-    work_on_a_lying_wire,
 )
 
 PATIENT = 5.0
@@ -145,16 +144,8 @@ class TestNobodyGetsAnothersData:
     async def test_stray_and_lost_replies_mislead_nobody(self, through_proxy, stray):
         proxy, make = through_proxy
         cache = make(deadline=DEADLINE)
-        wrong: list[str] = []
         await cache.set_async("k", 1)
-        proxy.set(prepend_p=0.05, drop_p=0.02, prepend=stray)
-        await asyncio.gather(*[work_on_a_lying_wire(cache, f"worker {number}", wrong) for number in range(20)])
-        assert wrong == []
-        proxy.heal()
-        assert await seconds_until_hit(cache) <= 0.5
-        await asyncio.gather(*[work_on_a_lying_wire(cache, f"worker {number}", wrong) for number in range(10)])
-        assert wrong == []
-        await cache.aclose()
+        await survive_strays(cache, proxy, stray)
 
     @pytest.mark.parametrize(
         ("kind", "stray"), [(kind, SERVERS[kind][name]) for kind in SERVERS for name in list(SERVERS[kind])[:2]]

@@ -27,9 +27,7 @@ class TimedRoom(Room):
     """Bounded spaces of slots that expire.
 
     Args:
-        name: of the default space, which stays when it is empty.
-        max_entries: of all spaces together.
-        max_bytes: of all spaces together, overhead included.
+        name, max_entries, max_bytes: those of `Room`.
         clock: seconds. `None`: real time, by which the reaper removes what is over.
     """
 
@@ -78,7 +76,7 @@ class TimedRoom(Room):
         due = self._wheel.turn(now)
         for place in due or ():
             slot = self._spaces.find(place)
-            if slot is not None and not self._wilted(place, slot):
+            if slot is not None and slot.due <= now + TICK and not self._wilted(place, slot):  # a place may come twice
                 self._expired += 1
                 self._spaces.pop(place)
         self._tidy()

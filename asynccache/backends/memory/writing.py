@@ -25,14 +25,7 @@ BEYOND_SIZE = OVERHEAD + UNIT - 1
 
 
 class WritableRoom(TimedRoom):
-    """Bounded spaces of slots that expire, under a lock.
-
-    Args:
-        name: of the default space, which stays when it is empty.
-        max_entries: of all spaces together.
-        max_bytes: of all spaces together, overhead included.
-        clock: seconds. `None`: real time, by which the reaper removes what is over.
-    """
+    """Bounded spaces of slots that expire, under a lock; its arguments are those of `TimedRoom`."""
 
     def __init__(self, name: str, max_entries: int, max_bytes: int, clock: Callable[[], float] | None) -> None:
         super().__init__(name, max_entries, max_bytes, clock)
