@@ -10,6 +10,7 @@ import pytest
 
 from asynccache import CacheService
 from asynccache.backends.local_cache import LocalMemCacheBackend
+from asynccache.backends.memory.expiry import PERIOD
 from asynccache.core.claims import Hit, Lead
 from asynccache.core.entry import Kind
 from asynccache.errors import SerializationError
@@ -169,6 +170,18 @@ def test_what_is_over_and_kept_stands_in_and_is_no_hit():
     answer = run(cache.claim(BLOCKING, "k"))
     assert isinstance(answer, Lead)
     assert answer.stale.value == "old"
+
+
+def test_what_is_kept_stays_when_the_wheel_has_it_twice():
+    clock = FakeClock()
+    cache = LocalMemCacheBackend(clock=clock)
+    run(cache.keep(BLOCKING, "k", "old", PERIOD + 1, 50))  # soon enough for a bucket
+    cache.set("later", 1, 300)
+    clock.advance(PERIOD + 0.5)
+    cache.set("other", 1)  # all are looked at, and those put into buckets that are due soon
+    clock.advance(1)
+    cache.set("other", 2)
+    assert run(cache.look(BLOCKING, "k")).value == "old"
 
 
 def test_value_that_cannot_be_stored_takes_the_old_one_and_the_right_with_it(cache):
