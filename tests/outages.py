@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Coroutine
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -81,6 +82,24 @@ async def survive_crowds(cache: BaseCacheBackend) -> None:
             task.cancel()
         await asyncio.wait(crowd)
     assert await asyncio.gather(*[cache.get_async("k") for _ in range(6)]) == ["v"] * 6
+
+
+async def take_turns(cache: BaseCacheBackend) -> None:
+    """Ask two thousand times at once for `k`, which has to be there."""
+    values = await asyncio.gather(*[cache.get_async("k") for _ in range(2_000)])
+    assert values == ["v"] * 2_000
+    assert cache.stats()["errors"] == 0
+
+
+async def count_from_everywhere(cache: BaseCacheBackend, each: int) -> None:
+    """Count so often at once in this loop, and in three of other threads: every number comes once."""
+    await cache.set_async("n", 0, 60)
+
+    async def count() -> list[int]:
+        return await asyncio.gather(*[cache.incr_async("n") for _ in range(each)])
+
+    numbers = await asyncio.gather(count(), *[asyncio.to_thread(asyncio.run, count()) for _ in range(3)])
+    assert sorted(chain(*numbers)) == list(range(1, 4 * each + 1))
 
 
 async def survive_strays(cache: BaseCacheBackend, proxy: FaultProxy, stray: bytes) -> None:

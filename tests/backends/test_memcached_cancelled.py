@@ -9,7 +9,7 @@ from asynccache.backends.memcached import MemcachedCacheBackend
 from asynccache.errors import NotAnIntegerError
 from tests.backends.wire import stat
 from tests.conftest import LONG
-from tests.outages import survive_crowds
+from tests.outages import count_from_everywhere, survive_crowds, take_turns
 from tests.storms import Storm, follow_models, share_one_service
 
 PATIENT = 5.0
@@ -54,9 +54,7 @@ async def test_two_thousand_concurrent_operations_wait_for_their_turn(fresh_memc
     cache = MemcachedCacheBackend(servers=fresh_memcached.url, deadline=PATIENT)
     await cache.set_async("k", "v")
     before = stat(fresh_memcached, "total_connections")
-    values = await asyncio.gather(*[cache.get_async("k") for _ in range(2_000)])
-    assert values == ["v"] * 2_000
-    assert cache.stats()["errors"] == 0
+    await take_turns(cache)
     assert stat(fresh_memcached, "total_connections") == before + OWN_CONNECTION
     await cache.aclose()
 
@@ -70,13 +68,7 @@ async def test_crowd_that_is_cancelled_leaves_every_connection_free(fresh_memcac
 
 async def test_rivals_from_everywhere_count_exactly(memcached_server, unique_prefix):
     cache = MemcachedCacheBackend(servers=memcached_server.url, key_prefix=unique_prefix, deadline=PATIENT)
-    await cache.set_async("n", 0, 60)
-
-    async def count() -> list[int]:
-        return await asyncio.gather(*[cache.incr_async("n") for _ in range(100)])
-
-    numbers = await asyncio.gather(count(), *[asyncio.to_thread(asyncio.run, count()) for _ in range(3)])
-    assert sorted(chain(*numbers)) == list(range(1, 401))
+    await count_from_everywhere(cache, 100)
     await cache.aclose()
 
 

@@ -1,6 +1,5 @@
 """Connections of the memcached backends over blocking clients: how many there are, and who has them."""
 
-import asyncio
 import sys
 from functools import partial
 
@@ -12,6 +11,7 @@ from tests.outages import (
     bring_into,
     close_and_leave,
     survive_crowds,
+    take_turns,
 )
 from tests.servers import Memcached
 from tests.storms import (
@@ -33,9 +33,7 @@ class Connections:
         cache = make(servers=fresh_memcached.url, deadline=PATIENT)
         await cache.set_async("k", "v")
         before = stat(fresh_memcached, "total_connections")
-        values = await asyncio.gather(*[cache.get_async("k") for _ in range(2_000)])
-        assert values == ["v"] * 2_000
-        assert cache.stats()["errors"] == 0
+        await take_turns(cache)
         assert stat(fresh_memcached, "total_connections") - before <= 10
         await cache.aclose()
 
