@@ -10,7 +10,7 @@ import select
 import socket
 from typing import TYPE_CHECKING, Any
 
-from psycopg import Error
+from psycopg import AsyncConnection, Error
 from psycopg.pq import Conninfo
 from sqlalchemy.dialects.postgresql.psycopg import PGDialectAsync_psycopg
 
@@ -25,6 +25,17 @@ _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 
 _OURS = {"client_encoding", "dbname", "host", "hostaddr", "password", "port", "replication", "user"}
 """What is decided here, or stands in the URL."""
+
+
+class _QuietConnection(AsyncConnection[Any]):
+    """One whose statements may be cancelled without a word to the server: what was cancelled is closed.
+
+    psycopg would connect once more to say so, and wait for that; before libpq 17 nothing else in this process, the
+    loop's timers included, goes on until a server that is frozen lets it.
+    """
+
+    async def _try_cancel(self, *, timeout: float = 5.0) -> None:  # psycopg's own signature
+        del timeout
 
 
 class PostgreSQL(PGDialectAsync_psycopg):
@@ -47,7 +58,7 @@ class PostgreSQL(PGDialectAsync_psycopg):
     def create_connect_args(self, url: URL) -> Any:
         """Add what the driver needs to know."""
         args, options = super().create_connect_args(url)  # type: ignore[no-untyped-call]  # SQLAlchemy's is not typed
-        return args, {"autocommit": True, **options}
+        return args, {"autocommit": True, "async_creator_fn": _QuietConnection.connect, **options}
 
     def do_close(self, dbapi_connection: Any) -> None:
         """Close at once."""

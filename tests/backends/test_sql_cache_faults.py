@@ -9,8 +9,14 @@ import psycopg
 import pymysql
 import pytest
 from sqlalchemy import make_url
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
 
 from asynccache.backends.sql_cache import SQLCacheBackend
+from asynccache.backends.sql_dialects import for_driver
+from asynccache.backends.sql_replies import Statement
+from asynccache.backends.sql_server import SqlLine
+from asynccache.backends.sql_words import Dialect
 from asynccache.errors import BackendUnavailableError
 from tests.conftest import LONG
 from tests.outages import (
@@ -123,7 +129,7 @@ class TestNobodyGetsAnothersData:
     @pytest.mark.timeout(2400 if LONG else 120)
     async def test_cancelled_operations_disturb_nobody(self, fresh_server):
         cache = SQLCacheBackend(fresh_server.url, deadline=PATIENT, ttl=None)
-        storm = Storm(cache, 100_000 if LONG else 40_000)
+        storm = Storm(cache, 100_000 if LONG else 20_000)
         await storm.run()
         assert set(storm.seen) == {"right"}
         assert cache.stats()["errors"] == cache.stats()["damaged"] == 0
@@ -251,3 +257,19 @@ class TestConnections:
         for number in range(10):
             assert asyncio.run(cache.incr_async("n")) == number + 1
         nobody_is_left(fresh_server)
+
+
+async def test_a_cancelled_statement_says_nothing_more_to_a_server(postgresql_server, fault_proxy):
+    proxy = fault_proxy(postgresql_server.host, postgresql_server.port)
+    url = make_url(postgresql_server.url).set(host=proxy.host, port=proxy.port)
+    line = SqlLine(create_async_engine(for_driver(url, Dialect.POSTGRESQL), poolclass=NullPool))
+    asking = asyncio.create_task(line.execute([Statement("SELECT pg_sleep(20)")], atomic=False))
+    await asyncio.sleep(0.3)
+    assert proxy.counts["connections"] == 1
+    asking.cancel()
+    await asyncio.sleep(0.1)
+    line.abort()
+    with suppress(asyncio.CancelledError):
+        await asking
+    line.drop()
+    assert proxy.counts["connections"] == 1
