@@ -19,7 +19,7 @@ from asynccache.loading.outcomes import GONE
 from asynccache.model import Capability
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Hashable, Iterable
 
     from asynccache.core.claims import Claimed, Ticket
     from asynccache.core.entry import Entry
@@ -192,7 +192,7 @@ class PageStore:
 
         Whoever was told before has removed what he wrote: what is read now was there all the time.
         """
-        flight_key = self._backend.flight_key(key, self._version, Kind.PAGE)
+        flight_key = self._flight_key(key)
         flight, leads = self._flights.join(flight_key)
         while not leads and flight.is_storing:
             await self._io.twin(flight.wait_in_thread, flight.wait)
@@ -205,6 +205,10 @@ class PageStore:
         finally:
             if leads:
                 flight.settle(GONE)
+
+    def _flight_key(self, key: str) -> Hashable:
+        """Give what a flight is known by that makes what lies there."""
+        return self._backend.flight_key(key, self._version, Kind.PAGE)
 
     async def remove(self, key: str) -> None:
         """Remove what lies there."""

@@ -154,3 +154,49 @@ async def test_nobody_gets_what_is_older_than_an_invalidation(make_backend, poli
     assert not origin.outdated, (len(origin.outdated), origin.outdated[:5])
     assert origin.answers > 5  # a database on a busy machine is slow
     assert origin.version > 5
+
+
+class HeldPair(Pair):
+    """The same, where all but one task wait for a gate before they read."""
+
+    def __init__(self):
+        super().__init__()
+        self.passes, self.gate = asyncio.current_task(), asyncio.Event()
+        self.gate.set()
+
+    async def get(self, key):
+        if asyncio.current_task() is not self.passes:
+            await self.gate.wait()
+        return await super().get(key)
+
+
+async def test_a_renewal_that_finds_nothing_any_more_stores_nothing_that_a_delete_meets():
+    pair, begun, go, calls = HeldPair(), asyncio.Event(), asyncio.Event(), []
+    go.set()
+
+    async def page(request):
+        calls.append(request.headers.get("x-a"))
+        number = len(calls)
+        begun.set()
+        await go.wait()
+        return PlainTextResponse(f"call {number}")
+
+    backend = CallableCacheBackend(pair.get, pair.set, pair.delete)
+    app = app_of(Cache(0.05, policy=CachePolicy(stale_while_revalidate=60))(page), backend=backend)
+    async with get_cache_service(app) as service:
+        await ask(app, headers=[(b"x-a", b"1")])
+        await asyncio.sleep(0.06)
+        pair.gate.clear()
+        assert (await ask(app, headers=[(b"x-a", b"1")])).body == b"call 1"
+        await service.delete_async(KEY)
+        go.clear()
+        begun.clear()
+        pair.gate.set()
+        async with asyncio.timeout(5):
+            await begun.wait()
+        await service.delete_async(KEY)
+        go.set()
+        async with asyncio.timeout(5):
+            while service.loader.runner.running:
+                await asyncio.sleep(0.001)
+        assert (await ask(app, headers=[(b"x-a", b"1")])).body == b"call 3"
