@@ -77,6 +77,7 @@ APART = {
 BENCH_APART = ["ellar", "starlette-caches"]
 
 SIDE_BY_SIDE = ["-n=3"]  # half of the time, most tests wait for a server or for time to pass
+ONE_EACH = ["-n=2"]  # one test for each core: nothing that is timed is to wait for its turn
 
 UV_NAMES = {  # pip's setting: uv's
     "index-url": "UV_DEFAULT_INDEX",
@@ -150,7 +151,7 @@ def tests(session: nox.Session) -> None:
         run_pytest(session, *session.posargs)
     else:
         run_pytest(session, *SIDE_BY_SIDE, "--dist=loadfile", "-m", "not timed")
-        run_pytest(session, "-n=2", "-m", "timed")  # one for each core: nothing is to wait for its turn
+        run_pytest(session, *ONE_EACH, "-m", "timed")
         session.notify("floors")
         for folder in APART:
             session.notify(f"apart({folder})")
@@ -167,10 +168,12 @@ def floors(session: nox.Session) -> None:
     found = sorted([*ROOT.glob("tests/test_*.py"), *ROOT.glob("tests/examples/test_*.py")])
     files = [str(file) for file in found if file.stem.removeprefix("test_") not in meets_more]
     of_starlette = ["tests/integrations/test_starlette.py", "tests/integrations/test_workers.py"]
-    run_pytest(
-        session,
-        *(session.posargs or [*SIDE_BY_SIDE, "--dist=loadfile", *of_http, "tests/testing", *of_starlette, *files]),
-    )
+    chosen = [*of_http, "tests/testing", *of_starlette, *files]
+    if session.posargs:
+        run_pytest(session, *session.posargs)
+    else:
+        run_pytest(session, *SIDE_BY_SIDE, "--dist=loadfile", "-m", "not timed", *chosen)
+        run_pytest(session, *ONE_EACH, "-m", "timed", *chosen)
 
 
 @nox.session

@@ -9,7 +9,7 @@ from typing import Any
 
 import redis
 
-from asynccache.backends.fenced import Granted, Landing, Want
+from asynccache.backends.granting import Granted, Landing, Want
 from asynccache.backends.redis import RedisCacheBackend
 from asynccache.core.claims import Ticket
 from asynccache.core.entry import Kind

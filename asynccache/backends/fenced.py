@@ -8,12 +8,15 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from secrets import token_bytes
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from asynccache.backends.base import StoreBackend
+from asynccache.backends.forsaken import Forsaken
+from asynccache.backends.granting import ANEW, Found, Granted, Landing, Taken, Want
+from asynccache.backends.outage import NotAskedError
 from asynccache.core.claims import LEASE_SECONDS, Claimed, Held, Hit, Lead, Made, Ticket
 from asynccache.core.entry import Entry, Kind
-from asynccache.core.fence import View, cells_of
+from asynccache.core.fence import cells_of
 from asynccache.core.keys import checked
 from asynccache.errors import BackendUnavailableError, SerializationError
 
@@ -24,57 +27,15 @@ if TYPE_CHECKING:
     from asynccache.model import Version
     from asynccache.plan.io import IO
 
-ANEW = -1
 _ROUNDS = 3
-
-
-class Want(NamedTuple):
-    """A right that is asked for: `seen` is the `at` of the copy that the caller holds (0: none, `ANEW`: all of them).
-
-    With `stamped`, granting it takes a position of its own, later than all before.
-    """
-
-    key: str
-    token: bytes
-    seen: int = 0
-    stamped: bool = False
-
-
-class Found(NamedTuple):
-    """These bytes are there and valid, and the caller has not seen them."""
-
-    raw: bytes
-
-
-class Granted(NamedTuple):
-    """The right was granted at this position; `raw` is a valid entry that the caller knows, or that was kept."""
-
-    born: int
-    view: View
-    raw: bytes | None = None
-
-
-class Taken(NamedTuple):
-    """The right is another's, for so many seconds unless it is renewed; `raw` as in `Granted`."""
-
-    seconds: float
-    raw: bytes | None = None
-
-
-class Landing(NamedTuple):
-    """What was loaded: its bytes for `ttl` seconds, or None to store nothing and have the right checked, and ended.
-
-    `cells` are those of its tags: even what is not stored is no good any more where one of them was invalidated.
-    """
-
-    ticket: Ticket
-    raw: bytes | None
-    ttl: float
-    cells: tuple[int, ...] = ()
 
 
 class FencedBackend(StoreBackend, ABC):
     """A backend over bytes whose store grants rights to load."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self._forsaken = Forsaken()
 
     # Drivers
 
@@ -126,15 +87,7 @@ class FencedBackend(StoreBackend, ABC):
         stored_key = self.stored_key(key, version)
         mark = ANEW if anew else 0 if seen is None else seen.at
         for _ in range(_ROUNDS):
-            want = Want(stored_key, token_bytes(8), mark)
-            try:
-                (answer,) = await self._claim_many(io, [want], lease)
-                claimed = await self._claimed(io, want, answer, kind)
-            except Exception:
-                raise
-            except BaseException:  # who asked is cancelled, and it may have been granted all the same
-                await self.release(io, Ticket(want.key, want.token))
-                raise
+            (claimed,) = await self._claims(io, [Want(stored_key, token_bytes(8), mark)], lease, kind)
             if claimed is not None:
                 return claimed
             mark = ANEW
@@ -151,22 +104,64 @@ class FencedBackend(StoreBackend, ABC):
     ) -> dict[str, Claimed]:
         marks = {key: entry.at for key, entry in (seen or {}).items()}
         wants = {key: Want(self.stored_key(key, version), token_bytes(8), marks.get(key, 0)) for key in keys}
-        try:
-            answers = await self._claim_many(io, list(wants.values()), lease) if wants else []
-        except Exception:
-            raise
-        except BaseException:  # as in `claim`
-            for want in wants.values():
-                await self.release(io, Ticket(want.key, want.token))
-            raise
+        found = await self._claims(io, list(wants.values()), lease, Kind.VALUE) if wants else []
         claims: dict[str, Claimed] = {}
-        for (key, want), answer in zip(wants.items(), answers, strict=True):
-            claimed = await self._claimed(io, want, answer, Kind.VALUE)
-            claimed = claimed or await self.claim(io, key, lease, anew=True, version=version)
+        for key, first in zip(wants, found, strict=True):
+            claimed = first or await self.claim(io, key, lease, anew=True, version=version)
+            claims[key] = claimed
             if seen is None:  # nobody has looked before
                 self._counted(claimed.entry if isinstance(claimed, Hit) else None)
-            claims[key] = claimed
         return claims
+
+    async def _claims(self, io: IO, wants: Sequence[Want], lease: float, kind: Kind) -> list[Claimed | None]:
+        """Look, and ask for rights; None where an entry is damaged, and is removed now, or of another kind.
+
+        Whoever fails or is cancelled may have been granted them all the same.
+        """
+        try:
+            answers = await self._answers(io, wants, lease)
+            return [await self._claimed(io, *pair, kind) for pair in zip(wants, answers, strict=True)]
+        except NotAskedError:
+            raise
+        except BackendUnavailableError:
+            self._forsake(wants)
+            raise
+        except Exception:
+            raise
+        except BaseException:
+            for want in wants:
+                await self.release(io, Ticket(want.key, want.token))
+            raise
+
+    async def _answers(self, io: IO, wants: Sequence[Want], lease: float) -> list[Found | Granted | Taken]:
+        answers = await self._claim_many(io, wants, lease)
+        for number, (want, answer) in enumerate(zip(wants, answers, strict=True)):
+            if isinstance(answer, Granted):
+                self._forsaken.forget(want.key)
+            elif isinstance(answer, Taken) and await self._ends_forsaken(io, want.key):
+                answers[number] = await self._answer_again(io, want, lease) or answer
+        return answers
+
+    async def _answer_again(self, io: IO, want: Want, lease: float) -> Found | Granted | Taken | None:
+        try:
+            (answer,) = await self._claim_many(io, [want], lease)
+        except BackendUnavailableError:
+            self._forsake([want])
+            return None
+        return answer
+
+    async def _ends_forsaken(self, io: IO, key: str) -> bool:
+        """End a right to load this key that this process has forsaken; tell whether that was the one that stood."""
+        while (token := self._forsaken.take(key)) is not None:
+            if await self.release(io, Ticket(key, token)):
+                return True
+        return False
+
+    def _forsake(self, rights: Iterable[Want | Ticket]) -> None:
+        """Note rights that may stand, and that nobody will use."""
+        for right in rights:
+            if right.token:
+                self._forsaken.add(right.key, right.token)
 
     async def _claimed(self, io: IO, want: Want, answer: Found | Granted | Taken, kind: Kind) -> Claimed | None:
         """Decode an answer; None where an entry is damaged, and is removed now, or of another kind."""
@@ -193,7 +188,7 @@ class FencedBackend(StoreBackend, ABC):
         kind: Kind = Kind.VALUE,
     ) -> bool:
         landing = await self._landing(io, Made(key, value, ttl, ticket), kind, stale=stale or 0.0, tags=tags)
-        (landed,) = await self._land_many(io, [landing])
+        (landed,) = await self._lands(io, [landing])
         return landed
 
     async def land_many(
@@ -212,8 +207,15 @@ class FencedBackend(StoreBackend, ABC):
                 landings[one.key] = await self._landing(io, one, Kind.VALUE, stale=stale or 0.0, tags=tags)
             except SerializationError as error:
                 landed[one.key] = error
-        stood = await self._land_many(io, list(landings.values())) if landings else []
+        stood = await self._lands(io, list(landings.values())) if landings else []
         return landed | dict(zip(landings, stood, strict=True))
+
+    async def _lands(self, io: IO, landings: Sequence[Landing]) -> list[bool]:
+        try:
+            return await self._land_many(io, landings)
+        except BackendUnavailableError:
+            self._forsake(landing.ticket for landing in landings)
+            raise
 
     async def _landing(self, io: IO, made: Made, kind: Kind, *, stale: float, tags: tuple[str, ...]) -> Landing:
         _, value, ttl, ticket = made
@@ -229,22 +231,15 @@ class FencedBackend(StoreBackend, ABC):
         try:
             return await self._release(io, ticket)
         except BackendUnavailableError:
+            self._forsake([ticket])
             return True  # it ends by itself
 
     async def claim_lock(self, io: IO, key: str, lease: float, version: Version = None) -> Lead | Held:
         want = Want(self._lock_key(key, version), token_bytes(8), ANEW, stamped=True)
-        try:
-            (answer,) = await self._claim_many(io, [want], lease)
-        except BaseException:  # it may have been granted all the same
-            await self.release(io, Ticket(want.key, want.token))
-            raise
-        match answer:
-            case Granted(born, view):
-                return Lead(Ticket(want.key, want.token, born, view))
-            case Taken(seconds):
-                return Held(seconds)
-            case Found():
-                raise BackendUnavailableError(f"the lock {key!r:.80} cannot be had: something is stored in its place")
+        (claimed,) = await self._claims(io, [want], lease, Kind.VALUE)
+        if claimed is None or isinstance(claimed, Hit):
+            raise BackendUnavailableError(f"the lock {key!r:.80} cannot be had: something is stored in its place")
+        return claimed
 
     async def attend_lock(self, io: IO, key: str, seconds: float, version: Version = None) -> None:
         await self._attend(io, self._lock_key(key, version), seconds)

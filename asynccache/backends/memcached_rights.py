@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from asynccache.backends.fenced import ANEW, Found, Granted, Landing, Taken, Want
+from asynccache.backends.granting import ANEW, Found, Granted, Landing, Taken, Want
 from asynccache.backends.memcached_entries import exptime
 from asynccache.backends.memcached_notebook import (
     GONE,

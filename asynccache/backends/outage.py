@@ -42,6 +42,10 @@ logger = logging.getLogger(__name__)
 _WORD = re.compile(r"\w*")
 
 
+class NotAskedError(BackendUnavailableError):
+    """The server is known to be down: nothing was sent."""
+
+
 class RefusedError(Exception):
     """The server answered, and refused: it is not down, yet the operation was not done."""
 
@@ -146,10 +150,12 @@ class OutageGuard:
         """Forget an outage: the server is not to be asked any more."""
         self.answered("is not needed any more")
 
-    def unavailable(self, what: str) -> BackendUnavailableError:
+    def unavailable(
+        self, what: str, kind: type[BackendUnavailableError] = BackendUnavailableError
+    ) -> BackendUnavailableError:
         """Give, and count, the error of an operation that was not done."""
         self.counts["errors"] += 1
-        return BackendUnavailableError(f"{self.server}: {what}")
+        return kind(f"{self.server}: {what}")
 
     def admit(self, tried: str) -> None:
         """Raise at once while the server is down, unless this is the probe."""
@@ -158,7 +164,8 @@ class OutageGuard:
         with self._lock:
             allowed = self.breaker.allows(monotonic())
         if not allowed:
-            raise self.unavailable(f"{tried}: not asked, down for {self._down_seconds():.1f} s: {self._why}")
+            down = f"down for {self._down_seconds():.1f} s: {self._why}"
+            raise self.unavailable(f"{tried}: not asked, {down}", NotAskedError)
 
     def answered(self, how: str = "answers again") -> None:
         """Note that the server is up."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from asynccache.backends import redis_questions as ask
 from asynccache.backends import redis_scripts as scripts
-from asynccache.backends.fenced import Found, Granted, Taken
+from asynccache.backends.granting import Found, Granted, Taken
 from asynccache.backends.redis_entries import LARGEST, RedisEntries
 from asynccache.backends.redis_log import step_of
 from asynccache.backends.redis_questions import KEEPER, NOBODY
@@ -24,8 +24,8 @@ from asynccache.errors import BackendUnavailableError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from asynccache.backends.fenced import Landing, Want
     from asynccache.backends.followed import At, Batch, Hole
+    from asynccache.backends.granting import Landing, Want
     from asynccache.backends.redis_parts import Part
     from asynccache.backends.redis_questions import Signed, Word
     from asynccache.core.claims import Ticket

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from asynccache.backends import sql_entries as entries
 from asynccache.backends import sql_rights as rights
-from asynccache.backends.fenced import Found, Granted, Taken
+from asynccache.backends.granting import Found, Granted, Taken
 from asynccache.backends.sql_asking import KEEPER, Planned, written
 from asynccache.backends.sql_following import BATCH_COUNT, FollowingBackend
 from asynccache.backends.sql_rights import wire_key
@@ -23,7 +23,7 @@ from asynccache.errors import BackendUnavailableError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from asynccache.backends.fenced import Landing, Want
+    from asynccache.backends.granting import Landing, Want
     from asynccache.backends.sql_asking import Made
     from asynccache.backends.sql_order import Order
     from asynccache.backends.sql_replies import Statement

@@ -24,7 +24,7 @@ from asynccache.core.keys import bounded_key
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from asynccache.backends.fenced import Landing, Want
+    from asynccache.backends.granting import Landing, Want
     from asynccache.backends.sql_order import Order
     from asynccache.backends.sql_words import Words
     from asynccache.core.claims import Ticket

@@ -6,8 +6,8 @@ from itertools import count
 from time import monotonic
 from typing import ClassVar
 
-from asynccache.backends.fenced import ANEW, Found, Granted, Taken
 from asynccache.backends.followed import At, Batch, FollowedBackend, Hole, Seen
+from asynccache.backends.granting import ANEW, Found, Granted, Taken
 from asynccache.core import codec
 from asynccache.core.fence import CLEAR, KEYS, TAGS, Change, View, cells_of
 from asynccache.core.keys import key_hash

@@ -4,7 +4,7 @@ import asyncio
 
 from msgspec.structs import replace
 
-from asynccache.backends.fenced import ANEW, Found, Granted, Taken
+from asynccache.backends.granting import ANEW, Found, Granted, Taken
 from asynccache.core import codec
 from asynccache.core.fence import Birth, Marks, Notebook, is_valid
 
