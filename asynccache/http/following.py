@@ -10,7 +10,7 @@ from asynccache.http.page_rules import Then
 from asynccache.loading.outcomes import Landed
 
 if TYPE_CHECKING:
-    from asynccache.loading.flights import Flight
+    from asynccache.loading.flight import Flight
     from asynccache.plan.io import IO
 
 FOLLOW_SECONDS = 30.0

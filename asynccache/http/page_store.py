@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from asynccache.core.claims import Claimed, Ticket
     from asynccache.core.entry import Entry
     from asynccache.http.rights import Sought
-    from asynccache.loading.flights import Flight, Flights
+    from asynccache.loading.flight import Flight
+    from asynccache.loading.flights import Flights
     from asynccache.model import BaseCacheBackend, Version
     from asynccache.plan.io import IO
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from asynccache.core.claims import Ticket
     from asynccache.http.ask import Ask
     from asynccache.http.variants import Look
-    from asynccache.loading.flights import Flight
+    from asynccache.loading.flight import Flight
 
 _HINTS = 4096
 _hints: dict[tuple[int, str], Spec] = {}

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from asynccache.http.entrance import Entrance
     from asynccache.http.handler import Handler
     from asynccache.http.pauses import Pauses
-    from asynccache.loading.flights import Flight
+    from asynccache.loading.flight import Flight
     from asynccache.loading.running import Runner
 
 logger = logging.getLogger(__name__)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from asynccache.core.claims import Claimed, Ticket
     from asynccache.core.entry import Entry
     from asynccache.http.page_store import PageStore
-    from asynccache.loading.flights import Flight
+    from asynccache.loading.flight import Flight
     from asynccache.model import BaseCacheBackend
     from asynccache.plan.io import IO
 

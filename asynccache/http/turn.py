@@ -10,7 +10,7 @@ from asynccache.http import following
 if TYPE_CHECKING:
     from asynccache.http.page_rules import Then
     from asynccache.http.rights import PageRight
-    from asynccache.loading.flights import Flight
+    from asynccache.loading.flight import Flight
     from asynccache.loading.outcomes import Landed
 
 

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from asynccache.http.current import Installed
     from asynccache.http.handler import Handler
     from asynccache.http.variants import Look
-    from asynccache.loading.flights import Flight
+    from asynccache.loading.flight import Flight
 
 ROUNDS = 3
 BYPASS = b"fwd=bypass"

@@ -11,7 +11,8 @@ from asynccache.loading.circles import within
 from asynccache.model import Capability
 
 if TYPE_CHECKING:
-    from asynccache.loading.flights import Flight, Flights
+    from asynccache.loading.flight import Flight
+    from asynccache.loading.flights import Flights
     from asynccache.model import BaseCacheBackend, Version
 
 _KINDS = (Kind.VALUE, Kind.PAGE)

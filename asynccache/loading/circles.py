@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from asynccache.loading.flights import Flight, Flights
+    from asynccache.loading.flight import Flight
+    from asynccache.loading.flights import Flights
 
 within: ContextVar[tuple[Flight, ...]] = ContextVar("asynccache_within", default=())
 """The loads that what runs here is part of."""

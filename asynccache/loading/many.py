@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
     from asynccache.core.lifetime import Ttl
     from asynccache.core.policy import CachePolicy
-    from asynccache.loading.flights import Flight, Flights
+    from asynccache.loading.flight import Flight
+    from asynccache.loading.flights import Flights
     from asynccache.loading.loops import Launched
     from asynccache.loading.outcomes import Outcome
     from asynccache.loading.running import Runner

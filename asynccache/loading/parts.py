@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from asynccache.core.claims import Made
 from asynccache.core.policy import Verdict, judge, lifetime
 from asynccache.core.tags import tagged
-from asynccache.loading.flights import Flight
+from asynccache.loading.flight import Flight
 from asynccache.loading.outcomes import GONE, Failed, Gone, Landed
 from asynccache.model import Capability
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from asynccache.core.claims import Claimed, Ticket
     from asynccache.core.entry import Entry
     from asynccache.core.policy import CachePolicy
-    from asynccache.loading.flights import Flight
+    from asynccache.loading.flight import Flight
     from asynccache.loading.load import Load
     from asynccache.model import BaseCacheBackend
     from asynccache.plan.io import IO

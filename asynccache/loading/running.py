@@ -31,7 +31,8 @@ if TYPE_CHECKING:
 
     from asynccache.core.entry import Entry
     from asynccache.core.policy import CachePolicy
-    from asynccache.loading.flights import Flight, Flights
+    from asynccache.loading.flight import Flight
+    from asynccache.loading.flights import Flights
     from asynccache.loading.load import Load
     from asynccache.loading.loops import Launched
     from asynccache.loading.outcomes import Outcome

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from asynccache.loading.flights import Flight
+    from asynccache.loading.flight import Flight
 
 MOST = 8
 _here = threading.local()

@@ -9,7 +9,7 @@ import pytest
 
 from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.loading.changes import Change
-from asynccache.loading.flights import Flight
+from asynccache.loading.flight import Flight
 from tests.coherence.deterministic import play
 from tests.coherence.play import CHANGES, Play
 from tests.coherence.tiny_backends import DictBackend, TinyBackend

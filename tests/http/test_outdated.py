@@ -200,3 +200,58 @@ async def test_a_renewal_that_finds_nothing_any_more_stores_nothing_that_a_delet
             while service.loader.runner.running:
                 await asyncio.sleep(0.001)
         assert (await ask(app, headers=[(b"x-a", b"1")])).body == b"call 3"
+
+
+SECRET = [(b"authorization", b"Bearer 1")]
+CHANGES = {
+    "delete": lambda service: service.delete_async(KEY),
+    "set": lambda service: service.set_async(KEY, "a value"),
+    "tag": lambda service: service.invalidate_tags_async("tag"),
+}
+
+
+class HeldPage:
+    """A page for all, whoever asks, that is rendered when a test says so; and how many have been begun."""
+
+    def __init__(self, backend, *, vary=()):
+        self.calls, self.begun, self.go = 0, asyncio.Event(), asyncio.Event()
+        self.app = app_of(Cache(60, tags=["tag"], vary=vary)(self.page), backend=backend)
+
+    async def page(self, request):
+        self.calls += 1
+        number = self.calls
+        self.begun.set()
+        await self.go.wait()
+        return PlainTextResponse(f"call {number}", headers={"Cache-Control": "public"})
+
+    async def begin(self, *asks):
+        """Ask while nothing is rendered, and wait until all have come so far."""
+        tasks = [asyncio.create_task(ask(self.app, headers=headers)) for headers in asks]
+        async with asyncio.timeout(5):
+            while self.calls < len(asks):
+                await asyncio.sleep(0)
+        return tasks
+
+
+@pytest.mark.parametrize("vary", [(), ("x-a",)], ids=["plain", "variant"])
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+async def test_what_is_rendered_for_somebody_with_a_login_is_not_stored_past_a_change(change, vary):
+    pair = Pair()
+    held = HeldPage(CallableCacheBackend(pair.get, pair.set, pair.delete), vary=vary)
+    async with get_cache_service(held.app) as service:
+        tasks = await held.begin(SECRET, SECRET)
+        await change(service)
+        held.go.set()
+        assert {(await task).body for task in tasks} == {b"call 1", b"call 2"}
+        assert (await ask(held.app)).body == b"call 3"
+        assert (len(service.flights), service.flights.apart) == (0, set())
+
+
+async def test_what_is_rendered_for_somebody_with_a_login_is_stored_without_fences_too():
+    pair = Pair()
+    held = HeldPage(CallableCacheBackend(pair.get, pair.set, pair.delete))
+    async with get_cache_service(held.app):
+        (task,) = await held.begin(SECRET)
+        held.go.set()
+        await task
+        assert (await ask(held.app)).body == b"call 1"

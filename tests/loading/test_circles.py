@@ -7,7 +7,7 @@ import time
 import pytest
 
 from asynccache import CacheService
-from asynccache.loading import flights as flights_module
+from asynccache.loading import flight as flight_module
 from asynccache.loading.circles import waiting
 from asynccache.loading.flights import Flights
 
@@ -140,7 +140,7 @@ def test_the_load_of_a_dead_loop_is_taken_over(cache):
 
 
 async def test_those_who_wait_for_a_loop_that_dies_take_over(cache, monkeypatch):
-    monkeypatch.setattr(flights_module, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(flight_module, "LOOK_SECONDS", 0.02)
     dying = DyingLoop(cache)
     in_thread = asyncio.create_task(asyncio.to_thread(cache.get_or_set, "key", lambda: "taken over"))
     here = asyncio.create_task(cache.get_or_set_async("key", lambda: "taken over"))

@@ -8,7 +8,8 @@ import pytest
 
 from asynccache import CachePolicy, CacheService
 from asynccache.core.events import Hit, Loaded, Miss
-from asynccache.loading.flights import Flight, Flights
+from asynccache.loading.flight import Flight
+from asynccache.loading.flights import Flights
 
 CALLERS = 50
 

@@ -9,7 +9,7 @@ import trio
 import trio.testing
 
 from asynccache import CacheError, CacheService, ConfigurationError
-from asynccache.loading import flights as flights_module
+from asynccache.loading import flight as flight_module
 
 flavour = contextvars.ContextVar("flavour", default="none")
 
@@ -172,7 +172,7 @@ def test_a_load_sees_the_context_of_its_caller(cache):
 
 @pytest.mark.parametrize("leads", ["trio", "asyncio", "thread"])
 def test_trio_asyncio_and_threads_share_a_load(cache, leads, monkeypatch):
-    monkeypatch.setattr(flights_module, "LOOK_SECONDS", 0.02)
+    monkeypatch.setattr(flight_module, "LOOK_SECONDS", 0.02)
     calls, begun, go = [], threading.Event(), threading.Event()
 
     def load():

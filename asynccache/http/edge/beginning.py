@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from asynccache.http.rights import Grant
     from asynccache.http.rules import Decision
     from asynccache.http.stored import Stored
-    from asynccache.loading.flights import Flight
+    from asynccache.loading.flight import Flight
 
 
 def attempt_at(place: Place, incoming: Incoming, grant: Grant[Found], flight: Flight | None) -> Attempt:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from asynccache.http.edge.place import Place
     from asynccache.http.edge.shelved import Shelved
     from asynccache.http.rights import PageRight
-    from asynccache.loading.flights import Flight
+    from asynccache.loading.flight import Flight
 
 ROUNDS = 3
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from asynccache.http.edge.found import Found
     from asynccache.http.edge.incoming import Incoming
     from asynccache.http.edge.place import Place
-    from asynccache.loading.flights import Flight
+    from asynccache.loading.flight import Flight
 
 logger = logging.getLogger(__name__)
 LONGEST_SECONDS = 60.0

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from asynccache.core.claims import Ticket
     from asynccache.http.stored import Stored
-    from asynccache.loading.flights import Flight
+    from asynccache.loading.flight import Flight
 
 logger = logging.getLogger(__name__)
 INDEX_SECONDS = 86_400.0

@@ -12,7 +12,7 @@ from asynccache.http.rights import PageRight
 from asynccache.http.selecting import select
 from asynccache.http.stored import Stored
 from asynccache.http.vary import vary_values
-from asynccache.loading.flights import Flight
+from asynccache.loading.flight import Flight
 from asynccache.loading.outcomes import GONE
 from asynccache.plan.io import LOOP
 
