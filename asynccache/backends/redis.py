@@ -97,7 +97,8 @@ class RedisCacheBackend(RedisQuickMany):
             from asynccache.backends.redis_place import Nodes
             from asynccache.backends.redis_sentinel import SentinelService
         except ModuleNotFoundError as missing:
-            raise MissingDependencyError.of("RedisCacheBackend", "redis", "redis") from missing
+            package = (missing.name or "redis").partition(".")[0]  # redis, or hiredis
+            raise MissingDependencyError.of("RedisCacheBackend", package, "redis") from missing
         nodes = Nodes(self, self.deadline, self._counts, pool_size, options, time)
         match meant.form:
             case Form.LEADER:

@@ -20,8 +20,8 @@ from asynccache.backends.redis_line import Line
 from asynccache.backends.redis_questions import Refusal
 from asynccache.backends.servers import UNIX, Server
 from asynccache.errors import ConfigurationError
-from asynccache.wire.faults import OutOfStepError
-from asynccache.wire.redis import ErrorReply, RedisWire
+from asynccache.wire.faults import ErrorReply, OutOfStepError
+from asynccache.wire.redis import RedisWire
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

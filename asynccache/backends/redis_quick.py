@@ -22,7 +22,7 @@ from asynccache.core.fence import KEYS, is_valid
 from asynccache.core.keys import checked, hash_of, to_bytes
 from asynccache.errors import BackendUnavailableError, SerializationError
 from asynccache.plan.io import LOOP
-from asynccache.wire.redis import ErrorReply
+from asynccache.wire.faults import ErrorReply
 
 if TYPE_CHECKING:
     from asynccache.backends.redis_parts import Part

@@ -15,7 +15,7 @@ from asynccache.core.codec import DamagedEntryError, common
 from asynccache.core.keys import checked, hash_of
 from asynccache.errors import SerializationError
 from asynccache.plan.io import LOOP
-from asynccache.wire.redis import ErrorReply
+from asynccache.wire.faults import ErrorReply
 
 if TYPE_CHECKING:
     import asyncio

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,13 @@ class OutOfStepError(Exception):
 
 class BusyError(Exception):
     """It was not done, which says nothing new about the server: too many came before, or it failed others, too."""
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorReply:
+    """What a server answered in the place of a reply."""
+
+    said: str
 
 
 class Once:

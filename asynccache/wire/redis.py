@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +10,7 @@ from hiredis import ProtocolError, Reader, pack_command
 
 from asynccache.wire.connection import NOTHING
 from asynccache.wire.exchange import Exchange
-from asynccache.wire.faults import OutOfStepError
+from asynccache.wire.faults import ErrorReply, OutOfStepError
 from asynccache.wire.looks import LookingWire, Looks
 
 if TYPE_CHECKING:
@@ -22,13 +21,6 @@ Tests = Sequence[Callable[[Any], bool]]
 _packed: Callable[[Any], bytes] = pack_command
 _reader: Any = Reader
 _VALUES = frozenset({bytes, type(None)})
-
-
-@dataclass(frozen=True, slots=True)
-class ErrorReply:
-    """What a server answered in the place of a reply."""
-
-    said: str
 
 
 class _Looks(Looks):

@@ -146,16 +146,17 @@ class TestConfiguration:
         shown += [str(refused.value), caplog.text]
         assert "s3cret" not in "".join(shown)
 
-    def test_a_missing_client_is_named_where_the_backend_is_made(self):
+    @pytest.mark.parametrize("package", ["redis", "hiredis"])
+    def test_a_missing_client_is_named_where_the_backend_is_made(self, package):
         code = (
-            "import sys; sys.modules['redis'] = None\n"
+            f"import sys; sys.modules[{package!r}] = None\n"
             "from asynccache.backends.redis import RedisCacheBackend\n"
             "from asynccache.errors import MissingDependencyError\n"
             "try: RedisCacheBackend()\n"
             "except MissingDependencyError as missing: print(missing)"
         )
         said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-        assert said == "RedisCacheBackend needs the package 'redis': pip install 'asynccache[redis]'\n"
+        assert said == f"RedisCacheBackend needs the package {package!r}: pip install 'asynccache[redis]'\n"
 
 
 class TestStored:

@@ -4,8 +4,7 @@ import asyncio
 
 import pytest
 
-from asynccache.wire.faults import BusyError, OutOfStepError
-from asynccache.wire.redis import ErrorReply
+from asynccache.wire.faults import BusyError, ErrorReply, OutOfStepError
 from tests.wire.driver import BOOK, Driven, outcome, outcomes, reply, turns
 
 
