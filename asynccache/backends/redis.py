@@ -92,6 +92,7 @@ class RedisCacheBackend(RedisQuickMany):
 
     def _placed(self, meant: Where, pool_size: int, options: Mapping[str, Any], time: ServerClock) -> Place:
         try:
+            _check_release()
             from asynccache.backends.redis_cluster import Cluster
             from asynccache.backends.redis_leader import LeaderAndReplicas
             from asynccache.backends.redis_place import Nodes
@@ -107,6 +108,16 @@ class RedisCacheBackend(RedisQuickMany):
                 return Cluster(nodes, meant.servers)
             case Form.SENTINEL:
                 return SentinelService(nodes, meant.servers, meant.service)
+
+
+def _check_release() -> None:
+    """Refuse a redis-py that came with something else, and is too old: its own errors name what nobody has given."""
+    from redis import __version__
+
+    if int(__version__.partition(".")[0]) < 8:
+        raise MissingDependencyError(
+            f"RedisCacheBackend needs redis-py 8 or later, and this is {__version__}: pip install 'asynccache[redis]'"
+        )
 
 
 def _checked_number(name: str, number: object) -> int:

@@ -158,6 +158,16 @@ class TestConfiguration:
         said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
         assert said == f"RedisCacheBackend needs the package {package!r}: pip install 'asynccache[redis]'\n"
 
+    def test_a_client_that_is_too_old_is_named_with_its_release(self):
+        code = (
+            "import redis; redis.__version__ = '5.0.8'\n"
+            "from asynccache import CacheModule\n"
+            "try: CacheModule.setup(default='redis://localhost')\n"
+            "except ImportError as missing: print(missing)"
+        )
+        said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+        assert "needs redis-py 8 or later, and this is 5.0.8: pip install 'asynccache[redis]'" in said
+
 
 class TestStored:
     def test_an_entry_is_one_string_under_its_key(self, backend, raw, unique_prefix):
