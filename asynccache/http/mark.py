@@ -192,9 +192,9 @@ class Mark(Turn):
             if self.proof == UNDOUBTED:
                 raise NotTakenError
             return None
-        snapshot = None
-        if terms.ttl > 0 and (self.flight is None or self.flight.begin_storing()):
-            snapshot = await self.pages.store(self.ask, self.look, record, terms, self.flight, self.right.ticket)
+        snapshot, told = None, self.flight_told
+        if terms.ttl > 0 and (told is None or told.begin_storing()):
+            snapshot = await self.pages.store(self.ask, self.look, record, terms, told, self.right.ticket)
         elif terms.ttl <= 0 and self.look.entry is not None:
             await self.pages.remove(self.look.key)
         if snapshot is None:

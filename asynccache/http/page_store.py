@@ -67,9 +67,17 @@ class PageStore:
             self._io, place.key, lease, seen=entry, anew=anew, version=self._version, kind=Kind.PAGE
         )
 
-    def right(self, ticket: Ticket) -> PageRight:
+    def right(self, ticket: Ticket, told: Flight | None = None) -> PageRight:
         """Give a right that was granted, and is renewed from now on."""
-        return PageRight(self._io, self._backend, ticket)
+        return PageRight(self._io, self._backend, ticket, told)
+
+    def told_of(self, place: Sought) -> Flight | None:
+        """Begin a flight that is told when the key changes; None where the store itself knows that."""
+        return None if self._is_fenced else self._flights.begin_apart(self._flight_key(place.key))
+
+    def is_told_of(self, flight: Flight | None, place: Sought) -> bool:
+        """Tell whether a change of the key would be known: not where a flight began for what was found elsewhere."""
+        return self._is_fenced or (flight is not None and flight.key == self._flight_key(place.key))
 
     def shield(self) -> AbstractContextManager[object]:
         """Put off a cancellation of this request, where it runs on a loop, until what stands within is done.

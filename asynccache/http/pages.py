@@ -61,8 +61,8 @@ class Pages(PageStore):
         and with the tags of the page, which thereby is found as long only as nothing was invalidated since. Names that
         add to others replace them without a page: nobody knows what was removed meanwhile.
         """
-        if flight is not None and not self._is_fenced and flight.key != self._flight_key(look.key):
-            return None  # it began where something else was found: who removes this key would not tell it
+        if not self.is_told_of(flight, look):
+            return None
         known = look.base if isinstance(look.base, Spec) else None
         if known is None and not record.names and may_be_base(ask, look.base):
             snapshot = Snapshot(record)

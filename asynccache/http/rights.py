@@ -14,6 +14,7 @@ import msgspec
 from asynccache.core.claims import LEASE_SECONDS, Held, Hit, Lead
 from asynccache.http import following
 from asynccache.loading.leases import holding
+from asynccache.loading.outcomes import GONE
 from asynccache.plan.io import run
 
 if TYPE_CHECKING:
@@ -57,12 +58,14 @@ class PageRight:
         io: how plans wait.
         backend: the one that granted it.
         ticket: the right.
+        told: where the store has no fences and nobody follows: a flight that is told when the key changes.
     """
 
-    __slots__ = ("_backend", "_holding", "_io", "ticket")
+    __slots__ = ("_backend", "_holding", "_io", "ticket", "told")
 
-    def __init__(self, io: IO, backend: BaseCacheBackend, ticket: Ticket) -> None:
+    def __init__(self, io: IO, backend: BaseCacheBackend, ticket: Ticket, told: Flight | None = None) -> None:
         self.ticket = ticket
+        self.told = told
         self._io = io
         self._backend = backend
         self._holding = holding(io, backend, ticket, LEASE_SECONDS)
@@ -70,6 +73,8 @@ class PageRight:
     def stop(self) -> None:
         """Renew it no more: it ends by itself."""
         self._holding.stop()
+        if self.told is not None:
+            self.told.settle(GONE)
 
     async def end_in(self, seconds: float) -> None:
         """Renew it once more, for so many seconds."""
@@ -134,6 +139,12 @@ async def right_to(pages: PageStore, look: Sought) -> PageRight | None:
     """Get the right to store, if nobody else has it and the store answers."""
     claimed = await _claimed(pages, look)
     return pages.right(claimed.ticket) if isinstance(claimed, Lead) else None
+
+
+async def right_alone(pages: PageStore, look: Sought) -> PageRight | None:
+    """Get it for a request that nobody follows: it has no flight that would be told when the key changes."""
+    claimed = await _claimed(pages, look)
+    return pages.right(claimed.ticket, pages.told_of(look)) if isinstance(claimed, Lead) else None
 
 
 async def _claimed(pages: PageStore, look: Sought, *, anew: bool = False) -> Claimed | None:

@@ -25,6 +25,11 @@ class Turn:
     right: PageRight | None
     open: bool = True
 
+    @property
+    def flight_told(self) -> Flight | None:
+        """The flight that is told when the key changes: that of those who wait, else that of the right, if any."""
+        return self.right.told if self.flight is None and self.right is not None else self.flight
+
     def land(self, outcome: Landed | Then) -> None:
         """Tell those who wait; only the first call counts."""
         if self.open:

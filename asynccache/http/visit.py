@@ -15,7 +15,7 @@ from asynccache.http.page_rules import Then
 from asynccache.http.pauses import Pauses
 from asynccache.http.renewals import Renewal, renewal_in
 from asynccache.http.replay import COLLAPSED, replay, stale_label
-from asynccache.http.rights import Grant, granted, right_to
+from asynccache.http.rights import Grant, granted, right_alone, right_to
 from asynccache.http.seeking import Seeking
 from asynccache.http.snapshot import Snapshot, Spec
 from asynccache.loading.current import running_for
@@ -167,7 +167,7 @@ class Visit:
         that costs nothing, or such an answer was seen before.
         """
         may_store = self._handler.shares_private or not self._store.is_shared
-        return await self._record(Grant(look, await right_to(self._store.pages, look) if may_store else None), None)
+        return await self._record(Grant(look, await right_alone(self._store.pages, look) if may_store else None), None)
 
     async def _record(self, grant: Grant[Look], flight: Flight | None, behind: Renewal | None = None) -> Any:
         """Run the handler and mark its answer; what becomes of that is seen when it is sent."""

@@ -52,7 +52,7 @@ class Change:
     async def __aenter__(self) -> None:
         if self._is_told:
             self._flights.begin_change(self._named())
-        if self._flights.under_way or self._flights.leaving:
+        if not self._flights.is_idle:
             try:
                 await self._wait_async()
             except BaseException:
@@ -62,7 +62,7 @@ class Change:
     async def __aexit__(self, *failure: object) -> None:
         if self._is_told:
             self._end()
-        if self._flights.under_way or self._flights.leaving:
+        if not self._flights.is_idle:
             await self._wait_async()
 
     def _end(self) -> None:
@@ -71,7 +71,7 @@ class Change:
 
     def _wait(self) -> None:
         """Keep what is loading from being stored, and wait for what is just being stored."""
-        for flight in self._detached() if self._flights.under_way or self._flights.leaving else ():
+        for flight in () if self._flights.is_idle else self._detached():
             if flight.thread != get_ident():
                 flight.wait_in_thread()
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 class Flights:
     """The loads that are `under_way` in this process, by key; `begun` and `settled` count them.
 
-    Those that were detached while they were being stored are `leaving` until they are settled.
+    Those that were detached while they were being stored are `leaving` until they are settled. Those `apart` are joined
+    by nobody, and are in no table.
 
     A forked child starts with none.
     """
@@ -33,10 +34,16 @@ class Flights:
         self.settled = 0
         self.under_way: dict[Hashable, Flight] = {}
         self.leaving: list[Flight] = []
+        self.apart: set[Flight] = set()
         self._changing: Counter[Hashable] = Counter()
 
     def __len__(self) -> int:
         return len(self.under_way)
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether there is nobody whom a change of a key would concern."""
+        return not (self.under_way or self.leaving or self.apart)
 
     def join(self, key: Hashable) -> tuple[Flight, bool]:
         """Give the flight of this key, and whether the caller leads it."""
@@ -50,9 +57,19 @@ class Flights:
             found.break_off(GONE)
         return flight, True
 
+    def begin_apart(self, key: Hashable) -> Flight:
+        """Begin one that nobody joins: it is there to be told when its key changes."""
+        with self.lock:
+            self.begun += 1
+            flight = Flight(self, key, self.begun)
+            self.apart.add(flight)
+            return flight
+
     def detach(self, key: Hashable) -> Flight | None:
         """Keep what this flight loads from being stored and let later callers start afresh: its key has changed."""
         with self.lock:
+            for alone in [flight for flight in self.apart if flight.key == key]:
+                self.doom(alone)
             flight = self.under_way.get(key)
             if flight is not None:
                 self.doom(flight)
@@ -113,6 +130,7 @@ class Flights:
 
     def forget(self, flight: Flight) -> None:
         """Take a flight off the table, if it is still there."""
+        self.apart.discard(flight)
         if self.under_way.get(flight.key) is flight:
             del self.under_way[flight.key]
 

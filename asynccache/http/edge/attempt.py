@@ -247,7 +247,7 @@ class Attempt(Turn):
         if right is not None:
             seconds, tags = keep_for(stored, place.rules), self.note.tags
             shelved, self._detail = await place.shelf.store(
-                self.found, stored, seconds, flight, right.ticket, tags=tags
+                self.found, stored, seconds, self.flight_told, right.ticket, tags=tags
             )
             self._is_stored = not self._detail
         if self._is_stored:

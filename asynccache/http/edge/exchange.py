@@ -11,7 +11,7 @@ from asynccache.http.edge.forwarding import forward, is_within
 from asynccache.http.edge.renewing import renew_behind
 from asynccache.http.following import followed
 from asynccache.http.page_rules import Then
-from asynccache.http.rights import Grant, granted, right_to
+from asynccache.http.rights import Grant, granted, right_alone
 from asynccache.http.rules import GatewayTimeout, Serve, answer, matches, stands_in
 from asynccache.loading.outcomes import Landed
 from asynccache.plan.io import LOOP
@@ -196,4 +196,4 @@ class Exchange:
             return None
         if place.is_shared and place.memory.is_hopeless(incoming.key, is_private=place.is_private(incoming)):
             return None
-        return await right_to(place.shelf, found)
+        return await right_alone(place.shelf, found)

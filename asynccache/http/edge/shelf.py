@@ -77,6 +77,8 @@ class Shelf(Lookup):
         why = _refusal(found, stored, keep_for)
         if why or Capability.KEEPS_ENTRIES not in self._backend.capabilities:
             return Kept(Shelved(stored), why or "the store keeps nothing")
+        if not self.is_told_of(flight, found):
+            return Kept(Shelved(stored), OVERTAKEN)
         terms = Terms(keep_for, (*tags, *group_tags(found.url, stored.groups)), None, 0.0)
         try:
             shelved = await self._delivered(_Delivery(found, stored, terms, flight, ticket))

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from asynccache import CacheMiddleware, CacheService
+from asynccache.backends.callable_cache import CallableCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
 from asynccache.http import following
 from asynccache.http.edge import memory
@@ -357,3 +358,34 @@ async def test_processes_that_share_a_store_go_to_the_app_once(redis_server, uni
     tasks[0].cancel()
     for service in services:
         await service.aclose()
+
+
+ALONE = {
+    "a login": lines(authorization="Bearer 1"),
+    "a part": lines(range="bytes=0-0"),
+    "a directive": lines(cache_control="max-age=0"),
+}
+
+
+def unfenced():
+    kept = {}
+    return CallableCacheBackend(kept.get, kept.__setitem__, kept.__delitem__)
+
+
+@pytest.mark.parametrize("headers", ALONE.values(), ids=ALONE)
+async def test_what_nobody_waits_for_is_not_stored_past_an_invalidation_without_fences(headers):
+    edge = Held(None, (b"cache-control", b"public, max-age=60"), backend=unfenced(), profile="rfc9111")
+    tasks = await edge.asked(2, headers=headers)
+    await edge.app._home.found({})[0].invalidate_url_async("http://h/")
+    edge.go.set()
+    await answers(*tasks)
+    assert (await edge.ask()).body == b"3"
+    assert flights(edge).is_idle
+
+
+@pytest.mark.parametrize("headers", ALONE.values(), ids=ALONE)
+async def test_what_nobody_waits_for_is_stored_without_fences_too(headers):
+    edge = Held(None, (b"cache-control", b"public, max-age=60"), backend=unfenced(), profile="rfc9111")
+    edge.go.set()
+    await edge.ask(headers=headers)
+    assert (await edge.ask()).body == b"1"

@@ -6,6 +6,7 @@ import pytest
 
 from asynccache.backends.callable_cache import CallableCacheBackend
 from asynccache.http.edge.shelf import OVERTAKEN, Shelf
+from asynccache.loading.outcomes import GONE
 from tests.http.edge.shelves import BEFORE, INVALIDATIONS, NOW, URL, A, B, Node
 
 STEPS = ("claim", "remove", "_land", "_write", "_prolong", "_still_stands", "_opened")
@@ -114,3 +115,15 @@ async def test_an_index_that_is_being_removed_without_fences_is_not_written_agai
         go_on.set()
         assert await removing
         go_on.clear()
+
+
+async def test_nothing_is_stored_by_a_flight_that_began_for_another_place():
+    kept = {}
+    node = Node(CallableCacheBackend(kept.get, kept.__setitem__, kept.__delitem__))
+    load = await node.begin(x_a="1")
+    elsewhere, _ = node.service.flights.join("where something else was found")
+    load.flight.settle(GONE)
+    load.flight = elsewhere
+    await node.service.invalidate_url_async(URL)
+    assert (await node.end(load, body=b"too late")).why == OVERTAKEN
+    assert await node.find(x_a="1") is None
