@@ -74,7 +74,9 @@ class NonsenseToTheLoop(Nonsense):
             for connections in (1, 2, 3):
                 assert await cache.get_async("k") is None
                 assert peer.connections == connections
-                await asyncio.sleep(0.05)
+                while peer.lates < connections:
+                    await asyncio.sleep(0.005)
+                await asyncio.sleep(0.005)  # in which the loop reads it, before it is asked anything else
 
     async def test_connection_that_ended_well_is_used_again(self, make):
         peer = Peer(make, hit("k", "v"))

@@ -47,6 +47,8 @@ class Peer:
         self.replies = list(replies)
         self.late = b""
         """What is sent a moment after each reply."""
+        self.lates = 0
+        """How often that was sent."""
         self.pause = 0.0
         """Seconds before each reply."""
         self.asked = 0
@@ -74,6 +76,7 @@ class Peer:
                 if self.late:
                     await asyncio.sleep(0.02)
                     writer.write(self.late)
+                    self.lates += 1
         except OSError:
             pass
         finally:
