@@ -5,6 +5,7 @@ A test that kills, freezes or configures a server starts its own: `launch`, `fre
 `fresh_postgresql`, `fresh_mariadb`, `fresh_replitdb`.
 """
 
+import gc
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -58,6 +59,17 @@ PROGRAMS = {  # what to fetch for fixtures that have this word in their names
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True, database=None)
 settings.register_profile("long", deadline=None, print_blob=True, max_examples=2_000)
 settings.load_profile("long" if LONG else "ci")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Keep all that is collected, which stays, out of the garbage collector's sight: each look at it takes a second."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.freeze()
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
