@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     from asynccache.model import Version
     from asynccache.plan.io import IO
 
+LOCKS = "~locks:"
+"""Ends the namespace of locks, which is one of their own, since no version of a user has a bare `~`."""
 _ROUNDS = 3
 
 
@@ -256,5 +258,5 @@ class FencedBackend(StoreBackend, ABC):
         await self._empty(io, self.stored_key("", version))
 
     def _lock_key(self, key: str, version: Version) -> str:
-        """Give the stored key of a lock: in a namespace of its own, since no version of a user has a bare `~`."""
-        return f"{self.stored_key('', version)[:-1]}~locks:{checked(key)}"
+        """Give the stored key of a lock."""
+        return f"{self.stored_key('', version)[:-1]}{LOCKS}{checked(key)}"

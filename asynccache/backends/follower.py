@@ -18,7 +18,9 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
 
+from asynccache.backends.fenced import LOCKS
 from asynccache.backends.followed import Batch, Hole
+from asynccache.backends.outage import NotAskedError
 from asynccache.core.fence import CLEAR, KEYS, WAKE
 from asynccache.errors import BackendUnavailableError
 from asynccache.plan.bell import Bell
@@ -156,7 +158,9 @@ class Follower:
         places = {part: reader.places.get(part) for part in parts}
         try:
             found = await self._backend._follow(LOOP, places, _WAIT)  # noqa: SLF001
-        except BackendUnavailableError:
+        except BackendUnavailableError as failure:
+            if isinstance(failure, NotAskedError):
+                self._send_away(reader)
             await asyncio.sleep(_PAUSE)
             return
         except Exception:
@@ -170,6 +174,17 @@ class Follower:
                 reader.places[part] = outcome.at
                 woken = reader.woken_by(part, outcome, self._backend)
             reader.tell(Step(part, outcome, asked))
+            for wake in woken:
+                wake()
+
+    def _send_away(self, reader: _Reader) -> None:
+        """Wake who waits for a load while the store is known to be down: nobody waits for it then.
+
+        Who wants a lock can do nothing without it, and goes on waiting.
+        """
+        if not reader.namespace.endswith(LOCKS):
+            with self._lock:
+                woken = [wake for wakes in reader.waiters.values() for wake in wakes]
             for wake in woken:
                 wake()
 

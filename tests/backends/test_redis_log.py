@@ -313,6 +313,25 @@ class TestWaiting:
             await mine.claim(LOOP, "k", LONG)
         await mine.aclose()
 
+    async def test_nobody_waits_for_loads_on_a_server_that_is_known_to_be_down(self, fresh_redis, make):
+        mine, other = make(fresh_redis.url), make(fresh_redis.url)
+        await other.claim(LOOP, "k", LONG)
+        await other.claim_lock(LOOP, "k", LONG)
+        waiting = [
+            asyncio.create_task(mine.attend(LOOP, "k", LONG)),
+            asyncio.create_task(asyncio.to_thread(lambda: run(mine.attend(BLOCKING, "k", LONG)))),
+        ]
+        for_the_lock = asyncio.create_task(mine.attend_lock(LOOP, "k", LONG))
+        await asyncio.sleep(0.3)
+        await asyncio.to_thread(fresh_redis.kill)
+        async with asyncio.timeout(SOON):
+            await asyncio.gather(*waiting)
+        assert not for_the_lock.done()
+        for_the_lock.cancel()
+        await asyncio.wait([for_the_lock])
+        await mine.aclose()
+        await other.aclose()
+
     @pytest.mark.timed
     async def test_whoever_waits_takes_over_soon_after_a_process_was_killed(self, redis_server, make):
         mine, lease = make(), 0.6
