@@ -69,7 +69,9 @@ class Cache:
         edge: a `CacheMiddleware` around the app may answer requests with these pages before they are routed, where they
             carry nothing that could tell who asks; guards and dependencies do not see those.
         policy: see `CachePolicy`; an explicit `ttl` beats its own. Its timeouts are those of renewals, which send a
-            copy of the request through the app; `negative_ttl` and `condition` are not for pages.
+            copy of the request through the app. `negative_ttl` is that of pages with status 404 or 410, which are then
+            stored, too, and of those whose handler returned None; `condition` is called with the whole answer, a
+            `starlette.responses.Response`.
         enabled: False leaves the handler as it is.
 
     Raises `ConfigurationError` or `TypeError` at once for what cannot work.

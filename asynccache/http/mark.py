@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import random
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from asynccache.core.policy import lifetime
 from asynccache.core.tags import tagged
 from asynccache.core.web_types import status_of
 from asynccache.errors import CacheError
@@ -27,12 +25,14 @@ from asynccache.http.statement import may_state, statement
 from asynccache.http.terms import NotTakenError, Terms
 from asynccache.http.turn import Turn
 from asynccache.http.witness import Testimony, testify
+from asynccache.http.worth import worth
 from asynccache.loading.current import CurrentLoad
 from asynccache.loading.outcomes import Landed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from asynccache.core.policy import CachePolicy
     from asynccache.http.ask import Ask
     from asynccache.http.handler import Handler
     from asynccache.http.headers import Pair
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 _busy: ContextVar[bool] = ContextVar("asynccache_busy", default=False)
 _SERVER_ERROR = 500
+_UNWORTHY = "the condition of its policy is not met"
 
 
 def is_busy() -> bool:
@@ -73,7 +74,8 @@ class Mark(Turn):
     """An answer that is to be recorded, the right to store it, and the flight of those who wait for it.
 
     Outcomes are `Landed` with a `Snapshot`, or what a `Then` says: RUN and MARK, run your own; RETRY, look again. What
-    is `behind` renews a page that somebody else was answered with. `proof` is that of an answer which is not stored.
+    is `behind` renews a page that somebody else was answered with. `proof` is that of an answer which is not stored,
+    `is_none` whether the handler returned None.
     """
 
     handler: Handler
@@ -89,6 +91,7 @@ class Mark(Turn):
     proof: int = 0
     current: CurrentLoad = field(default_factory=CurrentLoad)
     error: BaseException | None = None
+    is_none: bool = False
 
     def let_go(self) -> None:
         """Watch no more what is read."""
@@ -102,6 +105,8 @@ class Mark(Turn):
         if not self.open:
             return None
         said = status_of(error)
+        if said in self.handler.settings.statuses:
+            self.handler.tell_once(f"its {said} was raised: return a response with that status", about="raised")
         page = self.look.stand_in if said is None or said >= _SERVER_ERROR else None
         if page is not None or self.behind is not None:
             self.pauses.begin(error)
@@ -157,9 +162,10 @@ class Mark(Turn):
 
     async def store(self, record: Record) -> Snapshot | None:
         """Store what was recorded and tell those who wait."""
-        terms = self._terms()
+        seconds = worth(self._policy, record, self.usual, is_none=self.is_none)
+        terms, refusal = self._terms(seconds or 0.0), _UNWORTHY if seconds is None else ""
         seen, key = self.reads.seen(), self.ask.key
-        testify(Testimony(self.handler.name, key, seen, names=record.names, ttl=terms.ttl, tags=terms.tags))
+        testify(Testimony(self.handler.name, key, seen, refusal, record.names, terms.ttl, terms.tags))
         record = self._with_terms(record, terms)
         proof = 0 if self.flight is None else self.flight.ask()
         snapshot = None
@@ -217,11 +223,14 @@ class Mark(Turn):
         self.handler.tell_outer(ask.scope, ask.headers, (ask.key, ask.owner), installed(ask.scope), page.record)
         return page.added(states=is_told(ask.scope, ask.headers, page.record))
 
-    def _terms(self) -> Terms:
-        """Say how to store it: what the handler said for this page beats the policy."""
-        policy = self.handler.settings.policy
-        ttl = lifetime(self.current.applied(policy), self, default=self.usual, luck=random.random()) or 0.0
-        stale = policy.kept_seconds
+    @property
+    def _policy(self) -> CachePolicy:
+        """The policy; what the handler said for this page beats it."""
+        return self.current.applied(self.handler.settings.policy)
+
+    def _terms(self, ttl: float) -> Terms:
+        """Say how to store it for so many seconds."""
+        stale = self.handler.settings.policy.kept_seconds
         return Terms(ttl, tagged((*self.tags, *self.current.tags)), stale, max(ttl, self.usual) + (stale or 0.0))
 
     def names(self, allowed: Allowed) -> tuple[bytes, ...]:

@@ -17,6 +17,8 @@ from asynccache.http.statement import check_statement
 
 METHODS = ("GET", "HEAD")
 MAX_NAMES = 8
+NOTHING = frozenset({404, 410})
+"""The statuses of pages that say that there is nothing."""
 _NEVER_STATUSES = frozenset({206, 304})
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 
@@ -53,7 +55,9 @@ class CacheSettings:
     def __post_init__(self) -> None:
         if callable(self.ttl):
             raise ConfigurationError(f"@Cache needs parentheses: write @Cache() or @Cache(ttl=60) above {self.ttl!r}")
-        object.__setattr__(self, "policy", _page_policy(self.policy, self.ttl))
+        object.__setattr__(self, "policy", merged(self.policy, self.ttl))
+        if self.policy.negative_ttl is not None:
+            object.__setattr__(self, "statuses", self.statuses | NOTHING)
         expect("key_prefix", self.key_prefix, str)
         expect("backend", self.backend, str)
         expect("public", self.public, bool)
@@ -83,22 +87,6 @@ class CacheSettings:
     def is_by_declared(self) -> bool:
         """Whether pages are kept by the parameters of the query that the route declares."""
         return self.query == DECLARED
-
-
-def _page_policy(policy: object, ttl: Ttl) -> CachePolicy:
-    """Check the policy of pages, and give it with an explicit ttl."""
-    chosen = merged(policy, ttl)
-    if chosen.negative_ttl is not None:
-        raise ConfigurationError(
-            "negative_ttl is for values that are None, and a page never is: set the ttl by status "
-            "inside the handler, with current_load().ttl"
-        )
-    if chosen.condition is not None:
-        raise ConfigurationError(
-            "condition is for values: say with statuses=... which pages are stored, or set "
-            "current_load().ttl = 0 inside the handler"
-        )
-    return chosen
 
 
 def field_names(given: Collection[str]) -> frozenset[bytes]:

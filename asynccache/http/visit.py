@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 ROUNDS = 3
 BYPASS = b"fwd=bypass"
+_AGAIN = object()  # not None, which handlers return
 
 
 class Visit:
@@ -71,7 +72,7 @@ class Visit:
                 return page
             if self._ask.is_private:
                 return await self._record_alone(look)
-            if (answer := await self._shared(look, arrived, settled)) is not None:
+            if (answer := await self._shared(look, arrived, settled)) is not _AGAIN:
                 return answer
         return await self._run(b"fwd=uri-miss")
 
@@ -114,7 +115,7 @@ class Visit:
     # Running the handler
 
     async def _shared(self, look: Look, arrived: int, settled: int) -> Any:
-        """Lead, or follow whoever leads; None: look again."""
+        """Lead, or follow whoever leads; `_AGAIN`: look again."""
         flight, leads = self._flights.join(self._store.flight_key(look))
         asked = flight.asked
         if leads:
@@ -122,8 +123,8 @@ class Visit:
         outcome = Then.RUN if is_busy() else await followed(self._call.io, flight)
         if isinstance(outcome, Landed):
             page, may_share = outcome.value, flight.suits(outcome, arrived, asked)
-            return self._replay(page, COLLAPSED) if may_share and self._ask.is_answered_by(page.record) else None
-        return None if outcome is Then.RETRY else await self._run_or_stand_in(look)
+            return self._replay(page, COLLAPSED) if may_share and self._ask.is_answered_by(page.record) else _AGAIN
+        return _AGAIN if outcome is Then.RETRY else await self._run_or_stand_in(look)
 
     async def _run(self, label: bytes) -> Any:
         """Run the handler for this request alone."""
@@ -190,6 +191,7 @@ class Visit:
             await mark.leave(Then.RETRY)
             raise
         else:
+            mark.is_none = response is None
             return self._call.recorded(response, mark, _forward(grant.look))
         return self._call.replayed(instead)
 

@@ -25,7 +25,15 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
-from asynccache import Cache, CacheModule, ConfigurationError, ICacheService, UnknownBackendError, install
+from asynccache import (
+    Cache,
+    CacheModule,
+    CachePolicy,
+    ConfigurationError,
+    ICacheService,
+    UnknownBackendError,
+    install,
+)
 from asynccache.integrations.fastapi import CacheServiceDep, get_cache_service
 from tests.http.over_sockets import get, serving
 from tests.http.serving import ask, is_hit, status_of
@@ -450,3 +458,19 @@ def test_it_works_within_a_starlette_app():
     install(inner, CacheModule.setup(default="local"))
     client = TestClient(Starlette(routes=[Mount("/api", app=inner)]))
     assert [status_of(client.get("/api/")) for _ in range(2)] == ["fwd=uri-miss; stored", "hit"]
+
+
+@pytest.mark.parametrize(("policy", "calls_of_nobody"), [(None, 1), (CachePolicy(negative_ttl=0), 2)])
+def test_none_is_an_answer_like_any_other_and_has_a_ttl_of_its_own_where_that_is_said(app, policy, calls_of_nobody):
+    calls = []
+
+    @app.get("/{name}")
+    @Cache(60, policy=policy)
+    async def found(name: str) -> str | None:
+        calls.append(name)
+        return None if name == "nobody" else name
+
+    client = client_of(app)
+    assert [client.get("/nobody").json() for _ in range(2)] == [None] * 2
+    assert [client.get("/alice").json() for _ in range(2)] == ["alice"] * 2
+    assert [calls.count("nobody"), calls.count("alice")] == [calls_of_nobody, 1]

@@ -462,3 +462,15 @@ def test_it_is_the_same_under_uvicorn(calls):
         assert body == again == b'{"name":"tea","calls":1}'
         assert b"fwd=uri-miss; stored" in first
         assert b"asynccache; hit" in second
+
+
+def test_none_is_an_answer_like_any_other(calls):
+    @get("/")
+    @Cache(60)
+    async def nobody() -> str | None:
+        counting(calls)
+        return None
+
+    with client_of(nobody) as client:
+        assert [client.get("/").text for _ in range(2)] == ["null"] * 2
+    assert len(calls) == 1
