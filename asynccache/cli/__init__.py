@@ -19,8 +19,11 @@ def main() -> None:
             f"the command line needs {missing.name}: pip install 'asynccache[cli]'", file=sys.stderr
         )
         sys.exit(2)
-    from asynccache.cli.commands import app
-
     if "" not in sys.path:
         sys.path.insert(0, "")  # modules are looked for here first, as by `python -m`
-    app()
+    try:
+        from asynccache.cli.commands import app
+
+        app()
+    except KeyboardInterrupt:  # typer knows of those that come while a command runs
+        sys.exit(130)

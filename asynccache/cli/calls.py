@@ -5,24 +5,30 @@ from __future__ import annotations
 import asyncio
 import inspect
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 
 import msgspec
 import typer
+from rich.traceback import Traceback
 
 from asynccache.calls import CachedCalls
 from asynccache.cli import target
-from asynccache.cli.exits import FAILED, telling
-from asynccache.cli.output import err, show, tell
+from asynccache.cli.exits import FAILED, UNAVAILABLE, telling
+from asynccache.cli.output import complain, err, show, tell
 from asynccache.cli.values import literal
 from asynccache.core.events import Hit, Loaded
-from asynccache.errors import CacheError, ConfigurationError
+from asynccache.errors import BackendUnavailableError, CacheError, ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import TracebackType
 
     from asynccache.core.events import Event
     from asynccache.service import CacheService
+
+_ON_THE_WAY = (Path(__file__).parent.parent, Path(asyncio.__file__).parent)
+"""Where the code lies that leads to a function which is called."""
 
 
 def call(
@@ -38,7 +44,8 @@ def call(
 ) -> None:
     """Call a cached function: what is stored for these arguments, else what it returns, which is then stored.
 
-    Arguments are read by their annotations, else as JSON, else as text. Exit code 4 if the function fails.
+    Arguments are read by their annotations, else as JSON, else as text. Exit code 4 if the function fails, 3 if the
+    store does not answer: what the function returned is printed then, and not stored.
 
     Example:  python -m asynccache call shop.reports:sales year=2026 --json --url redis://localhost
     """
@@ -48,11 +55,11 @@ def call(
         if only_key:
             show(called.key(*args, **kwargs), as_json=as_json)
             return
-        service = target.service(url, config)
+        service = target.service(url, config, strict=True)
         target.warn(service, called.backend)
-    with telling():
         value = _run(service, called.refresh_async if refresh else called, args, kwargs)
     show(value, as_json=as_json)
+    _check_stored(service, called, called.key(*args, **kwargs))
 
 
 def found(path: str) -> CachedCalls[Any, Any]:
@@ -124,8 +131,26 @@ def _run(service: CacheService, function: Any, args: list[Any], kwargs: dict[str
     except CacheError:
         raise
     except Exception as failure:
-        err.print_exception()
+        theirs, hidden = _their_part(failure.__traceback__), [str(ours) for ours in _ON_THE_WAY]
+        err.print(Traceback.from_exception(type(failure), failure, theirs, suppress=hidden))
         raise typer.Exit(FAILED) from failure
+
+
+def _their_part(way: TracebackType | None) -> TracebackType | None:
+    """Leave out how the function was reached: what failed is in it."""
+    while way is not None and any(Path(way.tb_frame.f_code.co_filename).is_relative_to(ours) for ours in _ON_THE_WAY):
+        way = way.tb_next
+    return way
+
+
+def _check_stored(service: CacheService, called: CachedCalls[Any, Any], key: str) -> None:
+    """Say that what was printed is not stored, where the store does not answer: loads go on without it."""
+    try:
+        with service:
+            service.has_key(key, backend=called.backend)
+    except BackendUnavailableError as away:
+        complain(f"not stored: {away}")
+        raise typer.Exit(UNAVAILABLE) from away
 
 
 async def _awaited(service: CacheService, function: Any, args: list[Any], kwargs: dict[str, Any]) -> Any:

@@ -12,6 +12,7 @@ import typer
 from asynccache.cli import target
 from asynccache.cli.exits import NO, telling
 from asynccache.cli.output import err, show, tell
+from asynccache.errors import ConfigurationError
 
 _ABSENT = object()
 _BATCH = 500
@@ -96,4 +97,7 @@ def literal(text: str) -> Any:
 def _seconds(text: str | None) -> float | None:
     if text is None:
         return None
-    return math.inf if text == "forever" else float(text)
+    try:
+        return math.inf if text == "forever" else float(text)
+    except ValueError as wrong:
+        raise ConfigurationError(f"--ttl {text!r}: give seconds, or 'forever'") from wrong

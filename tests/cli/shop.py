@@ -46,6 +46,11 @@ def fails():
     raise LookupError("there is none")
 
 
+@cached()
+async def fails_async():
+    raise LookupError("there is none")
+
+
 @cached(backend="elsewhere")
 def elsewhere():
     return 1

@@ -150,7 +150,7 @@ def test_a_store_that_is_away_is_no_miss(run):
         (["get", "k", "--url", "local", "--config", SHOP], "not both"),
         (["get", "k", "--config", "tests.cli.nowhere"], "cannot be imported"),
         (["get", "k", "-c", SHOP, "-b", "other"], "no backend is called 'other'"),
-        (["set", "k", "v", "--ttl", "soon", "-u", "local"], "soon"),
+        (["set", "k", "v", "--ttl", "soon", "-u", "local"], "--ttl 'soon': give seconds, or 'forever'"),
         (["call", "nonsense"], "write module:function"),
         (["call", f"{SHOP}:nothing"], "cannot be found"),
         (["call", f"{SHOP}:plain"], "is no function with @cached"),
@@ -213,8 +213,19 @@ def test_a_cache_in_this_process_only_is_warned_of(run):
     assert "in this process only" in run("call", f"{SHOP}:who_made", "1", "--url", "local").stderr
 
 
-def test_a_function_that_fails_is_code_4_with_its_traceback(run, url):
-    assert "there is none" in run("call", f"{SHOP}:fails", "--url", url, code=4).stderr
+@pytest.mark.parametrize("function", ["fails", "fails_async"])
+def test_a_function_that_fails_is_code_4_with_its_own_part_of_the_traceback(run, url, function):
+    said = run("call", f"{SHOP}:{function}", "--url", url, code=4).stderr
+    assert "there is none" in said
+    assert "tests/cli/shop.py" in said
+    assert "loader.py" not in said
+
+
+@pytest.mark.parametrize("words", [["who_made", "1"], ["who_made_it_async", "1"], ["who_made", "1", "--refresh"]])
+def test_what_cannot_be_stored_is_printed_with_code_3(run, words):
+    called = run("call", f"{SHOP}:{words[0]}", *words[1:], "--json", "--url", DEAD, code=3)
+    assert json.loads(called.stdout)["page"] == 1
+    assert "not stored: 127.0.0.1:1" in called.stderr
 
 
 def test_help_has_examples_and_exit_codes(run):
