@@ -67,8 +67,12 @@ def test_a_mapping_sets_options():
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ("lokal", "lokal.*'local'"),
-        ("http://host", "http.*redis"),
+        ("lokal", r"'lokal' is no backend \(did you mean 'local'\?\): give a word of"),
+        (" Redis", "did you mean 'redis'"),
+        ("redis:/host", "did you mean 'redis://'"),
+        ("postgre://host/base", "did you mean 'postgres://'"),
+        ("localhost", "'localhost' is no backend: give a word of"),
+        ("http://host", "'http://host/...' is no backend: give .*redis"),
         (7, "7.*instance"),
         (None, "None.*instance"),
         ([], "no backends"),

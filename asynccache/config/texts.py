@@ -49,9 +49,18 @@ def from_text(text: str) -> BaseCacheBackend:
 def no_backend(given: object) -> ConfigurationError:
     """Say that something is no backend, and what is."""
     return ConfigurationError(
-        f"{given!r:.80} is no backend: give a word of {sorted(WORDS)}, a URL such as 'redis://localhost:6379/0' "
-        f"with a scheme of {sorted(SCHEMES)}, an instance, or a list of these"
+        f"{given!r:.80} is no backend{_meant(given)}: give a word of {sorted(WORDS)}, a URL such as "
+        f"'redis://localhost:6379/0' with a scheme of {sorted(SCHEMES)}, an instance, or a list of these"
     )
+
+
+def _meant(given: object) -> str:
+    """Guess what was misspelt."""
+    from difflib import get_close_matches
+
+    name, slash, _ = str(given).strip().lower().partition(":/")
+    near = get_close_matches(name, SCHEMES if slash else WORDS, n=1, cutoff=0.75)  # 0.71: localhost is not local
+    return f" (did you mean {near[0] + ('://' if slash else '')!r}?)" if near else ""
 
 
 def options_in(url: str) -> tuple[type[BaseCacheBackend], dict[str, Any]]:
