@@ -11,6 +11,7 @@ from asynccache.core.claims import LEASE_SECONDS, Claimed, Held, Lead, Made, Tic
 from asynccache.core.entry import Entry, Kind
 from asynccache.core.fence import Birth, Marks, View, cells_of, is_clean
 from asynccache.errors import ConfigurationError, SerializationError
+from asynccache.model_plans import BackendPlans
 from asynccache.plan.forks import anew_in_child
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class LocalFence:
         return birth.gen == self.view.gen and is_clean(birth.born, Marks(1, stamps))
 
 
-class Unfenced:
+class Unfenced(BackendPlans):
     """The plans of a backend whose store grants no rights: everybody may load, and what is loaded is stored.
 
     What keeps a load begun before an invalidation from being stored are the flights of the service (`loading/`) for
@@ -207,46 +208,3 @@ class Unfenced:
             f"{type(self).__name__} cannot be cleared: its store has no means to remove the entries of one prefix and "
             "version alone; give it another version=..., or delete the keys"
         )
-
-    # What the backend has
-
-    def stored_key(self, key: str, version: Version = None) -> str:
-        """Give the key in the store."""
-        raise NotImplementedError
-
-    async def keep(
-        self,
-        io: IO,
-        key: str,
-        value: Any,
-        ttl: float,
-        stale: float,
-        version: Version = None,
-        *,
-        tags: tuple[str, ...] = (),
-        kind: Kind = Kind.VALUE,
-    ) -> bool:
-        """Store for `ttl` seconds, and keep it for `stale` more, in which `look` alone finds it, if the store can."""
-        raise NotImplementedError
-
-    async def write(
-        self,
-        io: IO,
-        key: str,
-        value: Any,
-        ttl: float,
-        version: Version = None,
-        kind: Kind = Kind.VALUE,
-        *,
-        tags: tuple[str, ...] = (),
-    ) -> bool:
-        """Store for `ttl` seconds; 0 or less removes."""
-        raise NotImplementedError
-
-    async def remove(self, io: IO, key: str, version: Version = None) -> bool:
-        """Remove the entry of whatever kind; tell whether there was one."""
-        raise NotImplementedError
-
-    async def write_many(self, io: IO, values: Mapping[str, Any], ttl: float, version: Version = None) -> list[str]:
-        """Store all; give the keys that failed."""
-        raise NotImplementedError

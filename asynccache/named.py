@@ -6,11 +6,11 @@ from collections import ChainMap
 from contextlib import AsyncExitStack, ExitStack, contextmanager
 from typing import TYPE_CHECKING, Self
 
+from asynccache.audience import Audience
 from asynccache.config import backend_of
 from asynccache.config.making import shown
 from asynccache.current import entered, left
 from asynccache.errors import ConfigurationError, UnknownBackendError
-from asynccache.model import Audience
 from asynccache.plan.io import BLOCKING, LOOP, run
 from asynccache.probing import probe
 

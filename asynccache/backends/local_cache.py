@@ -18,9 +18,10 @@ from asynccache.backends.memory.store import MemoryStore
 from asynccache.core.counters import checked_delta
 from asynccache.core.entry import Entry, Kind
 from asynccache.core.events import EntryDamaged
+from asynccache.core.immutable import IMMUTABLE
 from asynccache.core.tags import tagged
 from asynccache.errors import ConfigurationError
-from asynccache.model import IMMUTABLE, Capability
+from asynccache.model import Capability
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -13,7 +13,7 @@ from asynccache.backends.memory.slots import size_of
 from asynccache.core.codec import DamagedEntryError
 from asynccache.core.entry import ALWAYS, Entry, Kind, Times, objects
 from asynccache.core.fence import cells_of
-from asynccache.model import is_immutable
+from asynccache.core.immutable import is_immutable
 from asynccache.plan.io import BLOCKING, run
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from asynccache.backends.memory.slots import SLOW, BoxedSlot, Content, Held, Kep
 from asynccache.core.codec import DamagedEntryError
 from asynccache.core.counters import counted
 from asynccache.core.entry import ALWAYS, Entry, Kind, Times
+from asynccache.core.immutable import is_immutable
 from asynccache.errors import SerializationError
-from asynccache.model import is_immutable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
