@@ -9,6 +9,9 @@ from asynccache.core.claims import LEASE_SECONDS
 from asynccache.errors import BackendUnavailableError
 from asynccache.loading import rights
 
+SOON = LEASE_SECONDS * 0.7
+"""Seconds in which no right ends by itself."""
+
 
 @pytest.fixture
 def url(redis_server, unique_prefix):
@@ -130,6 +133,7 @@ async def test_where_the_end_of_another_load_cannot_be_heard_of_the_value_is_loa
         assert await here.get_async("key") == "theirs"
 
 
+@pytest.mark.timed
 async def test_who_is_cancelled_while_the_right_is_granted_keeps_nobody_waiting(url, monkeypatch):
     async with CacheService(default=url) as here, CacheService(default=url) as there:
         backend, granted = here.get_backend(), asyncio.Event()
@@ -144,10 +148,11 @@ async def test_who_is_cancelled_while_the_right_is_granted_keeps_nobody_waiting(
         leaving = asyncio.create_task(here.get_or_set_async("key", lambda: "mine"))
         await granted.wait()
         leaving.cancel()
-        async with asyncio.timeout(LEASE_SECONDS * 0.7):
+        async with asyncio.timeout(SOON):
             assert await there.get_or_set_async("key", lambda: "theirs") == "theirs"
 
 
+@pytest.mark.timed
 async def test_who_was_overtaken_while_the_right_was_asked_for_keeps_nobody_waiting(url, monkeypatch):
     async with CacheService(default=url) as here, CacheService(default=url) as there:
         backend, asked, go = here.get_backend(), asyncio.Event(), asyncio.Event()
@@ -169,6 +174,6 @@ async def test_who_was_overtaken_while_the_right_was_asked_for_keeps_nobody_wait
         await here.delete_async("key")
         go.set()
         await begun.wait()
-        async with asyncio.timeout(LEASE_SECONDS * 0.7):
+        async with asyncio.timeout(SOON):
             assert await there.get_or_set_async("key", lambda: "theirs") == "theirs"
         overtaken.cancel()

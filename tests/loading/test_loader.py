@@ -118,7 +118,7 @@ async def test_the_last_caller_to_leave_cancels_the_load(cache):
     for caller in callers:
         caller.cancel()
     await asyncio.gather(*callers, return_exceptions=True)
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(5):
         await cancelled.wait()
     assert not cache.has_key("key")
     assert await cache.get_or_set_async("key", lambda: "afresh") == "afresh"

@@ -5,10 +5,12 @@ import asyncio
 import pytest
 
 from asynccache import CachePolicy, CacheService
-from asynccache.core.claims import Held, Lead
+from asynccache.core.claims import LEASE_SECONDS, Held, Lead
 from asynccache.loading.leases import held_together
 from asynccache.plan.io import BLOCKING, LOOP
 
+SOON = LEASE_SECONDS * 0.7
+"""Seconds in which no right ends by itself."""
 KEYS = [f"key{number}" for number in range(1_000)]
 
 
@@ -101,6 +103,28 @@ async def test_what_another_process_loads_is_waited_for_and_not_loaded(url):
         assert asked == [["c"]]
 
 
+async def test_what_is_over_is_served_where_the_policy_allows_it_whoever_loads_it(redis_server, unique_prefix):
+    url = f"{redis_server.url}?key_prefix={unique_prefix}&deadline=5"
+    policy, go, asked = CachePolicy(ttl=0.05, stale_while_revalidate=60), asyncio.Event(), []
+
+    async def slow(keys):
+        asked.append(keys)
+        await go.wait()
+        return dict.fromkeys(keys, "new")
+
+    async with CacheService(default=url) as cache, CacheService(default=url) as other:
+        await cache.get_or_set_many_async(KEYS[:5], fill, policy=policy)
+        await asyncio.sleep(0.1)
+        for one in (cache, other, cache):
+            assert await one.get_or_set_many_async(KEYS[:5], slow, policy=policy) == fill(KEYS[:5])
+        go.set()
+        async with asyncio.timeout(10):
+            while other.loader.runner.running or cache.loader.runner.running:
+                await asyncio.sleep(0.01)
+        assert asked == [KEYS[:5]]
+        assert await other.get_or_set_many_async(KEYS[:5], slow) == dict.fromkeys(KEYS[:5], "new")
+
+
 async def test_without_the_lock_what_another_process_loads_is_loaded_at_once_and_not_stored(url):
     async with CacheService(default=url) as cache, CacheService(default=url) as other:
         begun, go = asyncio.Event(), asyncio.Event()
@@ -120,6 +144,7 @@ async def test_without_the_lock_what_another_process_loads_is_loaded_at_once_and
         assert await other.get_async("a") == {"name": "a"}
 
 
+@pytest.mark.timed
 async def test_what_another_process_failed_to_load_is_loaded(url):
     async with CacheService(default=url) as cache, CacheService(default=url) as other:
         begun, go = asyncio.Event(), asyncio.Event()
@@ -136,9 +161,10 @@ async def test_what_another_process_failed_to_load_is_loaded(url):
         go.set()
         with pytest.raises(OSError, match="down"):
             await first
-        assert await asyncio.wait_for(second, 2.5) == fill(["a", "b"])
+        assert await asyncio.wait_for(second, SOON) == fill(["a", "b"])
 
 
+@pytest.mark.timed
 async def test_rights_are_ended_where_the_load_is_left(url):
     async with CacheService(default=url) as cache, CacheService(default=url) as other:
         begun = asyncio.Event()
@@ -151,7 +177,7 @@ async def test_rights_are_ended_where_the_load_is_left(url):
         await begun.wait()
         leaving.cancel()
         await asyncio.gather(leaving, return_exceptions=True)
-        assert len(await asyncio.wait_for(other.get_or_set_many_async(KEYS[:150], fill), 2)) == 150
+        assert len(await asyncio.wait_for(other.get_or_set_many_async(KEYS[:150], fill), SOON)) == 150
 
 
 @pytest.mark.parametrize("joins", ["many", "one"])
