@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from asynccache.core.claims import Ticket
     from asynccache.core.fence import View
+    from asynccache.errors import BackendUnavailableError
 
 ANEW = -1
 
@@ -42,6 +43,15 @@ class Taken(NamedTuple):
 
     seconds: float
     raw: bytes | None = None
+
+
+Answer = Found | Granted | Taken
+
+
+class Unheard(NamedTuple):
+    """The server of this key, one of several, does not answer; it may have granted the right all the same."""
+
+    failure: BackendUnavailableError
 
 
 class Landing(NamedTuple):

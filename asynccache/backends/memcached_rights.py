@@ -11,7 +11,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
-from asynccache.backends.granting import ANEW, Found, Granted, Landing, Taken, Want
+from asynccache.backends.granting import ANEW, Found, Granted, Landing, Taken, Unheard, Want
 from asynccache.backends.memcached_entries import exptime
 from asynccache.backends.memcached_notebook import (
     GONE,
@@ -26,13 +26,14 @@ from asynccache.backends.memcached_notebook import (
     order_wire,
 )
 from asynccache.backends.memcached_order import FOR_EVER, ROUNDS
-from asynccache.backends.memcached_sights import MemcachedSights, Sight
+from asynccache.backends.memcached_sights import MemcachedSights, Sight, Sights
 from asynccache.core.fence import Birth, View
 from asynccache.errors import BackendUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from asynccache.backends.granting import Answer
     from asynccache.core.claims import Ticket
     from asynccache.plan.io import IO
 
@@ -42,7 +43,7 @@ SHORTEST_PAUSE, LONGEST_PAUSE, GROWTH = 0.025, 0.25, 1.5
 class MemcachedRights(MemcachedSights):
     """A backend whose entries have rights in their place, or beside them."""
 
-    async def _claim_many(self, io: IO, wants: Sequence[Want], lease: float) -> list[Found | Granted | Taken]:
+    async def _claim_many(self, io: IO, wants: Sequence[Want], lease: float) -> list[Answer | Unheard]:
         return await self._at_once(io, self._claimed_all, wants, lease)  # type: ignore[no-any-return]
 
     async def _land_many(self, io: IO, landings: Sequence[Landing]) -> list[bool]:
@@ -76,11 +77,19 @@ class MemcachedRights(MemcachedSights):
 
     # Claiming
 
-    async def _claimed_all(self, io: IO, wants: Sequence[Want], lease: float) -> list[Found | Granted | Taken]:
-        sights = (await self._sights(io, [want.key for want in wants], ids=True, leases=True)).all()
-        return [await self._claimed_one(io, want, sights[want.key], lease) for want in wants]
+    async def _claimed_all(self, io: IO, wants: Sequence[Want], lease: float) -> list[Answer | Unheard]:
+        sights = await self._sights(io, [want.key for want in wants], ids=True, leases=True)
+        return [await self._heard(io, want, sights, lease) for want in wants]
 
-    async def _claimed_one(self, io: IO, want: Want, sight: Sight, lease: float) -> Found | Granted | Taken:
+    async def _heard(self, io: IO, want: Want, sights: Sights, lease: float) -> Answer | Unheard:
+        if sights.failure is not None and want.key not in sights.by_key:
+            return Unheard(sights.failure)
+        try:
+            return await self._claimed_one(io, want, sights.by_key[want.key], lease)
+        except BackendUnavailableError as failure:
+            return Unheard(BackendUnavailableError(*failure.args))  # not a `NotAskedError`: it was asked before
+
+    async def _claimed_one(self, io: IO, want: Want, sight: Sight, lease: float) -> Answer:
         for _ in range(ROUNDS):
             if want.stamped:
                 answer = await self._locked(io, want, sight, lease)
@@ -91,7 +100,7 @@ class MemcachedRights(MemcachedSights):
             sight = await self._sight(io, want.key, leases=True)
         raise BackendUnavailableError(f"{sight.spot.place}: {want.key!r:.80} was changed by others all the time")
 
-    async def _granted(self, io: IO, want: Want, sight: Sight, lease: float) -> Found | Granted | Taken | None:
+    async def _granted(self, io: IO, want: Want, sight: Sight, lease: float) -> Answer | None:
         """Grant a right by what was seen; None where that has changed."""
         spot, raw, number = sight.spot, sight.raw, sight.number
         if raw is not None and want.seen != ANEW and (birth_of(raw) is None or at_of(raw) != want.seen):
@@ -110,7 +119,7 @@ class MemcachedRights(MemcachedSights):
         leased = await self._leased(io, sight, Right(want.token, lease, view.gen, sight.token))
         return Granted(number, view, raw) if leased else None
 
-    async def _locked(self, io: IO, want: Want, sight: Sight, lease: float) -> Found | Granted | Taken | None:
+    async def _locked(self, io: IO, want: Want, sight: Sight, lease: float) -> Answer | None:
         """Grant a lock; its number is taken while it is held, so that it is greater than those of all before."""
         spot = sight.spot
         if sight.right is not None:

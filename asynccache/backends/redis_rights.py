@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from asynccache.backends import redis_questions as ask
 from asynccache.backends import redis_scripts as scripts
-from asynccache.backends.granting import Found, Granted, Taken
+from asynccache.backends.granting import Found, Granted, Taken, Unheard
 from asynccache.backends.redis_entries import LARGEST, RedisEntries
 from asynccache.backends.redis_log import step_of
 from asynccache.backends.redis_questions import KEEPER, NOBODY
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from asynccache.backends.followed import At, Batch, Hole
-    from asynccache.backends.granting import Landing, Want
+    from asynccache.backends.granting import Answer, Landing, Want
     from asynccache.backends.redis_parts import Part
     from asynccache.backends.redis_questions import Signed, Word
     from asynccache.core.claims import Ticket
@@ -42,7 +42,7 @@ _PAUSE = 0.1
 class RedisRights(RedisEntries, ABC):
     """The drivers of rights, and of what invalidates more than keys."""
 
-    async def _claim_many(self, io: IO, wants: Sequence[Want], lease: float) -> list[Found | Granted | Taken]:
+    async def _claim_many(self, io: IO, wants: Sequence[Want], lease: float) -> list[Answer | Unheard]:
         by_key = {want.key: want for want in wants}
         calls, chunks = [], []
         for part, keys in self._by_part(list(by_key)).items():
@@ -53,9 +53,13 @@ class RedisRights(RedisEntries, ABC):
                 wires = [wire for spot in spots for wire in (spot.entry, spot.lease)]
                 told = [word for want in chunk for word in (_wire(want.token), want.seen, int(want.stamped))]
                 calls.append(scripts.OPEN(part, wires, KEEPER, lifetime(lease), *told))
-        replies = all_of(await self._scripting.run(io, "claim", calls, list(by_key)))
-        answers: dict[str, Found | Granted | Taken] = {}
-        for chunk, (_, book, found) in zip(chunks, replies, strict=True):
+        replies = await self._scripting.run(io, "claim", calls, list(by_key))
+        answers: dict[str, Answer | Unheard] = {}
+        for chunk, reply in zip(chunks, replies, strict=True):
+            if isinstance(reply, BackendUnavailableError):
+                answers |= {want.key: Unheard(reply) for want in chunk}
+                continue
+            _, book, found = reply
             view = _view(book)
             for want, (word, raw, *more) in zip(chunk, found, strict=True):
                 match word:

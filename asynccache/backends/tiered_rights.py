@@ -79,7 +79,9 @@ class TierRights(Tiers):
             claims = await self._far.claim_many(io, keys, lease, seen=seen, version=version)
         except BackendUnavailableError:
             return alone
-        return {key: self._found(claimed, grounds[key], key, version, Kind.VALUE) for key, claimed in claims.items()}
+        return alone | {
+            key: self._found(claimed, grounds[key], key, version, Kind.VALUE) for key, claimed in claims.items()
+        }
 
     async def land(
         self,

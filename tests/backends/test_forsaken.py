@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from asynccache import CacheService
 from asynccache.backends.forsaken import Forsaken
 from asynccache.backends.memcached import MemcachedCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
@@ -13,6 +14,7 @@ from asynccache.errors import BackendUnavailableError
 from asynccache.plan.io import LOOP
 
 DEADLINE = 0.25
+PATIENT = 5.0
 MAKERS = {
     "redis": lambda url: RedisCacheBackend(url, deadline=DEADLINE),
     "memcached": lambda url: MemcachedCacheBackend(servers=url, deadline=DEADLINE),
@@ -72,6 +74,23 @@ async def test_among_many_too(cache, proxy, other):
     claims = await asked_again(lambda: cache.claim_many(LOOP, ["k", "l", "m"]))
     assert [type(claims[key]) for key in "klm"] == [Lead, Lead, Held]
     assert await other.land(LOOP, "m", "v", 60, theirs.ticket)
+
+
+async def test_many_are_given_back_at_once_where_whoever_asked_is_cancelled(fresh_redis, fault_proxy):
+    proxy = fault_proxy(fresh_redis.host, fresh_redis.port)
+    keys = [f"k{number}" for number in range(300)]
+    async with CacheService(default=RedisCacheBackend(f"redis://{proxy.address}/0", deadline=PATIENT)) as slow:
+        await slow.get_async("k")
+        proxy.set(latency=0.05)
+        loading = asyncio.create_task(slow.get_or_set_many_async(keys, dict.fromkeys))
+        await asyncio.sleep(0.02)
+        async with asyncio.timeout(PATIENT):
+            await slow.aclose()
+        with pytest.raises(asyncio.CancelledError):
+            await loading
+        proxy.heal()
+        claims = await slow.get_backend().claim_many(LOOP, keys)
+    assert {type(claim) for claim in claims.values()} == {Lead}
 
 
 async def test_a_lock_too(cache, proxy):

@@ -17,6 +17,7 @@ from asynccache.core.claims import Held, Hit, Lead, Made
 from asynccache.core.fence import cells_of
 from asynccache.core.keys import memcached_key
 from asynccache.errors import BackendUnavailableError
+from asynccache.plan.io import LOOP
 from asynccache.testing.contract.base import Flavour, Flavoured
 from tests.backends.wire import ask
 from tests.servers import Memcached
@@ -372,6 +373,25 @@ async def test_server_that_is_away_keeps_no_other_from_being_invalidated(launch,
         with pytest.raises(BackendUnavailableError, match=servers[0].address):
             await invalidate()
         assert await cache.get_many_async(keys) == {}
+    await cache.aclose()
+
+
+async def test_server_that_is_away_costs_the_rights_to_load_its_own_keys_only(launch, make):
+    servers = [launch(Memcached()) for _ in range(3)]
+    cache = make(servers=[server.address for server in servers], deadline=PATIENT)
+    keys = [f"k{number}" for number in range(30)]
+    await asyncio.to_thread(servers[0].kill)
+    stored = {key for key in keys if await cache.set_async(key, "v")}
+    for _ in range(3):
+        claims = await cache.claim_many(LOOP, keys)
+        assert claims.keys() == stored
+        assert {type(claim) for claim in claims.values()} == {Hit}
+    await cache.delete_many_async(stored)
+    claims = await cache.claim_many(LOOP, keys)
+    assert claims.keys() == stored
+    assert {type(claim) for claim in claims.values()} == {Lead}
+    made = [Made(key, "w", 60.0, claim.ticket) for key, claim in claims.items()]
+    assert await cache.land_many(LOOP, made) == dict.fromkeys(claims, True)
     await cache.aclose()
 
 

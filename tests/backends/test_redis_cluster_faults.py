@@ -3,14 +3,17 @@
 import asyncio
 import time
 from functools import partial
+from unittest.mock import ANY
 
 import pytest
 from redis.crc import key_slot
 
 from asynccache.backends.redis import RedisCacheBackend
 from asynccache.backends.redis_parts import Parts
+from asynccache.core.claims import Hit, Lead
 from asynccache.core.events import BackendDown, BackendUp
 from asynccache.errors import BackendUnavailableError
+from asynccache.plan.io import BLOCKING, LOOP, run
 from asynccache.testing import recorded_events
 from tests.backends.making import making
 from tests.failovers import DEADLINE, lose_no_write, survive_a_failover
@@ -76,6 +79,11 @@ class TestMasters:
         assert set(await cache.get_many_async(KEYS_OF_LOAD)) == set(others)
         assert set(cache.get_many(KEYS_OF_LOAD)) == set(others)
         assert set(await cache.set_many_async(dict.fromkeys(KEYS_OF_LOAD, 1))) == gone
+        for claims in (await cache.claim_many(LOOP, KEYS_OF_LOAD), run(cache.claim_many(BLOCKING, KEYS_OF_LOAD))):
+            assert claims == {key: Hit(ANY) for key in others}
+        await asyncio.gather(*[cache.delete_async(key) for key in others])
+        claims = await cache.claim_many(LOOP, KEYS_OF_LOAD)
+        assert {key for key, claim in claims.items() if isinstance(claim, Lead)} == claims.keys() == set(others)
         for operation in (cache.delete_async(min(gone)), cache.delete_many_async(KEYS_OF_LOAD)):
             with pytest.raises(BackendUnavailableError):
                 await operation
