@@ -4,7 +4,10 @@ import asyncio
 import logging
 from contextvars import ContextVar
 
+import anyio.lowlevel
 import pytest
+import trio
+import trio.testing
 from starlette.authentication import AuthCredentials, AuthenticationBackend, SimpleUser
 from starlette.middleware import Middleware
 from starlette.middleware.authentication import AuthenticationMiddleware
@@ -21,6 +24,7 @@ from asynccache import (
     current_load,
     get_cache_service,
 )
+from asynccache.backends.base import StoreBackend
 from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
 from asynccache.testing import FakeClock
@@ -216,6 +220,59 @@ async def test_pages_that_are_due_go_inside_and_are_renewed(policy):
     seen = site.seen
     assert await site.texts() == ["call 2"] * 3
     assert site.seen == seen
+
+
+class Awaited(StoreBackend):
+    """A store whose answers have to be waited for, in any loop."""
+
+    def __init__(self):
+        super().__init__()
+        self.kept = {}
+
+    async def _fetch(self, io, key):
+        await anyio.lowlevel.checkpoint()
+        return self.kept.get(key)
+
+    async def _store(self, io, key, raw, ttl):
+        self.kept[key] = raw
+        return True
+
+    async def _drop(self, io, key):
+        return self.kept.pop(key, None) is not None
+
+
+@pytest.mark.parametrize("backend", [None, Awaited()], ids=["in memory", "awaited"])
+def test_trio_gets_the_same(backend):
+    async def main():
+        go = trio.Event()
+
+        async def make(request):
+            await go.wait()
+            return PlainTextResponse(f"call {site.calls}")
+
+        site = Site(make, edge=True, policy=CachePolicy(stale_while_revalidate=60), backend=backend)
+        answers = []
+
+        async def asked(*fields, **options):
+            answers.append(await ask(site.app, headers=fields, gone=trio.Event(), **options))
+            return answers[-1]
+
+        async with trio.open_nursery() as nursery:
+            for _ in range(3):
+                nursery.start_soon(asked)
+            await trio.testing.wait_all_tasks_blocked()
+            go.set()
+        assert {answer.body for answer in answers} == {b"call 1"}
+        seen = site.seen
+        assert (await asked()).body == b"call 1"
+        assert (await asked((b"if-none-match", answers[-1].header("etag").encode()))).status == 304
+        assert ((await asked(method="HEAD")).status, answers[-1].body) == (200, b"")
+        assert site.seen == seen
+        await site.service.invalidate_url_async("http://h/")
+        assert (await asked()).body == b"call 2"
+        await site.service.aclose()
+
+    trio.run(main)
 
 
 async def test_a_store_that_must_be_awaited_answers_there_too(redis_server, unique_prefix):
