@@ -157,6 +157,17 @@ class BaseCacheBackend(BackendTwins):
         announce(event, self.listeners)
 
 
+def options_of(backend: BaseCacheBackend) -> dict[str, Any]:
+    """Give the options of a backend, for one around it that goes by the same."""
+    return {
+        "key_prefix": backend.key_prefix,
+        "version": backend.version,
+        "ttl": backend.default_ttl,
+        "serializer": backend.serializer,
+        "clock": backend.clock,
+    }
+
+
 def _namespace(key_prefix: str, version: object) -> str:
     if isinstance(version, bool) or not isinstance(version, str | int):
         raise TypeError(f"a version is a str or an int, not a {type(version).__name__}")

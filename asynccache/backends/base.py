@@ -1,28 +1,17 @@
 """Every operation over three coroutines: what most backends inherit.
 
 A store of bytes needs `_fetch`, `_store` and `_drop`; all else has a correct default, slower and not atomic, that a
-store with better means overrides. Values travel as framed entries (`core/codec.py`), which know their key, their
-kind and their lifetime; what does not fit is a miss, counted, logged once and removed.
+store with better means overrides (`drivers.py`).
 """
 
 from __future__ import annotations
 
-import logging
-from abc import ABC, abstractmethod
-from collections import Counter
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Literal
+from abc import ABC
+from typing import TYPE_CHECKING, Any
 
-from msgspec.structs import replace
-
-from asynccache.backends.framing import added
 from asynccache.backends.keeping import KeepingBackend
-from asynccache.core import codec
-from asynccache.core.codec import DamagedEntryError, Frame, MixedUpEntryError
 from asynccache.core.entry import Kind
-from asynccache.core.events import EntryDamaged
-from asynccache.core.keys import key_hash
-from asynccache.errors import BackendUnavailableError, ConfigurationError, SerializationError
+from asynccache.errors import BackendUnavailableError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -30,8 +19,6 @@ if TYPE_CHECKING:
     from asynccache.core.entry import Entry
     from asynccache.model import Version
     from asynccache.plan.io import IO
-
-logger = logging.getLogger(__name__)
 
 
 class StoreBackend(KeepingBackend, ABC):
@@ -42,77 +29,21 @@ class StoreBackend(KeepingBackend, ABC):
         options: those of `BaseCacheBackend`.
     """
 
-    def __init__(self, *, on_error: Literal["miss", "raise"] = "miss", **options: Any) -> None:
-        super().__init__(**options)
-        if on_error not in {"miss", "raise"}:
-            raise ConfigurationError(f"on_error={on_error!r}: give 'miss' or 'raise'")
-        self.on_error = on_error
-        self._counts: Counter[str] = Counter()
-
-    # Drivers: what a store can do. A key is a stored key, `ttl` is seconds or `math.inf`.
-
-    @abstractmethod
-    async def _fetch(self, io: IO, key: str) -> bytes | None:
-        """Get the bytes."""
-
-    @abstractmethod
-    async def _store(self, io: IO, key: str, raw: bytes, ttl: float) -> bool:
-        """Put the bytes; False where the store refuses them (and has then removed what was there)."""
-
-    @abstractmethod
-    async def _drop(self, io: IO, key: str) -> bool:
-        """Remove; tell whether there was something."""
-
-    async def _fetch_many(self, io: IO, keys: list[str]) -> dict[str, bytes]:
-        found = {key: await self._fetch(io, key) for key in keys}
-        return {key: raw for key, raw in found.items() if raw is not None}
-
-    async def _store_many(self, io: IO, raws: Mapping[str, bytes], ttl: float) -> list[str]:
-        return [key for key, raw in raws.items() if not await self._store(io, key, raw, ttl)]
-
-    async def _drop_many(self, io: IO, keys: list[str]) -> int:
-        return sum([await self._drop(io, key) for key in keys])
-
-    async def _add(self, io: IO, key: str, raw: bytes, ttl: float) -> bool:
-        if await self._living(io, key) is not None:
-            return False
-        return await self._store(io, key, raw, ttl)
-
-    async def _touch(self, io: IO, key: str, ttl: float) -> bool:
-        frame = await self._living(io, key)
-        return frame is not None and await self._store(io, key, self._stamped(frame, key, ttl), ttl)
-
-    async def _bump(self, io: IO, key: str, delta: int, ttl: float) -> int:
-        frame = await self._living(io, key)
-        number = added(frame, delta)
-        left = ttl if frame is None else frame.remaining(self.clock())
-        counter = replace(frame or Frame(b"", flags=codec.INTEGER), payload=codec.integer_payload(number))
-        await self._store(io, key, self._stamped(counter, key, left), left)
-        return number
-
-    async def _mixed_up(self, io: IO) -> None:
-        """Distrust the connections: one of them gave the reply to another's question."""
-
-    # Plans
-
     async def read(self, io: IO, key: str, version: Version = None, kind: Kind = Kind.VALUE) -> Entry | None:
-        stored_key = self.stored_key(key, version)
-        try:
-            raw = await self._fetch(io, stored_key)
-        except BackendUnavailableError as error:
-            self._tolerated(error, misses=1)
-            return None
-        return self._counted(None if raw is None else await self._opened(io, stored_key, raw, kind))
+        return await self._found(io, key, version, kind, stale=False)
 
     async def look(self, io: IO, key: str, version: Version = None, kind: Kind = Kind.VALUE) -> Entry | None:
+        return await self._found(io, key, version, kind, stale=True)
+
+    async def _found(self, io: IO, key: str, version: Version, kind: Kind, *, stale: bool) -> Entry | None:
         stored_key = self.stored_key(key, version)
         try:
             raw = await self._fetch(io, stored_key)
         except BackendUnavailableError as error:
             self._tolerated(error, misses=1)
             return None
-        entry = None if raw is None else await self._opened(io, stored_key, raw, kind, stale=True)
-        self._counted(None if entry is None or entry.times.fresh_until <= self.clock() else entry)
+        entry = None if raw is None else await self._opened(io, stored_key, raw, kind, stale=stale)
+        self._counted(self._still_fresh(entry))
         return entry
 
     async def read_many(
@@ -138,7 +69,7 @@ class StoreBackend(KeepingBackend, ABC):
         for stored_key, key in by_stored.items():
             raw = raws.get(stored_key)
             entry = None if raw is None else await self._opened(io, stored_key, raw, kind, stale=stale)
-            self._counted(None if entry is None or entry.times.fresh_until <= self.clock() else entry)
+            self._counted(self._still_fresh(entry))
             if entry is not None:
                 entries[key] = entry
         return entries
@@ -218,86 +149,3 @@ class StoreBackend(KeepingBackend, ABC):
         except BackendUnavailableError as error:
             self._tolerated(error)
             return False
-
-    def stats(self) -> dict[str, int]:
-        """Give `hits`, `misses`, `errors` (operations that the store did not answer) and `damaged` entries."""
-        return {name: self._counts[name] for name in ("hits", "misses", "errors", "damaged")}
-
-    # Entries
-
-    async def _closed(
-        self,
-        io: IO,
-        stored_key: str,
-        value: Any,
-        ttl: float,
-        kind: Kind,
-        *,
-        stale: float,
-        tags: tuple[str, ...],
-    ) -> bytes:
-        """Encode; a value that cannot be encoded takes the old one with it, so that no stale value stays."""
-        try:
-            return self._encoded(stored_key, value, ttl, kind, stale, tags)
-        except SerializationError:
-            with suppress(BackendUnavailableError):  # the caller's mistake is what to tell
-                await self._drop(io, stored_key)
-            raise
-
-    async def _closed_many(self, io: IO, values: Mapping[str, Any], ttl: float) -> dict[str, bytes]:
-        """Encode all; one value that cannot be encoded takes all old ones with it."""
-        try:
-            return {stored: self._encoded(stored, value, ttl, Kind.VALUE) for stored, value in values.items()}
-        except SerializationError:
-            with suppress(BackendUnavailableError):
-                await self._drop_many(io, list(values))
-            raise
-
-    async def _framed(self, io: IO, stored_key: str, raw: bytes) -> Frame | None:
-        """Decode what was fetched; None where it is damaged, another's or to be removed."""
-        try:
-            return self._current_frame(raw, key_hash(stored_key))
-        except DamagedEntryError as damage:
-            await self._damaged(io, stored_key, damage)
-            return None
-
-    async def _living(self, io: IO, stored_key: str) -> Frame | None:
-        raw = await self._fetch(io, stored_key)
-        frame = None if raw is None else await self._framed(io, stored_key, raw)
-        return None if frame is None or (frame.stale_ms and not self._lives(frame)) else frame
-
-    async def _removed(self, io: IO, stored_key: str) -> bool:
-        """Remove; tell whether there was a live one, since a store that ends no lifetimes may hold a dead one."""
-        was_there = self.expires_entries or await self._living(io, stored_key) is not None
-        return await self._drop(io, stored_key) and was_there
-
-    async def _opened(self, io: IO, stored_key: str, raw: bytes, kind: Kind, *, stale: bool = False) -> Entry | None:
-        try:
-            return self._entry(stored_key, raw, kind, timed=stale)
-        except (DamagedEntryError, SerializationError) as damage:
-            await self._damaged(io, stored_key, damage)
-            return None
-
-    # Faults
-
-    async def _damaged(self, io: IO, stored_key: str, damage: Exception) -> None:
-        self._counts["damaged"] += 1
-        log = logger.warning if self._counts["damaged"] == 1 else logger.debug
-        log("%s: an entry was not usable and is removed: %s", self.name, damage)
-        self.tell(EntryDamaged(self.name, stored_key, str(damage)))
-        try:
-            if isinstance(damage, MixedUpEntryError):
-                await self._mixed_up(io)
-            await self._drop(io, stored_key)
-        except BackendUnavailableError:
-            logger.debug("%s: and it could not be removed", self.name)
-
-    def _tolerated(self, error: BackendUnavailableError, misses: int = 0) -> None:
-        """Raise, or count the misses that a store which is away amounts to, as `on_error` says."""
-        if self.on_error == "raise":
-            raise error
-        self._counts["misses"] += misses
-
-    def _counted(self, entry: Entry | None) -> Entry | None:
-        self._counts["misses" if entry is None else "hits"] += 1
-        return entry

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import ChainMap, Counter
+from collections import ChainMap
 from contextlib import suppress
 from itertools import chain
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from asynccache.backends.fallback_fences import ChainFences
 from asynccache.backends.fallback_link import Link
 from asynccache.core.entry import Entry, Kind
 from asynccache.errors import BackendUnavailableError, ConfigurationError, SerializationError
-from asynccache.model import BaseCacheBackend, Capability
+from asynccache.model import BaseCacheBackend, Capability, options_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Iterable, Mapping
@@ -46,17 +46,10 @@ class FallbackCacheBackend(ChainFences):
             raise ConfigurationError(f"a chain has no {', '.join(options)} of its own: give it to the backends in it")
         self.backends = _checked(backends)
         first = self.backends[0]
-        super().__init__(
-            key_prefix=first.key_prefix,
-            version=first.version,
-            ttl=first.default_ttl,
-            serializer=first.serializer,
-            clock=first.clock,
-        )
+        super().__init__(**options_of(first))
         self.on_error = getattr(first, "on_error", "miss")
         promised = frozenset.intersection(*[backend.capabilities for backend in self.backends])
         self.capabilities = promised - NO_RIGHTS  # type: ignore[misc]  # what a chain promises depends on its stores
-        self._counts: Counter[str] = Counter()
         self._chain = Chain([Link(backend, self.tell) for backend in self.backends], self._counts)
 
     def __repr__(self) -> str:
@@ -204,8 +197,7 @@ class FallbackCacheBackend(ChainFences):
         except BackendUnavailableError as error:
             self._tolerated(error, misses=1)
             return None
-        lives = entry is not None and entry.times.fresh_until > self.clock()
-        self._counts["hits" if lives else "misses"] += 1
+        self._counted(self._still_fresh(entry))
         return entry
 
     async def _written(self, io: IO, key: str, version: Version, ask: Ask[bool]) -> bool:
@@ -218,12 +210,6 @@ class FallbackCacheBackend(ChainFences):
             with suppress(BackendUnavailableError):  # of the old value, the store that was asked has let go only itself
                 await self.remove(io, key, version)
             raise
-
-    def _tolerated(self, error: BackendUnavailableError, misses: int = 0) -> None:
-        """Raise, or count the misses that stores which are all away amount to, as `on_error` says."""
-        if self.on_error == "raise":
-            raise error
-        self._counts["misses"] += misses
 
 
 def _checked(backends: Iterable[BaseCacheBackend]) -> tuple[BaseCacheBackend, ...]:

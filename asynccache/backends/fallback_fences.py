@@ -8,9 +8,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from asynccache.backends.tiered_journal import Item
+from asynccache.backends.tolerant import TolerantBackend
 from asynccache.core.entry import Kind
 from asynccache.core.fence import Birth, cells_of
-from asynccache.model import BaseCacheBackend, Capability
+from asynccache.model import Capability
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -25,7 +26,7 @@ _CLEARED = (-1,)
 """In place of the cell of a tag, what all entries have that a clear takes along."""
 
 
-class ChainFences(BaseCacheBackend):
+class ChainFences(TolerantBackend):
     """The plans of a chain that concern more than one key."""
 
     _chain: Chain

@@ -8,11 +8,10 @@ still the one that was seen.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from asynccache.backends.framing import FramedBackend
+from asynccache.backends.drivers import DrivenBackend
 from asynccache.core import codec
 from asynccache.core.codec import Frame
 from asynccache.core.counters import counted
@@ -35,46 +34,8 @@ class Kept:
     seconds_left: float
 
 
-class KeepingBackend(FramedBackend, ABC):
+class KeepingBackend(DrivenBackend):
     """A backend over bytes whose entries may be kept beyond their end."""
-
-    @abstractmethod
-    async def _fetch(self, io: IO, key: str) -> bytes | None:
-        """Get the bytes."""
-
-    @abstractmethod
-    async def _store(self, io: IO, key: str, raw: bytes, ttl: float) -> bool:
-        """Put the bytes."""
-
-    @abstractmethod
-    async def _add(self, io: IO, key: str, raw: bytes, ttl: float) -> bool:
-        """Put the bytes unless there are some."""
-
-    @abstractmethod
-    async def _touch(self, io: IO, key: str, ttl: float) -> bool:
-        """Give a new lifetime; False where nothing lives there, or a kept entry, which this leaves alone."""
-
-    @abstractmethod
-    async def _bump(self, io: IO, key: str, delta: int, ttl: float) -> int:
-        """Add to a counter; `NotAnIntegerError` where something else is there, such as a kept entry."""
-
-    @abstractmethod
-    async def _framed(self, io: IO, stored_key: str, raw: bytes) -> Frame | None:
-        """Decode what was fetched; None where it is damaged, another's or to be removed."""
-
-    @abstractmethod
-    async def _removed(self, io: IO, stored_key: str) -> bool:
-        """Remove; tell whether there was something."""
-
-    @abstractmethod
-    async def _living(self, io: IO, stored_key: str) -> Frame | None:
-        """Find what is not over."""
-
-    async def _swap(self, io: IO, key: str, seen: bytes, raw: bytes, ttl: float) -> bool:
-        """Replace these very bytes by others; False where something else is there. By default not atomic."""
-        return await self._fetch(io, key) == seen and await self._store(io, key, raw, ttl)
-
-    # Plans
 
     async def insert(self, io: IO, key: str, value: Any, ttl: float, version: Version = None) -> bool:
         stored_key = self.stored_key(key, version)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from asynccache.backends.callable_cache import CallableCacheBackend
 from asynccache.backends.foreign import Foreign
+from asynccache.model import options_of
 
 if TYPE_CHECKING:
     from asynccache.model import BaseCacheBackend
@@ -27,15 +28,7 @@ class PlainBackend(CallableCacheBackend):
     """
 
     def __init__(self, own: BaseCacheBackend) -> None:
-        super().__init__(
-            own.get,
-            own.set,
-            key_prefix=own.key_prefix,
-            version=own.version,
-            ttl=own.default_ttl,
-            serializer=own.serializer,
-            clock=own.clock,
-        )
+        super().__init__(own.get, own.set, **options_of(own))
         self.own = own
         self.name = own.name
         get, set_, delete = (_twins(own, name, f"{name}_async") for name in ("get", "set", "delete"))

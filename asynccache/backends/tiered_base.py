@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from contextlib import contextmanager
 from math import inf
 from typing import TYPE_CHECKING, Any
@@ -14,10 +13,11 @@ from asynccache.backends.tiered_journal import Item, Journal
 from asynccache.backends.tiered_near import NearTier
 from asynccache.backends.tiered_replay import Replay
 from asynccache.backends.tiered_watch import Watch
+from asynccache.backends.tolerant import TolerantBackend
 from asynccache.core import fence
 from asynccache.core.fence import cells_of
 from asynccache.errors import BackendUnavailableError, ConfigurationError
-from asynccache.model import BaseCacheBackend, Capability
+from asynccache.model import BaseCacheBackend, Capability, options_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -29,24 +29,17 @@ if TYPE_CHECKING:
 _OF_THE_STORE = frozenset({Capability.SHARED, Capability.CLEARS, Capability.FENCES, Capability.LOCKS})
 
 
-class Tiers(BaseCacheBackend):
+class Tiers(TolerantBackend):
     """Two tiers, and what they know of each other."""
 
     def __init__(self, l1: LocalMemCacheBackend, l2: BaseCacheBackend, *, max_staleness: float = 1.0) -> None:
         store = _checked(l1, l2, max_staleness)
-        super().__init__(
-            key_prefix=store.key_prefix,
-            version=store.version,
-            ttl=store.default_ttl,
-            serializer=store.serializer,
-            clock=store.clock,
-        )
+        super().__init__(**options_of(store))
         self.l1, self.l2 = l1, store
         self.max_staleness = max_staleness
         self.on_error = getattr(store, "on_error", "miss")
         self.capabilities = store.capabilities & (l1.capabilities | _OF_THE_STORE)  # type: ignore[misc]  # as its parts
         self._far = raising(store)
-        self._counts: Counter[str] = Counter()
         self._journal = Journal(can_clear=Capability.CLEARS in store.capabilities)
         self._near = NearTier(Copies(l1, store.serializer), self._journal, max_staleness, self.clock)
         self._replay = Replay(self._journal, self._far)
@@ -133,11 +126,8 @@ class Tiers(BaseCacheBackend):
             self._near.note(fence.KEYS, (stored_key,))
 
     def _tolerated(self, error: BackendUnavailableError, misses: int = 0) -> None:
-        """Raise, or count the misses that a store which is away amounts to, as `on_error` says."""
         self._counts["errors"] += 1
-        if self.on_error == "raise":
-            raise error
-        self._counts["misses"] += misses
+        super()._tolerated(error, misses)
 
 
 def _wide(version: str, tags: tuple[str, ...] | None) -> list[Item]:

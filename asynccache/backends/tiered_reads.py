@@ -48,7 +48,7 @@ class TierReads(Tiers):
         except BackendUnavailableError as error:
             self._tolerated(error, misses=1)
             return None
-        return self._counted(entry)
+        return self._counted(self._still_fresh(entry))
 
     async def look(self, io: IO, key: str, version: Version = None, kind: Kind = Kind.VALUE) -> Entry | None:
         stored_key = self.stored_key(key, version)
@@ -63,7 +63,7 @@ class TierReads(Tiers):
             if stand_in is None:
                 self._tolerated(error, misses=1)
             return stand_in
-        self._counted(entry)
+        self._counted(self._still_fresh(entry))
         return entry
 
     async def read_many(
@@ -75,8 +75,8 @@ class TierReads(Tiers):
         except BackendUnavailableError as error:
             self._tolerated(error, misses=len(missing))
             return found
-        living = {key: entry for key in missing if (entry := self._counted(theirs.get(key))) is not None}
-        return found | living
+        living = {key: self._counted(self._still_fresh(theirs.get(key))) for key in missing}
+        return found | {key: entry for key, entry in living.items() if entry is not None}
 
     async def look_many(
         self, io: IO, keys: Iterable[str], version: Version = None, kind: Kind = Kind.VALUE
@@ -91,7 +91,7 @@ class TierReads(Tiers):
                 self._tolerated(error, misses=len(missing) - len(theirs))
             return found | theirs
         for key in missing:
-            self._counted(theirs.get(key))
+            self._counted(self._still_fresh(theirs.get(key)))
         return found | theirs
 
     async def exists(self, io: IO, key: str, version: Version = None) -> bool:
@@ -119,9 +119,3 @@ class TierReads(Tiers):
     def _value(self, copy: Copy) -> Any:
         self._near.hits += 1
         return self._near.copies.value(copy)
-
-    def _counted(self, entry: Entry | None) -> Entry | None:
-        """Count it, and give it if it is more than a stale value."""
-        lives = entry is not None and entry.times.fresh_until > self.clock()
-        self._counts["hits" if lives else "misses"] += 1
-        return entry if lives else None
