@@ -60,4 +60,9 @@ def _build(app: Any) -> None:
 
 def _services() -> list[CacheService]:
     """Find every service there is: wherever the app and its modules keep them, they are of this app."""
-    return [found for found in gc.get_objects() if issubclass(type(found), CacheService)]
+    is_frozen = gc.get_freeze_count() > 0
+    gc.unfreeze()  # the collector does not tell what it was told to leave alone, as servers do before they fork
+    found = [one for one in gc.get_objects() if issubclass(type(one), CacheService)]
+    if is_frozen:
+        gc.freeze()
+    return found

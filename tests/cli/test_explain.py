@@ -1,5 +1,6 @@
 """`explain`: what it tells of a request, by which rule, and what scripts are told."""
 
+import gc
 import json
 
 import pytest
@@ -97,6 +98,11 @@ def test_secrets_of_the_request_and_cookies_of_the_answer_are_not_shown():
 @pytest.mark.parametrize(("path", "of"), [("/products", "app"), ("/guess", "create_app()"), ("/guess", "lazy")])
 def test_the_stores_of_the_app_are_left_alone_wherever_it_keeps_them(told, path, of):
     assert told(path, of=f"tests.cli.windows:{of}")[1].startswith("cached")  # with its own, which is away, it is not
+
+
+def test_the_stores_of_an_app_that_froze_its_garbage_are_left_alone_as_well(told):
+    gc.freeze()  # as servers do before they fork: then nobody is told of what there is
+    assert told("/products", of="tests.cli.windows:app")[1].startswith("cached")
 
 
 def test_a_store_that_the_lifespan_has_opened_is_left_alone_as_well():
