@@ -220,5 +220,6 @@ def _request(handler: Handler, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
             return argument
     raise ConfigurationError(
         f"@Cache on {handler.name} found no cache and no request: install a cache on this app, with install(app, ...), "
-        "in Litestar with CachePlugin(...); a Starlette handler takes its request"
+        "in Litestar with CachePlugin(...), in Flask and Quart with Caching(app, ...); a Starlette handler takes its "
+        "request"
     )

@@ -81,6 +81,7 @@ class Home:
         except (ConfigurationError, UnknownBackendError) as error:
             await receive()
             await send({"type": "lifespan.startup.failed", "message": str(error)})
+            raise  # as Starlette does: a test client goes by this one
         else:
             await self._app(scope, receive, send)
 

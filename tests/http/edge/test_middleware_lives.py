@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from asynccache import CacheMiddleware, CacheModule, CacheService, install
 from asynccache.backends.local_cache import LocalMemCacheBackend
-from asynccache.errors import BackendUnavailableError
+from asynccache.errors import BackendUnavailableError, ConfigurationError, UnknownBackendError
 from tests.http.edge.origins import FRESH, Edge, Origin, lines, part, start, whole
 from tests.http.serving import ask
 
@@ -39,10 +39,10 @@ def test_websockets_pass():
         assert websocket.receive_text() == "x"
 
 
-async def lifespan(app):
+async def lifespan(app, sent=None):
     """Let a lifespan go by; give what was sent."""
     asked = iter(["lifespan.startup", "lifespan.shutdown"])
-    sent = []
+    sent = [] if sent is None else sent
 
     async def receive():
         return {"type": next(asked)}
@@ -74,11 +74,22 @@ async def test_an_app_without_lifespan_or_one_that_fails_closes_what_was_opened(
 
 
 async def test_an_app_without_a_cache_does_not_start():
-    assert await lifespan(CacheMiddleware(Starlette())) == ["lifespan.startup.failed"]
+    sent = []
+    with pytest.raises(ConfigurationError, match="nowhere to store"):
+        await lifespan(CacheMiddleware(Starlette()), sent)
     app = Starlette()
     install(app, CacheModule.setup(default="local"))
     assert await lifespan(CacheMiddleware(app)) == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
-    assert await lifespan(CacheMiddleware(app, backend="pages")) == ["lifespan.startup.failed"]
+    with pytest.raises(UnknownBackendError, match="'pages'"):
+        await lifespan(CacheMiddleware(app, backend="pages"), sent)
+    assert sent == ["lifespan.startup.failed"] * 2
+
+
+def test_a_test_client_is_told_that_an_app_does_not_start():
+    app = Starlette()
+    app.add_middleware(CacheMiddleware)
+    with pytest.raises(ConfigurationError, match="nowhere to store"), TestClient(app):
+        pass
 
 
 async def test_an_app_starts_where_its_store_is_away(caplog):
