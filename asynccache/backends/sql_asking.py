@@ -101,6 +101,7 @@ class AskingBackend(FollowedBackend):
         try:
             return await self._database.ask(io, tried, statements, atomic=atomic)
         except NoTableError:
+            self._database.guard.answered()  # or, after an outage, who makes the tables would not be let through
             await self._create(io)
         try:
             return await self._database.ask(io, tried, statements, atomic=atomic)

@@ -6,6 +6,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from functools import partial
 from multiprocessing import get_context
@@ -155,6 +156,18 @@ class TestTrouble:
         assert cache.set("k", "new") is True
         assert events == []
 
+    def test_tables_that_went_in_an_outage_are_made_by_who_finds_it_over(self, make, other):
+        """As of a server that was killed before its disk had them: what fails then is no probe, and ends the outage."""
+        cache = make()
+        guard = cache._database.guard
+        while not guard.is_down:
+            with pytest.raises(BackendUnavailableError), guard.attempt("get"):
+                raise TimeoutError
+        other.execute("DROP TABLE asynccache_entries")
+        guard.try_now()
+        assert cache.set("k", 1) is True
+        assert cache.get("k") == 1
+
     async def test_writers_wait_for_each_other(self, make, other):
         cache = make()
         other.execute("BEGIN IMMEDIATE")
@@ -223,6 +236,27 @@ class TestTrouble:
         copy = SQLCacheBackend(f"sqlite:///{tmp_path}/copy.db")
         assert copy.get("k") == 1
         copy.close()
+
+    def test_closing_while_an_operation_ends_leaves_nothing_open(self, make):
+        cache = make()
+        cache.set("k", 1)
+        database = cache._database
+
+        class Idle(list):
+            def append(self, line):
+                closing = threading.Thread(target=cache.close)
+                closing.start()
+                closing.join(0.1)  # it would have closed all that it sees
+                super().append(line)
+                ends.append(closing)
+
+        ends, line = [], database._taken()
+        database._idle = Idle()
+        database._keep(line, database._epoch)
+        for closing in ends:
+            closing.join()
+        with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+            line.connection.execute("SELECT 1")
 
     def test_opening_and_closing_leaves_nothing(self, make):
         before = len(list(Path("/proc/self/fd").iterdir()))
