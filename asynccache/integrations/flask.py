@@ -22,12 +22,12 @@ from asynccache.current import finders
 from asynccache.decorator import handler_of
 from asynccache.http.call import Call
 from asynccache.http.current import SCOPE_KEY, Installed
-from asynccache.http.page_rules import Then
 from asynccache.http.renewals import RENEWAL_KEY
 from asynccache.http.views import Views, frameworks
 from asynccache.integrations.extensions import found_on, put_on
 from asynccache.integrations.flask_evicting import dispatch_evicting
-from asynccache.integrations.recording import Recording, last_looked_at, replayed
+from asynccache.integrations.flask_recording import recorded
+from asynccache.integrations.recording import last_looked_at, replayed
 from asynccache.integrations.views import answers, check_views
 from asynccache.integrations.werkzeug import ViewReads, hidden_query, is_watched, plain_session
 from asynccache.integrations.werkzeug_disguises import kept_by
@@ -36,7 +36,7 @@ from asynccache.loading.outcomes import GONE
 from asynccache.plan.io import BLOCKING, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from injector import Injector, Module
 
@@ -181,18 +181,7 @@ class _Call(Call):
         return replayed(found, current_app.response_class)  # type: ignore[no-any-return]
 
     def recorded(self, answer: Any, mark: Mark | None, label: bytes) -> Response:
-        try:
-            recording = Recording(current_app.make_response(answer), mark, label, self.hiding)
-            run(recording.start())
-            if recording.is_on:
-                _record(recording)
-        except BaseException:
-            if mark is not None:
-                run(mark.leave(Then.RUN))
-            raise
-        if recording.instead is not None:
-            return self.replayed(recording.instead)
-        return recording.response  # type: ignore[no-any-return]
+        return recorded(answer, mark, label, self.hiding)
 
 
 def _send(app: Flask, environ: dict[str, Any], renewal: Renewal) -> None:
@@ -213,38 +202,6 @@ def _begin_response(status: str, headers: list[tuple[str, str]], exc_info: Any =
     """Be what a WSGI server gives to an app."""
     del status, headers, exc_info
     return len
-
-
-def _record(recording: Recording) -> None:
-    """Record the body, or let it be recorded while it is sent."""
-    response = recording.response
-    if response.is_streamed or response.direct_passthrough:
-        body = response.response
-        run(recording.pass_on(b""))
-        parts = _recorded(recording, iter(body if response.direct_passthrough else response.iter_encoded()))
-        closings = [body.close] if hasattr(body, "close") else []
-        response.response = ClosingIterator(parts, [lambda: run(recording.leave(Then.RETRY)), *closings])
-    else:
-        run(recording.pass_on(response.get_data(), is_last=True))
-        run(recording.leave(Then.RETRY))
-
-
-def _recorded(recording: Recording, parts: Iterator[Any]) -> Iterator[Any]:
-    """Give a body that is recorded while it is sent; what is read between two parts is read by others."""
-    try:
-        while part := _next(recording, parts):
-            run(recording.pass_on(part))
-            yield part
-        run(recording.pass_on(b"", is_last=True))
-    except Exception:
-        run(recording.leave(Then.RUN))
-        raise
-
-
-def _next(recording: Recording, parts: Iterator[Any]) -> Any:
-    """Give the next part that is not empty; an empty one is the end."""
-    with recording.making():
-        return next(filter(None, parts), b"")
 
 
 def _itself(proxy: Any) -> Any:

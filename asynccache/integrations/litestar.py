@@ -13,29 +13,20 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from litestar import Litestar, Request
-from litestar.datastructures import Headers
 from litestar.di import Provide
-from litestar.dto import AbstractDTO
 from litestar.plugins import InitPlugin, ReceiveRoutePlugin
-from litestar.response import Response
 from litestar.routes import HTTPRoute, WebSocketRoute
-from litestar.types.empty import Empty
-from litestar.utils.scope.state import CONNECTION_STATE_KEY, ScopeState
 
 from asynccache.core.query import Parameters
 from asynccache.current import Serving
 from asynccache.decorator import cached_settings, handler_of
 from asynccache.errors import ConfigurationError, UnknownBackendError
-from asynccache.http.bodies import PassageReads
-from asynccache.http.connections import Cookies
-from asynccache.http.current import SCOPE_KEY, Installed, installed, service_of
-from asynccache.http.disguises import Watcher, teach, teach_keyed
+from asynccache.http.current import SCOPE_KEY, installed, service_of
 from asynccache.http.entrance import note_entrance_late
 from asynccache.http.evictions import answered
-from asynccache.http.hiding import Hiding
-from asynccache.http.passage import Passage
 from asynccache.http.statement import take_back
 from asynccache.integrations.evicting import check_evictions
+from asynccache.integrations.litestar_passage import LitestarPassage, let_replays_pass
 from asynccache.integrations.modules import installed_from
 from asynccache.integrations.narrowing import check_declared, hide
 from asynccache.interface import ICacheService
@@ -49,9 +40,7 @@ if TYPE_CHECKING:
     from litestar.connection import ASGIConnection
     from litestar.handlers import HTTPRouteHandler
     from litestar.routes.base import BaseRoute
-    from starlette.types import Message
 
-    from asynccache.http.replay import Replay
     from asynccache.http.settings import CacheSettings
 
 
@@ -85,7 +74,7 @@ class CachePlugin(InitPlugin, ReceiveRoutePlugin):
         if isinstance(route, HTTPRoute):
             for handler in route.route_handlers:
                 if self._is_cached(handler, route.path):
-                    _let_replays_pass(handler)
+                    let_replays_pass(handler)
             for handler, model in route.route_handler_map.values():
                 where = f"the route {route.path!r}"
                 check_evictions([handler.fn], self.installed.service, where, methods=handler.http_methods)
@@ -141,100 +130,13 @@ class ServedRoute(HTTPRoute):
             await app(scope, receive, send)
             return
         note_entrance_late(scope["app"], scope)
-        passage = _Passage(scope, receive, send, scope[SCOPE_KEY])
+        passage = LitestarPassage(scope, receive, send, scope[SCOPE_KEY])
         if _may_read(handler, model):
             passage.watch()
         passage.is_prepared = True
         if scope["method"] in settings.methods:
             hide(passage, settings, _parameters(settings, model))
         await passage.run(app)
-
-
-class _Passage(Passage):
-    """A request on its way through Litestar; what is replayed goes out in place of what Litestar makes of it."""
-
-    __slots__ = ()
-
-    def replay(self, found: Replay) -> Response[None]:
-        """Give what stands for an answer from the store while Litestar handles it."""
-        return Replayed(super().replay(found))
-
-    def _endpoint(self) -> Any:
-        return self.scope["route_handler"].fn
-
-    def _hidden(self, kept: bytes, *holders: Any) -> Hiding:
-        del holders  # those of Litestar are made later
-        whole = self.scope["query_string"]
-
-        def put(query: bytes) -> None:
-            self.scope["query_string"] = query
-            ScopeState.from_scope(self.scope).parsed_query = Empty  # type: ignore[arg-type]  # any mapping will do
-
-        return Hiding(put, whole, kept)
-
-    def _watch(self, found: Installed) -> PassageReads:
-        return _Reads(self.body, self.scope, found)
-
-    def _is_refusal(self, message: Message) -> bool:
-        del message  # made of a stand-in
-        return False
-
-
-class Replayed(Response[None]):
-    """What stands for an answer from the store while Litestar handles it: empty, whatever a hook does with it."""
-
-    __slots__ = ("_found",)
-
-    def __init__(self, found: Replay) -> None:
-        super().__init__(None)
-        self._found = found
-
-    def to_asgi_response(self, *_: Any, **__: Any) -> Any:
-        """Give what sends the answer."""
-        return self._found
-
-
-class _Reads(PassageReads):
-    """What is read of a request in Litestar, which keeps headers and cookies for all who ask later."""
-
-    def _disguise(self) -> None:
-        kept = self._kept = ScopeState.from_scope(self._scope)  # type: ignore[arg-type]  # any mapping will do
-        self._unwatched = kept.headers, kept.cookies
-        super()._disguise()
-        kept.headers = WatchedHeaders(self._before["headers"])
-        kept.headers.watcher = self
-        if isinstance(kept.cookies, dict):
-            kept.cookies = Cookies(kept.cookies)
-            kept.cookies.watcher = self
-
-    def state_read(self, key: object) -> None:
-        if key != CONNECTION_STATE_KEY:
-            super().state_read(key)
-
-    def stop(self) -> None:
-        if self.active or self._before:
-            self._kept.headers, self._kept.cookies = self._unwatched
-        super().stop()
-
-
-class WatchedHeaders(Headers):
-    """The headers of a request that is watched."""
-
-    watcher: Watcher
-
-
-def _asked(headers: WatchedHeaders, name: object) -> None:
-    if isinstance(name, str):
-        headers.watcher.asked(name.lower().encode("latin-1", "replace"), found=False)
-
-
-teach_keyed(WatchedHeaders, Headers, "__getitem__ __contains__ get getone getall", _asked)
-teach(
-    WatchedHeaders,
-    Headers,
-    "__iter__ __len__ __eq__ __ne__ __repr__ keys values items copy dict multi_items to_header_list",
-    lambda headers: headers.watcher.asked_all(),
-)
 
 
 def _declared(model: Any) -> list[frozenset[str]] | None:
@@ -261,16 +163,3 @@ def _may_read(handler: HTTPRouteHandler, model: Any) -> bool:
         or handler.resolve_request_class() is not Request
         or handler_of(handler.fn) is None
     )
-
-
-def _let_replays_pass(handler: HTTPRouteHandler) -> None:
-    """Let the DTO of a handler's answers pass what stands for an answer from the store."""
-    dto: type[AbstractDTO[Any]] | None = handler.resolve_return_dto()
-    if dto is None:
-        return
-    encodable = dto.data_to_encodable_type
-
-    def data_to_encodable_type(self: AbstractDTO[Any], data: Any) -> Any:
-        return data if isinstance(data, Replayed) else encodable(self, data)
-
-    handler._resolved_return_dto = type(dto.__name__, (dto,), {"data_to_encodable_type": data_to_encodable_type})  # noqa: SLF001  # there is no other way in
