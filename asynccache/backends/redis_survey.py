@@ -45,6 +45,7 @@ class Survey(Generic[T]):
         self.found: T | None = None
         self._failure: BackendUnavailableError | None = None
         self._doubted = False
+        self._news = 0
         self._next_look = 0.0
 
     def doubt(self) -> None:
@@ -53,6 +54,7 @@ class Survey(Generic[T]):
 
     def doubt_at_once(self) -> None:
         """Have the next operation look again in any case."""
+        self._news += 1
         self._doubted, self._next_look = True, 0.0
 
     async def current(self, io: IO, due: Due) -> T:
@@ -67,7 +69,7 @@ class Survey(Generic[T]):
             await io.twin(time.sleep, asyncio.sleep, _TURN)  # somebody else has begun to look
 
     async def _look_again(self, io: IO, due: Due) -> T:
-        self._next_look = monotonic() + _PAUSE
+        news, self._next_look = self._news, monotonic() + _PAUSE
         self._doubted = False  # before the look: a doubt that comes up meanwhile is another's
         try:
             self.found, self._failure = await self._look(io, due), None
@@ -76,7 +78,9 @@ class Survey(Generic[T]):
             if not isinstance(failure, BackendUnavailableError):  # cancelled, which tells nothing
                 self._next_look = 0.0
                 raise
-            self._failure, self._next_look = failure, monotonic() + _PAUSE_IN_VAIN
+            self._failure = failure
+            if self._news == news:  # what has come since is to be looked at now
+                self._next_look = monotonic() + _PAUSE_IN_VAIN
             if self.found is None:
                 raise
         return self.found
