@@ -25,6 +25,11 @@ def put_on(app: Any, modules: Injector | Module | Iterable[Module] | None) -> In
     return found
 
 
+def itself(proxy: Any) -> Any:
+    """Give what is behind one of their proxies."""
+    return proxy._get_current_object()  # noqa: SLF001  # werkzeug's way
+
+
 def found_on(app: Any) -> Installed:
     """Give what was installed on an app; `ConfigurationError` where nothing was."""
     found = app.extensions.get(SCOPE_KEY)

@@ -24,7 +24,7 @@ from asynccache.http.call import Call
 from asynccache.http.current import SCOPE_KEY, Installed
 from asynccache.http.renewals import RENEWAL_KEY
 from asynccache.http.views import Views, frameworks
-from asynccache.integrations.extensions import found_on, put_on
+from asynccache.integrations.extensions import found_on, itself, put_on
 from asynccache.integrations.flask_evicting import dispatch_evicting
 from asynccache.integrations.flask_recording import recorded
 from asynccache.integrations.recording import last_looked_at, replayed
@@ -126,7 +126,7 @@ async def _answer_awaited(handler: Handler, args: tuple[Any, ...], kwargs: dict[
 def _is_of_route(handler: Handler) -> bool:
     """Tell whether a cached view is that of the route, and not called by one, nor by itself."""
     view = current_app.view_functions.get(request_ctx.request.endpoint or "")
-    return answers(view, handler) and not is_watched(_itself(request_ctx))
+    return answers(view, handler) and not is_watched(itself(request_ctx))
 
 
 def _serves() -> bool:
@@ -145,9 +145,9 @@ class _Call(Call):
             answer = view(*args, **kwargs)
             return await answer if isawaitable(answer) else answer
 
-        context = _itself(request_ctx)
+        context = itself(request_ctx)
         self._scope = scope_of(context.request.environ, plain_session(context)) | {
-            "app": _itself(current_app),
+            "app": itself(current_app),
             SCOPE_KEY: found_on(current_app),
             RENEWAL_KEY: context.request.environ.get(RENEWAL_KEY),
         }
@@ -161,21 +161,21 @@ class _Call(Call):
         return request_ctx.request.get_data()
 
     def hide(self, kept: bytes) -> None:
-        self.hiding = hidden_query(_itself(request_ctx).request, kept)
+        self.hiding = hidden_query(itself(request_ctx).request, kept)
 
     @property
     def can_be_renewed(self) -> bool:
         return True
 
     def renew(self, renewal: Renewal, runner: Runner) -> None:
-        app, environ = _itself(current_app), environ_like(kept_by(request_ctx.request)["environ"])
+        app, environ = itself(current_app), environ_like(kept_by(request_ctx.request)["environ"])
         environ[RENEWAL_KEY] = renewal
         with suppress(RuntimeError):  # no more threads: the process ends
             runner.own_in_thread(renewal.flight, partial(_send, app, environ, renewal))
 
     def watch(self, shared_state: Mapping[str, Any]) -> Reads:
         del shared_state
-        return ViewReads(self._scope, _itself(request_ctx), _itself(app_ctx).g)
+        return ViewReads(self._scope, itself(request_ctx), itself(app_ctx).g)
 
     def replayed(self, found: Replay) -> Response:
         return replayed(found, current_app.response_class)  # type: ignore[no-any-return]
@@ -202,8 +202,3 @@ def _begin_response(status: str, headers: list[tuple[str, str]], exc_info: Any =
     """Be what a WSGI server gives to an app."""
     del status, headers, exc_info
     return len
-
-
-def _itself(proxy: Any) -> Any:
-    """Give what is behind one of Flask's proxies."""
-    return proxy._get_current_object()  # noqa: SLF001  # werkzeug's way

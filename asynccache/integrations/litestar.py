@@ -20,17 +20,17 @@ from litestar.routes import HTTPRoute, WebSocketRoute
 from asynccache.core.query import Parameters
 from asynccache.current import Serving
 from asynccache.decorator import cached_settings, handler_of
-from asynccache.errors import ConfigurationError, UnknownBackendError
+from asynccache.errors import ConfigurationError
 from asynccache.http.current import SCOPE_KEY, installed, service_of
 from asynccache.http.entrance import note_entrance_late
 from asynccache.http.evictions import answered
 from asynccache.http.statement import take_back
+from asynccache.integrations.caching import check_backend, refuse_websocket
 from asynccache.integrations.evicting import check_evictions
 from asynccache.integrations.litestar_passage import LitestarPassage, let_replays_pass
 from asynccache.integrations.modules import installed_from
 from asynccache.integrations.narrowing import check_declared, hide
 from asynccache.interface import ICacheService
-from asynccache.loading.load import check_lock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -70,7 +70,7 @@ class CachePlugin(InitPlugin, ReceiveRoutePlugin):
     def receive_route(self, route: BaseRoute) -> None:
         """Let handlers know the cache, and the requests of cached ones through a passage; find what could not work."""
         if isinstance(route, WebSocketRoute) and cached_settings(route.route_handler.fn) is not None:
-            raise ConfigurationError(f"@Cache on the websocket route {route.path!r}: only HTTP responses can be cached")
+            refuse_websocket(route.path)
         if isinstance(route, HTTPRoute):
             for handler in route.route_handlers:
                 if self._is_cached(handler, route.path):
@@ -86,10 +86,7 @@ class CachePlugin(InitPlugin, ReceiveRoutePlugin):
         settings = cached_settings(handler.fn)
         if settings is None:
             return False
-        try:
-            check_lock(settings.policy, self.installed.service.get_backend(settings.backend))
-        except UnknownBackendError as unknown:
-            raise UnknownBackendError(f"@Cache on the route {path!r}: {unknown}") from None
+        check_backend(settings, self.installed.service, f"the route {path!r}")
         return True
 
     @asynccontextmanager

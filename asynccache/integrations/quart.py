@@ -24,7 +24,7 @@ from asynccache.http.current import SCOPE_KEY, Installed
 from asynccache.http.entrance import note_entrance
 from asynccache.http.evictions import answered
 from asynccache.http.views import Views, frameworks
-from asynccache.integrations.extensions import found_on, put_on
+from asynccache.integrations.extensions import found_on, itself, put_on
 from asynccache.integrations.quart_recording import Unmade
 from asynccache.integrations.recording import looked_at, replayed
 from asynccache.integrations.views import answers, check_views
@@ -139,7 +139,7 @@ async def _through(called: Callable[..., Awaitable[Any]], *args: Any, **kwargs: 
 
 async def _answer_awaited(handler: Handler, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
     """Answer where a decorator above calls the view."""
-    return await _answer(handler, _itself(current_app).ensure_async(handler.function), *args, **kwargs)
+    return await _answer(handler, itself(current_app).ensure_async(handler.function), *args, **kwargs)
 
 
 def _answer_at_once(handler: Handler, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
@@ -149,7 +149,7 @@ def _answer_at_once(handler: Handler, args: tuple[Any, ...], kwargs: dict[str, A
 
 def _is_of_route(handler: Handler) -> bool:
     """Tell whether a cached view is that of the route, and not called by one, nor by itself."""
-    context = _itself(request_ctx)
+    context = itself(request_ctx)
     return answers(current_app.view_functions.get(context.request.endpoint or ""), handler) and not is_watched(context)
 
 
@@ -175,10 +175,10 @@ class _Call(Call):
     __slots__ = ("_scope",)
 
     def __init__(self, view: Callable[..., Awaitable[Any]], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        context = _itself(request_ctx)
+        context = itself(request_ctx)
         self._scope = dict(context.request.scope) | {
             "session": plain_session(context),
-            "app": _itself(current_app),
+            "app": itself(current_app),
             SCOPE_KEY: found_on(current_app),
         }
         super().__init__(view, Request(self._scope), args, kwargs)
@@ -195,22 +195,17 @@ class _Call(Call):
             self._scope["headers"] = [*headers, (b"content-length", length)]
 
     def hide(self, kept: bytes) -> None:
-        self.hiding = hidden_query(_itself(request_ctx).request, kept)
+        self.hiding = hidden_query(itself(request_ctx).request, kept)
 
     async def body(self) -> bytes:
-        return await _itself(request_ctx).request.get_data()  # type: ignore[no-any-return]
+        return await itself(request_ctx).request.get_data()  # type: ignore[no-any-return]
 
     def watch(self, shared_state: Mapping[str, Any]) -> Reads:
         del shared_state
-        return ViewReads(self._scope, _itself(request_ctx), _itself(app_ctx).g)
+        return ViewReads(self._scope, itself(request_ctx), itself(app_ctx).g)
 
     def replayed(self, found: Replay) -> Response:
         return replayed(found, current_app.response_class)  # type: ignore[no-any-return]
 
     def recorded(self, answer: Any, mark: Mark | None, label: bytes) -> Unmade:
         return Unmade(answer, mark, label, self.hiding)
-
-
-def _itself(proxy: Any) -> Any:
-    """Give what is behind one of Quart's proxies."""
-    return proxy._get_current_object()  # noqa: SLF001  # werkzeug's way

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from starlette.routing import BaseRoute, Host, Mount, Route, WebSocketRoute
 
-from asynccache.decorator import cached_settings, wrapper_of
-from asynccache.errors import ConfigurationError, UnknownBackendError
+from asynccache.decorator import cached_settings
+from asynccache.errors import ConfigurationError
 from asynccache.http.current import SCOPE_KEY, Installed
+from asynccache.integrations.caching import check_backend, check_is_answered, refuse_websocket
 from asynccache.integrations.evicting import check_evictions, check_is_routed
 from asynccache.integrations.narrowing import check_declared
-from asynccache.loading.load import check_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -35,19 +35,16 @@ def check_routes(routes: Iterable[BaseRoute], service: CacheService) -> None:
     found = list(_found(routes, service, frozenset()))
     endpoints = {id(one.route.endpoint) for one in found}
     for one in found:
-        wrapper = wrapper_of(one.route.endpoint)
-        if wrapper is not None and id(wrapper) not in endpoints:
-            raise ConfigurationError(
-                f"@Cache above the route decorator of {one.route.path!r} caches nothing: move @Cache below it, so that "
-                "the route gets what @Cache returns"
-            )
+        check_is_answered(one.route.endpoint, endpoints, repr(one.route.path))
         where = f"the route {one.route.path!r}"
         check_is_routed(one.route.endpoint, endpoints, where)
         names = None if one.above is None else one.above | frozenset(one.route.param_convertors)
         methods = getattr(one.route, "methods", None)
         check_evictions(_members(one.route.endpoint), one.service, where, methods=methods, names=names)
         for cached, settings in _cached(one.route.endpoint):
-            _check(one.route, settings, one.service)
+            if isinstance(one.route, WebSocketRoute):
+                refuse_websocket(one.route.path)
+            check_backend(settings, one.service, where)
             _check_tags(one, cached, settings)
             check_declared(settings, _declared(one.route), where)
 
@@ -63,15 +60,6 @@ def _found(routes: Iterable[BaseRoute], service: CacheService, above: frozenset[
             yield from _found(route.routes or (), own.service if isinstance(own, Installed) else service, names)
         elif (included := getattr(route, "effective_route_contexts", None)) is not None:  # FastAPI's include_router
             yield from _found([context.original_route for context in included()], service, None)
-
-
-def _check(route: Route | WebSocketRoute, settings: CacheSettings, service: CacheService) -> None:
-    if isinstance(route, WebSocketRoute):
-        raise ConfigurationError(f"@Cache on the websocket route {route.path!r}: only HTTP responses can be cached")
-    try:
-        check_lock(settings.policy, service.get_backend(settings.backend))
-    except UnknownBackendError as unknown:
-        raise UnknownBackendError(f"@Cache on the route {route.path!r}: {unknown}") from None
 
 
 def _check_tags(found: _Found, cached: Any, settings: CacheSettings) -> None:

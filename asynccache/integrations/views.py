@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from asynccache.controllers import leads_to
-from asynccache.decorator import cached_settings, wrapper_of
-from asynccache.errors import ConfigurationError, UnknownBackendError
+from asynccache.decorator import cached_settings
+from asynccache.errors import ConfigurationError
+from asynccache.integrations.caching import check_backend, check_is_answered
 from asynccache.integrations.evicting import check_evictions, check_is_routed
 from asynccache.integrations.narrowing import check_declared
-from asynccache.loading.load import check_lock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -22,20 +22,12 @@ def check_views(views: Mapping[str, Any], service: CacheService, *, is_wsgi: boo
     """Find unknown backends, and caches that views never got; in WSGI, what there is only in ASGI."""
     routed = {id(view) for view in views.values()}
     for endpoint, view in views.items():
-        wrapper = wrapper_of(view)
-        if wrapper is not None and id(wrapper) not in routed:
-            raise ConfigurationError(
-                f"@Cache above the route decorator of {endpoint!r} caches nothing: move @Cache below it, so that the "
-                "route gets what @Cache returns"
-            )
+        check_is_answered(view, routed, repr(endpoint))
         check_is_routed(view, routed, repr(endpoint))
         check_evictions([view, *_members(view)], service, f"the view {endpoint!r}")
         for settings in _settings(view):
             check_declared(settings, None, f"the view {endpoint!r}")
-            try:
-                check_lock(settings.policy, service.get_backend(settings.backend))
-            except UnknownBackendError as unknown:
-                raise UnknownBackendError(f"@Cache on the view {endpoint!r}: {unknown}") from None
+            check_backend(settings, service, f"the view {endpoint!r}")
             if settings.edge and is_wsgi:
                 raise ConfigurationError(
                     f"@Cache(edge=True) on the view {endpoint!r}: a WSGI app hears of no CacheMiddleware around it, "
