@@ -20,7 +20,8 @@ from asynccache.loading.load import (
 )
 from asynccache.loading.loader import Loader
 from asynccache.loading.locks import LEASE_SECONDS, AsyncLock, Lock, Wanted
-from asynccache.loading.many import ManyLoader, ManyLoads
+from asynccache.loading.many import ManyLoader
+from asynccache.loading.many_call import ManyLoads
 from asynccache.operations import Operations
 
 if TYPE_CHECKING:

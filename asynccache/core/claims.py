@@ -49,6 +49,11 @@ class Held(NamedTuple):
 Claimed = Hit | Lead | Held
 
 
+def found_by(claimed: Claimed) -> Entry | None:
+    """Give what the store has: a value, or what may stand in for one."""
+    return claimed.entry if isinstance(claimed, Hit) else claimed.stale
+
+
 class Made(NamedTuple):
     """What was loaded for a key: its value for `ttl` seconds (None: nothing is stored), by this right."""
 

@@ -92,6 +92,10 @@ class Verdict(Enum):
     DEAD = "load"
 
 
+SERVED = frozenset({Verdict.FRESH, Verdict.DUE})
+"""What readers get without waiting."""
+
+
 def judge(entry: Entry | None, policy: CachePolicy, now: float) -> Verdict:
     """Say what an entry, or none, is good for at `now`, seconds of the clock that its times are of.
 

@@ -12,7 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from asynccache.core import events
-from asynccache.core.claims import Held, Hit, Lead
+from asynccache.core.claims import Held, Hit, Lead, found_by
 from asynccache.core.keys import mapped
 from asynccache.loading.circles import within
 from asynccache.loading.current import CurrentLoad, running_for
@@ -87,45 +87,43 @@ class Batch:
     async def _look(self, io: IO) -> None:
         """Find what is there, in a store that does not tell when it is asked for the right to load."""
         keys = [part.load.key for part in self.formation.parts]
+        look = self._backend.look_many if self._policy.keeps_times else self._backend.read_many
         try:
-            if self._policy.keeps_times:
-                found = {key: await self._backend.look(io, key, self._version) for key in keys}
-            else:
-                found = dict(await self._backend.read_many(io, keys, self._version))
+            found = await look(io, keys, self._version)
         except Exception as error:  # noqa: BLE001  # a store never fails a read-through: these are misses
             self.formation.parts[0].load.note(error)
             return
         for part in self.formation.parts:
-            if (entry := found.get(part.load.key)) is not None:
-                self._serves(part, entry)
+            self._serves(part, found.get(part.load.key))
 
-    def _serves(self, part: Part, entry: Entry) -> bool:
+    def _serves(self, part: Part, entry: Entry | None) -> bool:
         """Take what is stored if it is good enough; tell whether it is."""
         if not part.serve(entry, self._policy, renews=self._renews):
             return False
-        self._backend.tell(events.Hit(self._backend.name, part.load.key))
+        part.tell_served()
         return True
 
     async def _claimed(self, io: IO, parts: list[Part], attendance: Attendance) -> tuple[list[Part], dict[Part, float]]:
         """Ask for the rights to load; give the parts that are to be loaded here, and those that others load."""
         to_load: list[Part] = []
+        served: list[Part] = []
         elsewhere: dict[Part, float] = {}
         while parts:
             claims, again = await self._claims(io, parts), []
             for part in parts:
-                match claims.get(part.load.key):
-                    case Hit(entry):
-                        if not self._serves(part, entry):
-                            again.append(part)
-                    case Held(seconds, stale) if not attendance.is_over:
-                        elsewhere[part] = seconds
-                        part.know(stale, self._policy)
-                    case claimed:
-                        to_load.append(part)
-                        if isinstance(claimed, Lead):
-                            part.flight.ticket = claimed.ticket
-                            part.know(claimed.stale, self._policy)
+                claimed = claims.get(part.load.key)
+                if isinstance(claimed, Lead):
+                    part.flight.ticket = claimed.ticket
+                if claimed is not None and self._serves(part, found_by(claimed)):
+                    served.append(part)
+                elif isinstance(claimed, Hit):
+                    again.append(part)
+                elif isinstance(claimed, Held) and not attendance.is_over:
+                    elsewhere[part] = claimed.seconds
+                else:
+                    to_load.append(part)
             parts = again
+        await give_up(io, served)  # what is over and served all the same is renewed behind, by another right
         return await self._allowed(io, to_load), elsewhere
 
     async def _claims(self, io: IO, parts: list[Part]) -> dict[str, Claimed]:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from asynccache.core.policy import CachePolicy, Verdict
+from asynccache.core.policy import SERVED, CachePolicy, Verdict
 from asynccache.errors import CacheTimeoutError
 from asynccache.loading.circles import waiting, within
 from asynccache.loading.load import awaited, check_factory, is_plain_function, plain
@@ -56,7 +56,7 @@ class Loader:
             settled = self._flights.settled
             entry, verdict = _NOTHING if is_absent else run(self.runner.look(BLOCKING, load, policy))
             is_absent = False
-            if entry is not None and verdict in _SERVED:
+            if entry is not None and verdict in SERVED:
                 if verdict is Verdict.DUE:
                     self._renew_behind(load, entry, settled, on_loop=False)
                 return entry.value
@@ -91,7 +91,7 @@ class Loader:
             settled = self._flights.settled
             entry, verdict = _NOTHING if is_absent else await self.runner.look(LOOP, load, policy)
             is_absent = False
-            if entry is not None and verdict in _SERVED:
+            if entry is not None and verdict in SERVED:
                 if verdict is Verdict.DUE:
                     self._renew_behind(load, entry, settled, on_loop=True)
                 return entry.value
@@ -176,7 +176,6 @@ class Loader:
             self.runner.start(flight, wanted)
 
 
-_SERVED = frozenset({Verdict.FRESH, Verdict.DUE})
 _NOTHING: tuple[Entry | None, Verdict] = None, Verdict.DEAD
 
 

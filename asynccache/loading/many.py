@@ -8,89 +8,27 @@ from __future__ import annotations
 
 from contextlib import suppress
 from contextvars import copy_context
-from dataclasses import dataclass
 from functools import partial
-from math import inf
 from threading import get_ident
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from asynccache.core.keys import mapped
-from asynccache.errors import CacheTimeoutError
 from asynccache.loading.batches import Batch
 from asynccache.loading.circles import waiting, within
-from asynccache.loading.load import Load, awaited, check_factory, check_lock, is_plain_function, plain
+from asynccache.loading.load import awaited, check_factory, is_plain_function, plain
 from asynccache.loading.loops import running_loop
-from asynccache.loading.outcomes import GONE, Failed, Gone, Landed
+from asynccache.loading.many_call import Call
+from asynccache.loading.outcomes import GONE, Failed, Gone
 from asynccache.loading.parts import Formation, Part
 from asynccache.plan.io import BLOCKING, LOOP, run
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from asynccache.core.lifetime import Ttl
-    from asynccache.core.policy import CachePolicy
-    from asynccache.loading.flight import Flight
     from asynccache.loading.flights import Flights
     from asynccache.loading.loops import Launched
+    from asynccache.loading.many_call import ManyLoads
     from asynccache.loading.outcomes import Outcome
     from asynccache.loading.running import Runner
-    from asynccache.model import BaseCacheBackend, Version
     from asynccache.plan.io import IO
-
-
-@dataclass(frozen=True, slots=True)
-class ManyLoads:
-    """What is to be loaded: the arguments of one `get_or_set_many`."""
-
-    backend: BaseCacheBackend
-    keys: tuple[str, ...]
-    factory: Callable[[list[str]], Any]
-    ttl: Ttl
-    policy: CachePolicy | None
-    version: Version
-    tags: tuple[str, ...] = ()
-
-    def one(self, key: str) -> Load:
-        """Give the load of one of the keys."""
-        return Load(self.backend, key, partial(self.factory, [key]), self.ttl, self.policy, self.version, self.tags)
-
-
-class _Call:
-    """One call, which begins now: what it has found, and how long it waits."""
-
-    def __init__(self, wanted: ManyLoads, arrived: int) -> None:
-        self.loads = {key: wanted.one(key) for key in wanted.keys}
-        self.flight_keys = {key: load.flight_key for key, load in self.loads.items()}
-        first = self.loads[wanted.keys[0]]
-        self.policy: CachePolicy = first.merged_policy()
-        check_lock(self.policy, first.backend)
-        self.factory = wanted.factory
-        self.arrived = arrived
-        self.values: dict[str, Any] = {}
-        self.due: list[Part] = []
-        self._began = monotonic()
-
-    def left(self, timeout: float | None) -> float:
-        """Give the seconds for which to wait from now on."""
-        return inf if timeout is None else max(0.0, self._began + timeout - monotonic())
-
-    def lost(self) -> CacheTimeoutError:
-        """Make what is raised where it took too long."""
-        return CacheTimeoutError(f"loading {len(self.loads)} keys took more than {self.policy.hard_timeout} seconds")
-
-    def take(self, part: Part) -> bool:
-        """Take what a part of the own batch ended in, or what stands in; False where it is to be asked for again."""
-        key, outcome = part.load.key, part.outcome
-        if isinstance(outcome, Landed):
-            self.values[key] = outcome.for_leader()
-            if part.is_due:
-                self.due.append(part)
-        elif part.stand_in is not None and not part.is_absent:
-            self.values[key] = part.stand_in.value
-        elif isinstance(outcome, Failed):
-            outcome.for_leader()
-        return key in self.values or part.is_absent
 
 
 class ManyLoader:
@@ -115,32 +53,44 @@ class ManyLoader:
     async def _found(self, io: IO, wanted: ManyLoads) -> dict[str, Any]:
         if not wanted.keys:
             return {}
-        call = _Call(wanted, self._flights.begun)
+        call = Call(wanted, self._flights.begun)
         keys = list(wanted.keys)
         while keys:
             led, joined = self._joined(call, keys)
+            joined = await self._unserved(io, call, joined)
             if led:
                 await self._loaded(io, call, led)
             keys = [part.load.key for part in led if not call.take(part)]
-            for key, flight, asked in joined:
-                if not await self._followed(io, call, key, flight, asked):
-                    keys.append(key)
+            keys += [part.load.key for part, asked in joined if not await self._followed(io, call, part, asked)]
         if call.due:
             self._renew_behind(io, call)
         return {key: call.values[key] for key in wanted.keys if key in call.values}
 
-    def _joined(self, call: _Call, keys: list[str]) -> tuple[list[Part], list[tuple[str, Flight, int]]]:
-        """Join the flights of these keys; give those that this call leads, and the others."""
+    def _joined(self, call: Call, keys: list[str]) -> tuple[list[Part], list[tuple[Part, int]]]:
+        """Join the flights of these keys; give those that this call leads, and the others, with what they had asked."""
         led, joined = [], []
         for key in keys:
             flight, leads = self._flights.join(call.flight_keys[key])
+            part = Part(call.loads[key], flight)
             if leads:
-                led.append(Part(call.loads[key], flight))
+                led.append(part)
             else:
-                joined.append((key, flight, flight.asked))
+                joined.append((part, flight.asked))
         return led, joined
 
-    async def _loaded(self, io: IO, call: _Call, parts: list[Part]) -> None:
+    async def _unserved(self, io: IO, call: Call, joined: list[tuple[Part, int]]) -> list[tuple[Part, int]]:
+        """Take what is good enough while somebody else renews it; give the others, for which to wait."""
+        if not (joined and call.policy.keeps_times):
+            return joined
+        first = joined[0][0].load
+        try:
+            found = await first.backend.look_many(io, [part.load.key for part, _ in joined], first.version)
+        except Exception as error:  # noqa: BLE001  # a store never fails a read-through: there is nothing
+            first.note(error)
+            return joined
+        return [(part, asked) for part, asked in joined if not call.serves(part, found.get(part.load.key))]
+
+    async def _loaded(self, io: IO, call: Call, parts: list[Part]) -> None:
         """Load these, and wait until that is over, or until there are values that stand in."""
         formation = Formation(self._flights, parts)
         batch = Batch(formation, call.factory, self._runner.failures)
@@ -155,7 +105,7 @@ class ManyLoader:
         if isinstance(outcome, Gone):
             outcome.for_leader()
 
-    async def _waited(self, io: IO, call: _Call, formation: Formation) -> Outcome | None:
+    async def _waited(self, io: IO, call: Call, formation: Formation) -> Outcome | None:
         """Wait for a batch, as long as the policy allows; None where what stands in is to be used."""
         soft, hard = call.policy.soft_timeout, call.policy.hard_timeout
         for timeout in (hard,) if soft is None else (soft, hard):
@@ -168,8 +118,9 @@ class ManyLoader:
                 return outcome
         raise call.lost()
 
-    async def _followed(self, io: IO, call: _Call, key: str, flight: Flight, asked: int) -> bool:
+    async def _followed(self, io: IO, call: Call, part: Part, asked: int) -> bool:
         """Wait for somebody else's load of this key, and take its value; False where it is to be asked for again."""
+        key, flight = part.load.key, part.flight
         stuck = (*within.get(), *self._flights.led_here()) if io is BLOCKING else within.get()
         with waiting(self._flights, stuck, flight) as ends:
             if not ends:
@@ -178,18 +129,22 @@ class ManyLoader:
                 call.values |= {key: values[key]} if key in values else {}
                 return True
             try:
-                outcome = await io.twin(flight.wait_in_thread, flight.wait, call.left(call.policy.hard_timeout))
+                outcome = await io.twin(flight.wait_in_thread, flight.wait, call.patience(part))
             except TimeoutError:
+                if call.stands_in(part):
+                    return True
                 raise call.lost() from None
         if isinstance(outcome, Gone):
             if outcome.closed_on is not None and outcome.closed_on == running_loop():
                 outcome.for_leader()
             return False
+        if isinstance(outcome, Failed) and call.stands_in(part):
+            return True
         if flight.suits(outcome, call.arrived, asked):
             call.values[key] = outcome.for_follower()
         return key in call.values
 
-    def _renew_behind(self, io: IO, call: _Call) -> None:
+    def _renew_behind(self, io: IO, call: Call) -> None:
         """Begin to renew what is due, but for what goes on already or failed a moment ago."""
         parts = []
         for due in call.due:

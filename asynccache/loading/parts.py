@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from asynccache.core.claims import Made
+from asynccache.core.events import Hit, Miss
 from asynccache.core.policy import Verdict, judge, lifetime
 from asynccache.core.tags import tagged
 from asynccache.loading.flight import Flight
@@ -47,14 +48,29 @@ class Part:
         self.outcome = outcome
         self.flight.settle(outcome)
 
-    def serve(self, entry: Entry, policy: CachePolicy, *, renews: bool) -> bool:
-        """Take what is stored if it is good enough, also if it is due unless this `renews` it; tell whether it is."""
+    def serve(self, entry: Entry | None, policy: CachePolicy, *, renews: bool) -> bool:
+        """Take what is stored if it is good enough, also if it is due unless this `renews` it; tell whether it is.
+
+        Others who wait for the key are not to have what is over: their policies may not allow that.
+        """
         verdict = self.know(entry, policy)
         self.is_due = verdict is Verdict.DUE and not renews
-        if verdict is not Verdict.FRESH and not self.is_due:
+        if entry is None or (verdict is not Verdict.FRESH and not self.is_due):
             return False
-        self.settle(Landed(entry.value, self.load.replicas(entry.value), self.flight.asked))
+        self.outcome = Landed(entry.value, self.load.replicas(entry.value), self.flight.asked)
+        self.flight.settle(GONE if self.is_over else self.outcome)
         return True
+
+    def tell_served(self) -> None:
+        """Tell listeners that what is stored was served."""
+        backend = self.load.backend
+        if backend.is_heard:
+            backend.tell((Miss if self.is_over else Hit)(backend.name, self.load.key))
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the ttl of what is stored has passed."""
+        return self.seen is not None and self.seen.times.fresh_until <= self.load.backend.clock()
 
     def know(self, entry: Entry | None, policy: CachePolicy) -> Verdict:
         """Remember what is stored, and whether it may stand in."""

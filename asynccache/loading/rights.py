@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from asynccache.core.claims import Held, Hit, Lead
+from asynccache.core.claims import Held, Lead, found_by
 from asynccache.core.policy import Verdict, judge
 from asynccache.loading.circles import hold_up_a_right, within
 from asynccache.loading.leases import holding
@@ -136,7 +136,7 @@ class Rights:
             await _settled(io, load.backend, flight.displaced)
         attendance = Attendance(policy, flight)
         while (claimed := await self._claimed(io, flight, load, entry)) is not None:
-            entry = _entry(claimed)  # what the store gives no more was invalidated: it is no stale value
+            entry = found_by(claimed)  # what the store gives no more was invalidated: it is no stale value
             if isinstance(claimed, Lead):
                 flight.ticket = claimed.ticket
                 if not flight.doomed:
@@ -171,10 +171,6 @@ def _held(io: IO, backend: BaseCacheBackend, ticket: Ticket) -> Iterator[None]:
         yield
     finally:
         held.stop()
-
-
-def _entry(claimed: Claimed) -> Entry | None:
-    return claimed.entry if isinstance(claimed, Hit) else claimed.stale
 
 
 async def _settled(io: IO, backend: BaseCacheBackend, displaced: Flight) -> None:

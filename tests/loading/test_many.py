@@ -508,13 +508,117 @@ async def test_what_is_due_is_served_and_renewed_behind_by_one_call(cache, many,
     clock.advance(6)
     cache.set("ccc", "fresh")
     assert await many(["a", "bb", "ccc"], source, policy=policy) == {"a": [1], "bb": [2], "ccc": "fresh"}
-    for _ in range(200):
-        if len(source.asked) == 2 and not cache.loader.runner.running:
-            break
-        await asyncio.sleep(0.01)
+    await until_nothing_is_loaded(cache)
     assert source.asked[1:] == [["a", "bb"]]
     clock.advance(6)
     assert await many(["a", "bb"], source, policy=policy) == {"a": [1], "bb": [2]}
+
+
+async def test_what_is_over_is_served_and_renewed_behind_where_the_policy_allows_it(cache, many, clock):
+    policy, source = CachePolicy(ttl=10, stale_while_revalidate=5), Source()
+    await many(["a", "bb"], source, policy=policy)
+    clock.advance(11)
+    assert await many(["a", "new", "bb"], source, policy=policy) == {"a": [1], "new": [3], "bb": [2]}
+    await until_nothing_is_loaded(cache)
+    assert source.asked[1:] == [["new"], ["a", "bb"]]
+    clock.advance(9)
+    assert await many(["a", "bb"], source) == {"a": [1], "bb": [2]}
+    clock.advance(20)
+    await many(["a"], source, policy=policy)
+    assert source.asked[3:] == [["a"]]
+
+
+async def test_no_right_is_left_of_what_is_over_and_was_served(clock):
+    backend, policy = LocalMemCacheBackend(clock=clock), CachePolicy(ttl=10, stale_while_revalidate=5)
+    cache = CacheService(default=backend)
+    await cache.get_or_set_many_async(["a"], Source(), policy=policy)
+    clock.advance(11)
+    with pytest.raises(ZeroDivisionError):
+        await cache.get_or_set_many_async(["a", "b"], lambda keys: len(keys) / 0, policy=policy)
+    assert backend._do.store.tickets.by_key == {}
+
+
+class Gated(Shelf):
+    """Answers questions about one key, and about many, when it is told to."""
+
+    def __init__(self, **base):
+        super().__init__(**base)
+        self.gates = {"one": asyncio.Event(), "many": asyncio.Event()}
+        self.reached = set()
+
+    async def _fetch(self, io, key):
+        await self._pass("one")
+        return await super()._fetch(io, key)
+
+    async def _fetch_many(self, io, keys):
+        await self._pass("many")
+        return await super()._fetch_many(io, keys)
+
+    async def _pass(self, name):
+        self.reached.add(name)
+        await self.gates[name].wait()
+
+
+async def test_what_is_over_is_not_for_those_who_wait_and_did_not_allow_it(clock):
+    store = Gated(clock=clock)
+    cache, policy = CacheService(default=store), CachePolicy(ttl=10, stale_while_revalidate=5)
+    store.gates["many"].set()
+    await cache.get_or_set_many_async(["a"], Source(), policy=policy)
+    store.gates["many"].clear()
+    store.reached.clear()
+    clock.advance(11)
+    strict = asyncio.create_task(cache.get_or_set_async("a", lambda: "new"))
+    lenient = asyncio.create_task(cache.get_or_set_many_async(["a"], dict.fromkeys, policy=policy))
+    while len(store.reached) < 2:
+        await asyncio.sleep(0)
+    store.gates["one"].set()
+    await asyncio.sleep(0.01)
+    assert not strict.done()
+    store.gates["many"].set()
+    assert await lenient == {"a": [1]}
+    assert await strict in {"new", None}
+    await until_nothing_is_loaded(cache)
+
+
+@pytest.mark.parametrize("policy", [{"refresh_ahead": 0.5}, {"stale_while_revalidate": 9}], ids=["ahead", "after"])
+async def test_nobody_waits_for_what_somebody_else_renews(cache, clock, policy):
+    policy, slow = CachePolicy(ttl=10, **policy), SlowSource()
+    await cache.get_or_set_many_async(["a"], Source(), policy=policy)
+    clock.advance(6 if policy.refresh_ahead else 11)
+    assert await cache.get_or_set_many_async(["a"], slow, policy=policy) == {"a": [1]}
+    await slow.begun.wait()
+    assert await cache.get_or_set_many_async(["a", "new"], Source(), policy=policy) == {"a": [1], "new": [3]}
+    assert cache.get_or_set_many(["a"], Source(), policy=policy) == {"a": [1]}
+    slow.go.set()
+    await until_nothing_is_loaded(cache)
+    assert slow.asked == [["a"]]
+
+
+async def test_stale_values_stand_in_for_what_somebody_else_loads_in_vain_or_slowly(cache, clock):
+    policy = CachePolicy(ttl=10, stale_if_error=50, soft_timeout=0.02)
+    slow = SlowSource()
+    await cache.get_or_set_many_async(["a"], Source(), policy=policy)
+    clock.advance(11)
+    leading = asyncio.create_task(cache.get_or_set_async("a", lambda: slow(["a"]), 10))
+    await slow.begun.wait()
+    assert await cache.get_or_set_many_async(["a"], Source(), policy=policy) == {"a": [1]}
+    patient = CachePolicy(ttl=10, stale_if_error=50)
+    waiting = asyncio.create_task(cache.get_or_set_many_async(["a"], Source(), policy=patient))
+    await asyncio.sleep(0.02)
+    slow.error = OSError("down")
+    slow.go.set()
+    assert await waiting == {"a": [1]}
+    with pytest.raises(OSError, match="down"):
+        await leading
+
+
+async def until_nothing_is_loaded(cache):
+    """Wait for what is renewed behind."""
+    for _ in range(500):
+        if not cache.loader.runner.running:
+            return
+        await asyncio.sleep(0.01)
+    raise AssertionError("it is still loading")
 
 
 async def test_a_failure_is_remembered_where_the_policy_wants_a_pause(cache, many, clock):
