@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from asynccache.backends.memory.leases import Leases
 from asynccache.backends.memory.operations import MISSING, Operations
-from asynccache.backends.memory.rights import RightsInMemory, plain
+from asynccache.backends.memory.plans import PlansInMemory
+from asynccache.backends.memory.rights import plain
 from asynccache.backends.memory.slots import SLOW, BoxedSlot, Held, KeptSlot
 from asynccache.backends.memory.store import MemoryStore
 from asynccache.core.counters import checked_delta
-from asynccache.core.entry import Entry, Kind
+from asynccache.core.entry import Kind
 from asynccache.core.events import EntryDamaged
 from asynccache.core.immutable import IMMUTABLE
 from asynccache.core.tags import tagged
@@ -24,16 +25,15 @@ from asynccache.errors import ConfigurationError
 from asynccache.model import Capability
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
 
     from asynccache.core.lifetime import Ttl
     from asynccache.model import Version
-    from asynccache.plan.io import IO
 
 logger = logging.getLogger(__name__)
 
 
-class LocalMemCacheBackend(RightsInMemory):
+class LocalMemCacheBackend(PlansInMemory):
     """A cache in the memory of this process, bounded, shared by its threads and loops, and by nobody else.
 
     Where it is full, S3-FIFO chooses who goes. Entries are removed when they expire, without being read, by one thread
@@ -132,23 +132,6 @@ class LocalMemCacheBackend(RightsInMemory):
     async def has_key_async(self, key: str, version: Version = None) -> bool:
         return self.has_key(key, version)
 
-    async def read(self, io: IO, key: str, version: Version = None, kind: Kind = Kind.VALUE) -> Entry | None:
-        value = self._do.look(self._space(version), plain(key), kind)
-        return None if value is MISSING else Entry(value)
-
-    async def look(self, io: IO, key: str, version: Version = None, kind: Kind = Kind.VALUE) -> Entry | None:
-        return self._do.look_kept(self._space(version), plain(key), kind)
-
-    async def read_many(
-        self, io: IO, keys: Iterable[str], version: Version = None, kind: Kind = Kind.VALUE
-    ) -> dict[str, Entry]:
-        space = self._space(version)
-        found = {key: self._do.look(space, plain(key), kind) for key in dict.fromkeys(keys)}
-        return {key: Entry(value) for key, value in found.items() if value is not MISSING}
-
-    async def exists(self, io: IO, key: str, version: Version = None) -> bool:
-        return self.has_key(key, version)
-
     # Writing; what has no twins here has those of the base, over the plan
 
     def set(self, key: str, value: Any, ttl: Ttl = None, version: Version = None, *, tags: Iterable[str] = ()) -> bool:
@@ -163,59 +146,17 @@ class LocalMemCacheBackend(RightsInMemory):
     ) -> bool:
         return self.set(key, value, ttl, version, tags=tags)
 
-    async def write(
-        self,
-        io: IO,
-        key: str,
-        value: Any,
-        ttl: float,
-        version: Version = None,
-        kind: Kind = Kind.VALUE,
-        *,
-        tags: tuple[str, ...] = (),
-    ) -> bool:
-        return self._do.put(self._space(version), plain(key), value, ttl, kind, tags=tags)
-
-    async def keep(
-        self,
-        io: IO,
-        key: str,
-        value: Any,
-        ttl: float,
-        stale: float,
-        version: Version = None,
-        *,
-        tags: tuple[str, ...] = (),
-        kind: Kind = Kind.VALUE,
-    ) -> bool:
-        return self._do.put(self._space(version), plain(key), value, ttl, kind, stale=stale, tags=tags)
-
-    async def write_many(self, io: IO, values: Mapping[str, Any], ttl: float, version: Version = None) -> list[str]:
-        return self._do.put_many(self._space(version), {plain(key): value for key, value in values.items()}, ttl)
-
     def add(self, key: str, value: Any, ttl: Ttl = None, version: Version = None) -> bool:
         return self._do.add(self._space(version), plain(key), value, self.lifetime(ttl))
 
     async def add_async(self, key: str, value: Any, ttl: Ttl = None, version: Version = None) -> bool:
         return self.add(key, value, ttl, version)
 
-    async def insert(self, io: IO, key: str, value: Any, ttl: float, version: Version = None) -> bool:
-        return self._do.add(self._space(version), plain(key), value, ttl)
-
     def delete(self, key: str, version: Version = None) -> bool:
         return self._do.store.drop(self._space(version), plain(key))
 
     async def delete_async(self, key: str, version: Version = None) -> bool:
         return self.delete(key, version)
-
-    async def remove(self, io: IO, key: str, version: Version = None) -> bool:
-        return self.delete(key, version)
-
-    async def remove_many(self, io: IO, keys: Iterable[str], version: Version = None) -> int:
-        return self._do.drop_many(self._space(version), [plain(key) for key in keys])
-
-    async def extend(self, io: IO, key: str, ttl: float, version: Version = None) -> bool:
-        return self._do.touch(self._space(version), plain(key), ttl)
 
     def incr(self, key: str, delta: int = 1, version: Version = None) -> int:
         return self._do.bump(self._space(version), plain(key), checked_delta(delta), self.default_ttl)
@@ -228,9 +169,6 @@ class LocalMemCacheBackend(RightsInMemory):
 
     async def decr_async(self, key: str, delta: int = 1, version: Version = None) -> int:
         return self.decr(key, delta, version)
-
-    async def bump(self, io: IO, key: str, delta: int, version: Version = None) -> int:
-        return self.incr(key, delta, version)
 
     def _missed(self, key: str, default: Any) -> Any:
         if type(key) is not str:
@@ -254,9 +192,6 @@ class LocalMemCacheBackend(RightsInMemory):
         space, key = self._space(version), plain(key)
         value = self._do.look(space, key) if self._do.has(space, key) else MISSING
         return None if value is MISSING else value
-
-    def _space(self, version: Version) -> str:
-        return self._do.store.default.name if version is None else self.stored_key("", version)
 
     def _damaged(self, key: str, damage: Exception) -> None:
         logger.warning("%s: an entry cannot be decoded and is removed: %s", self.name, damage)

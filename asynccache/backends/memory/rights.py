@@ -6,7 +6,6 @@ so that nobody renews it, and stands until the key is changed.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
 from asynccache.core.claims import LEASE_SECONDS, Claimed, Held, Hit, Lead, Ticket
@@ -28,15 +27,15 @@ def plain(key: object) -> str:
     return key if type(key) is str else str.__str__(checked(key))
 
 
-class RightsInMemory(BaseCacheBackend, ABC):
-    """A backend over a store in memory."""
+class RightsInMemory(BaseCacheBackend):
+    """The plans that load and lock."""
 
     _do: Operations
     _leases: Leases
 
-    @abstractmethod
     def _space(self, version: Version) -> str:
         """Give the name of a space: a prefix and version, as stored keys begin."""
+        return self._do.store.default.name if version is None else self.stored_key("", version)
 
     async def claim(
         self,
