@@ -17,6 +17,7 @@ from asynccache.plan.io import BLOCKING, run
 from asynccache.serializers import ICacheSerializer, JSONSerializer
 from asynccache.testing import BackendContract, FakeClock
 from asynccache.testing.events import recorded_events
+from tests.conftest import LONG
 
 
 class TestLocalMem(BackendContract):
@@ -26,7 +27,7 @@ class TestLocalMem(BackendContract):
 
 class TestLocalMemWithAClockOfItsOwn(BackendContract):
     time_is_free = True
-    model_examples = 150
+    model_examples = 1_000 if LONG else 60
     model_steps = 50
 
     def make_backend(self, **options):

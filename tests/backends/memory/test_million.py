@@ -39,6 +39,7 @@ def test_keys_that_stay_take_the_budget_and_a_third_at_most():
     assert mebibytes <= 1.3 * BUDGET + 20
 
 
+@pytest.mark.timed
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc is Linux only")
 def test_keys_that_expire_are_gone_unread_within_two_seconds():
     mebibytes, seconds, entries = measured(0.5)
