@@ -62,7 +62,7 @@ class _Looks(Looks):
 
     def take(self, reply: Answer) -> bool:
         """Take the answer, and hand out what is in it."""
-        self.hand_out(self._wire.speech.found(_answered(reply, self._opaque), self.places))
+        self.hand_out(self._wire.speech.found(_answered(reply, self._opaque), self.places, ids=False))
         return True
 
 
@@ -86,7 +86,7 @@ class MemcachedWire(LookingWire):
         """Give the future of what is at these keys, in their order: bytes, with cas ids where asked for, or None."""
         opaque, speech = self.next_opaque(), self.speech
         packed = speech.looks(keys, opaque, ids=ids)
-        return self._asked(packed, opaque, lambda items: speech.found(items, keys), due)
+        return self._asked(packed, opaque, lambda items: speech.found(items, keys, ids=ids), due)
 
     def run(self, command: str, calls: Collection[Call], due: float) -> asyncio.Future[Sequence[Any]]:
         """Give the future of what became of a command with each key: `RESULTS`, a number, or a `Refusal`."""

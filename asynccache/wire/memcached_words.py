@@ -24,6 +24,8 @@ RESULTS: dict[str, dict[Any, Any]] = {
     "incr": {Code.NOT_FOUND: None},
 }
 """What the codes mean that a command is answered by."""
+_VALUES = frozenset({bytes, type(None)})
+_WITH_IDS = frozenset({tuple, type(None)})
 Call = tuple[bytes, tuple[Any, ...]]
 """A key, and the arguments of a command."""
 
@@ -37,7 +39,7 @@ class Speech(Protocol):
     def looks(self, keys: Collection[bytes], opaque: bytes, *, ids: bool) -> bytes:
         """Ask for what is at these keys, with cas ids or without."""
 
-    def found(self, items: list[Any], keys: Collection[bytes]) -> Sequence[Any]:
+    def found(self, items: list[Any], keys: Collection[bytes], *, ids: bool) -> Sequence[Any]:
         """Give what is at each key, in their order; `OutOfStepError` where it is the answer to another question."""
 
     def calls(self, command: str, calls: Iterable[Call], opaque: bytes) -> bytes:
@@ -73,11 +75,11 @@ class Meta:
         flags = b" v c " if ids else b" v "
         return b"mg %b%b%b\r\nmn\r\n" % ((flags + opaque + b"\r\nmg ").join(keys), flags, opaque)
 
-    def found(self, items: list[Any], keys: Collection[bytes]) -> Sequence[Any]:
+    def found(self, items: list[Any], keys: Collection[bytes], *, ids: bool) -> Sequence[Any]:
         """Give what is at each key."""
         if len(items) != len(keys):
             raise OutOfStepError("more or fewer values than were asked for")
-        return items
+        return _looked(items, ids=ids)
 
     def calls(self, command: str, calls: Iterable[Call], opaque: bytes) -> bytes:
         """Ask for a command with each key."""
@@ -118,11 +120,11 @@ class Text:
         del opaque
         return b"%b %b\r\nversion\r\n" % (b"gets" if ids else b"get", b" ".join(keys))
 
-    def found(self, items: list[Any], keys: Collection[bytes]) -> Sequence[Any]:
+    def found(self, items: list[Any], keys: Collection[bytes], *, ids: bool) -> Sequence[Any]:
         """Give what is at each key."""
         if len(items) != 1 or type(items[0]) is not dict or not items[0].keys() <= set(keys):
             raise OutOfStepError("the answer to another question")
-        return [items[0].get(key) for key in keys]
+        return _looked([items[0].get(key) for key in keys], ids=ids)
 
     def calls(self, command: str, calls: Iterable[Call], opaque: bytes) -> bytes:
         """Ask for a command with each key."""
@@ -138,6 +140,12 @@ class Text:
         """Tell whether it was exchanged."""
         del token
         return results("cas", items, 1)[0]  # type: ignore[no-any-return]
+
+
+def _looked(items: list[Any], *, ids: bool) -> list[Any]:
+    if not (_WITH_IDS if ids else _VALUES).issuperset(map(type, items)):
+        raise OutOfStepError("the replies to other commands")
+    return items
 
 
 def results(command: str, items: list[Any], count: int) -> list[Any]:

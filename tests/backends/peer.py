@@ -16,11 +16,11 @@ NUMBER = 7 << 32
 NOTEBOOK = b"~~n::1:"
 
 
-def value_line(key: str, value: object) -> bytes:
+def value_line(key: str, value: object, cas_id: bytes = b"") -> bytes:
     """Give the reply that a hit on `:1:key` is, complete and sealed."""
     stored = f":1:{key}"
     raw = encode(Frame(MsgpackSerializer().dumps(value), gen=gen_of(NUMBER)), key_hash(stored))
-    return b"VALUE %s 0 %d\r\n%s\r\n" % (stored.encode(), len(raw), raw)
+    return b"VALUE %s 0 %d%s\r\n%s\r\n" % (stored.encode(), len(raw), cas_id, raw)
 
 
 def notebook_line(cas_id: bytes = b"") -> bytes:
@@ -28,9 +28,9 @@ def notebook_line(cas_id: bytes = b"") -> bytes:
     return b"VALUE %s 0 %d%s\r\n%d\r\n" % (NOTEBOOK, len(str(NUMBER)), cas_id, NUMBER)
 
 
-def hit(key: str, value: object) -> bytes:
+def hit(key: str, value: object, cas_id: bytes = b"") -> bytes:
     """Give the whole answer to a read that finds something."""
-    return notebook_line() + value_line(key, value) + END
+    return notebook_line(cas_id) + value_line(key, value, cas_id) + END
 
 
 class Peer:

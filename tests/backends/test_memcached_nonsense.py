@@ -19,9 +19,9 @@ class TestNonsense(NonsenseToTheLoop):
     pass
 
 
-@pytest.mark.parametrize("operation", ["get_async", "has_key_async", "incr_async"])
-async def test_reply_to_a_cancelled_operation_is_read_and_dropped(operation):
-    peer = Peer(MemcachedCacheBackend, hit("k", "theirs"), hit("k", "mine"))
+@pytest.mark.parametrize(("operation", "cas_id"), [("get_async", b""), ("has_key_async", b""), ("incr_async", b" 1")])
+async def test_reply_to_a_cancelled_operation_is_read_and_dropped(operation, cas_id):
+    peer = Peer(MemcachedCacheBackend, hit("k", "theirs", cas_id), hit("k", "mine"))
     peer.pause = 0.02
     async with peer.cache() as cache:
         task = asyncio.create_task(getattr(cache, operation)("k"))

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from asynccache.wire.connection import NOTHING
 from asynccache.wire.faults import OutOfStepError
 from asynccache.wire.memcached_replies import Answer, Code, MetaParser, Refusal, TextParser
+from asynccache.wire.memcached_words import Meta, Text
 
 NUMBERS = st.integers(0, 2**64 - 1)
 VALUES = st.binary(max_size=40) | st.sampled_from(
@@ -152,6 +153,21 @@ def test_values_are_whole_and_each_comes_once(raw):
 def test_lines_of_one_answer_answer_one_question():
     with pytest.raises(OutOfStepError, match="another question"):
         read(MetaParser(), [b"HD O1\r\nHD O2\r\nMN\r\n"])
+
+
+@pytest.mark.parametrize("ids", [False, True])
+@pytest.mark.parametrize("item", [Refusal("SERVER_ERROR out of memory storing object"), Code.DONE, 7])
+def test_what_is_neither_a_value_nor_a_miss_answers_no_look(item, ids):
+    with pytest.raises(OutOfStepError, match="other commands"):
+        Meta().found([None, item], [b"a", b"b"], ids=ids)
+
+
+@pytest.mark.parametrize(("item", "ids"), [(b"v", True), ((b"v", 1), False)])
+def test_values_have_cas_ids_only_where_they_were_asked_for(item, ids):
+    for speech, items in ((Meta(), [item]), (Text(), [{b"k": item}])):
+        assert speech.found(items, [b"k"], ids=not ids) == [item]
+        with pytest.raises(OutOfStepError, match="other commands"):
+            speech.found(items, [b"k"], ids=ids)
 
 
 @pytest.mark.parametrize("parser", [MetaParser, TextParser])
