@@ -21,6 +21,7 @@ def main() -> None:
         sys.exit(2)
     if "" not in sys.path:
         sys.path.insert(0, "")  # modules are looked for here first, as by `python -m`
+    sys.set_int_max_str_digits(0)  # who stores a great int can be shown one
     try:
         from asynccache.cli.commands import app
 

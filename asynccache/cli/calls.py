@@ -57,8 +57,7 @@ def call(
             return
         service = target.service(url, config, strict=True)
         target.warn(service, called.backend)
-        value = _run(service, called.refresh_async if refresh else called, args, kwargs)
-    show(value, as_json=as_json)
+        show(_run(service, called.refresh_async if refresh else called, args, kwargs), as_json=as_json)
     _check_stored(service, called, called.key(*args, **kwargs))
 
 

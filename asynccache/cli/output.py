@@ -14,11 +14,14 @@ err = Console(stderr=True, soft_wrap=True)
 
 
 def show(value: Any, *, as_json: bool) -> None:
-    """Print a value: text as it is, other values as Python shows them; or as JSON, for scripts."""
+    """Print a value: text as it is, other values as Python shows them; or as JSON, for scripts.
+
+    Raises `ValueError` for half a surrogate pair, which no JSON in UTF-8 can have.
+    """
     if as_json:
         sys.stdout.write(msgspec.json.encode(value, enc_hook=str).decode() + "\n")
     elif isinstance(value, str):
-        sys.stdout.write(value + "\n")
+        sys.stdout.write(value.encode(errors="backslashreplace").decode() + "\n")
     else:
         out.print(value, markup=False)
 

@@ -36,7 +36,8 @@ def get(
     if value is _ABSENT:
         tell(f"{key}: nothing is stored")
         raise typer.Exit(NO)
-    show(value, as_json=as_json)
+    with telling():
+        show(value, as_json=as_json)
 
 
 def set_(

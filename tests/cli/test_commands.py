@@ -48,6 +48,16 @@ def test_what_is_set_can_be_got_and_deleted(run, url, value, shown):
     run("delete", "key", "-u", url, code=1)
 
 
+def test_no_value_is_taken_for_a_miss_because_it_cannot_be_printed(run, url):
+    with CacheService(default=url) as service:
+        service.set_many({"half": "a\ud800", "great": 10**5000})
+    assert run("get", "half", "-u", url).stdout == "a\\ud800\n"
+    assert "surrogates not allowed" in run("get", "half", "-u", url, "--json", code=2).stderr
+    command = [sys.executable, "-m", "asynccache", "get", "great", "--json", "--url", url]
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    assert shown.stdout == f"1{5000 * '0'}\n"
+
+
 def test_a_service_and_the_command_line_see_the_same_entries(run, url):
     with CacheService(default=url) as service:
         service.set("user", {"name": "Ann", "tags": {"tea"}})
