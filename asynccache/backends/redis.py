@@ -15,6 +15,7 @@ from asynccache.backends.redis_peer import ServerClock
 from asynccache.backends.redis_quick_many import RedisQuickMany
 from asynccache.backends.redis_scripting import Scripting
 from asynccache.backends.redis_servers import Form, Where, where
+from asynccache.core.keys import to_bytes
 from asynccache.errors import ConfigurationError, MissingDependencyError
 from asynccache.model import Capability
 
@@ -76,7 +77,8 @@ class RedisCacheBackend(RedisQuickMany):
         meant = where(servers, host, port, options or {})
         self.servers = meant.servers
         self._parts_of = Parts(_checked_number("partitions", partitions) if meant.form is Form.CLUSTER else 0)
-        self._part = self._parts_of.of(self._namespace)[0]
+        self._head = to_bytes(self._namespace)
+        self._own_parts = self._parts_of.of(self._namespace)
         self._place = self._placed(meant, _checked_number("pool_size", pool_size), options or {}, time)
         self._scripting = Scripting(self._place, self._parts_of, keeps=_keeps(on_failover))
         self._reads_near(meant.form is Form.LEADER and len(meant.servers) > 1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import defaultdict
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from time import monotonic
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from asynccache.backends.outage import OutageGuard
     from asynccache.backends.redis_clients import RedisNode
+    from asynccache.backends.redis_parts import Part
     from asynccache.backends.servers import Server
     from asynccache.plan.io import IO
 
@@ -61,6 +63,14 @@ class Cluster(Place):
     async def write(self, io: IO, tried: str, questions: Sequence[Question], keys: Sequence[str]) -> list[Any]:
         del keys
         return await self._ask(io, tried, questions)
+
+    def node_of(self, part: Part) -> RedisNode | None:
+        chart = self._survey.settled
+        return None if chart is None else chart.get(_slot_of(part.notebook))
+
+    def lost(self, node: RedisNode, tried: str, failure: Exception) -> BackendUnavailableError:
+        self._survey.doubt()
+        return node.lost(tried, failure)
 
     def guard_of(self, question: Question) -> OutageGuard:
         node = (self._survey.found or {}).get(key_slot(question.key))
@@ -172,6 +182,7 @@ class Cluster(Place):
 
 
 _NONE = object()
+_slot_of = lru_cache(1024)(key_slot)
 
 
 @dataclass(eq=False, slots=True)

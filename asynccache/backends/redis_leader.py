@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from asynccache.backends.outage import OutageGuard
-    from asynccache.backends.redis_connections import SharedLine
+    from asynccache.backends.redis_clients import RedisNode
+    from asynccache.backends.redis_parts import Part
     from asynccache.backends.redis_questions import Question
     from asynccache.backends.servers import Server
     from asynccache.plan.io import IO
@@ -54,11 +55,16 @@ class LeaderAndReplicas(Place):
             if self._replicas:
                 self._recent.note(keys)
 
-    def open_line(self) -> SharedLine | None:
-        return self._leader.open_line()
+    def node_of(self, part: Part) -> RedisNode | None:
+        del part
+        return self._leader
 
-    def lost(self, tried: str, failure: Exception) -> BackendUnavailableError:
-        return self._leader.lost(tried, failure)
+    def lost(self, node: RedisNode, tried: str, failure: Exception) -> BackendUnavailableError:
+        return node.lost(tried, failure)
+
+    def wrote(self, key: str) -> None:
+        if self._replicas:
+            self._recent.note((key,))
 
     def guard_of(self, question: Question) -> OutageGuard:
         del question

@@ -59,9 +59,13 @@ class Parts:
         """Find where a key is."""
         prefix, version, key = stored_key.split(":", 2)
         wire = keys.to_bytes(key)
-        parts = self.of(f"{prefix}:{version}:")
-        part = parts[int.from_bytes(blake2b(wire, digest_size=8).digest()) % self.count] if self.count else parts[0]
+        part = part_of(self.of(f"{prefix}:{version}:"), wire)
         return Spot(part, part.entries + wire, part.leases + wire)
+
+
+def part_of(parts: tuple[Part, ...], wire: bytes) -> Part:
+    """Find the part of a user's key, in bytes, among all of its namespace."""
+    return parts[int.from_bytes(blake2b(wire, digest_size=8).digest()) % len(parts)] if len(parts) > 1 else parts[0]
 
 
 @lru_cache(1024)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections import Counter
     from collections.abc import Mapping, Sequence
 
-    from asynccache.backends.redis_connections import SharedLine
+    from asynccache.backends.redis_parts import Part
     from asynccache.backends.redis_peer import ServerClock
     from asynccache.backends.redis_questions import Question
     from asynccache.backends.servers import Server
@@ -43,16 +43,24 @@ class Place(ABC):
     async def write(self, io: IO, tried: str, questions: Sequence[Question], keys: Sequence[str]) -> list[Any]:
         """Have these keys changed; the replies are like those of `read`."""
 
-    def open_line(self) -> SharedLine | None:
-        """Give the connection to the one server that answers everything, if it can be asked at once and is on a loop.
+    @abstractmethod
+    def node_of(self, part: Part) -> RedisNode | None:
+        """Give the server that answers for this part and takes its writes; None where that is in any doubt."""
 
-        None also where more has to be known before each operation, or is to be done after it.
-        """
-        return None
+    @abstractmethod
+    def lost(self, node: RedisNode, tried: str, failure: Exception) -> BackendUnavailableError:
+        """Give the error of what a `node_of` was asked on an open line; raise what does not come from there."""
 
-    def lost(self, tried: str, failure: Exception) -> BackendUnavailableError:
-        """Give the error of what was asked on an open line; raise what does not come from there."""
-        raise failure
+    @property
+    def turn(self) -> int:
+        """A number that is another when what a `node_of` was told meanwhile may be lost; to be read before that."""
+        return 0
+
+    def expect(self, turn: int, tried: str) -> None:
+        """Raise `BackendUnavailableError` where the turn is not this one any more."""
+
+    def wrote(self, key: str) -> None:
+        """Take note that a `node_of` was told to write this key, and may have."""
 
     @abstractmethod
     def guard_of(self, question: Question) -> OutageGuard:

@@ -1,8 +1,9 @@
-"""One key on a loop, the short way: what is asked of one server over an open connection, and goes as it mostly does.
+"""One key on a loop, the short way: what is asked of its server over an open connection, and goes as it mostly does.
 
 Written out here once, since a get by the plans costs three times as much. It decides nothing by itself: whatever is not
-as usual (several servers, no connection, a server that was down or refuses, a notebook that tells of another process,
-an entry that is tagged, kept or damaged) goes the way of all others, from its beginning or with what was read.
+as usual (no connection, a server that was down or refuses, places of which one is in doubt, a notebook that tells of
+another process, an entry that is kept or damaged, or whose tags are not known) goes the way of all others, from its
+beginning or with what was read.
 """
 
 from __future__ import annotations
@@ -11,48 +12,48 @@ from abc import ABC
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from asynccache.backends.redis_entries import LARGEST
-from asynccache.backends.redis_rights import RedisRights
-from asynccache.backends.redis_scripting import book_of
-from asynccache.backends.redis_scripts import OK, PATCHED, STORE, answers_to, lifetime, new_nonce
+from asynccache.backends.redis_parts import part_of
+from asynccache.backends.redis_quick_writes import RedisQuickWrites
 from asynccache.backends.redis_sights import Looked, birth_of
-from asynccache.core.codec import DamagedEntryError, common
+from asynccache.core.codec import DamagedEntryError, common, decode
 from asynccache.core.entry import Kind
-from asynccache.core.fence import KEYS, is_valid
 from asynccache.core.keys import checked, hash_of, to_bytes
 from asynccache.errors import BackendUnavailableError, SerializationError
 from asynccache.plan.io import LOOP
-from asynccache.wire.faults import ErrorReply
 
 if TYPE_CHECKING:
     from asynccache.backends.redis_parts import Part
+    from asynccache.backends.redis_scripting import Told
     from asynccache.core.entry import Entry
     from asynccache.model import Version
     from asynccache.plan.io import IO
 
 
-_STORE = (b"EVALSHA", STORE.digest, 5)
 _NOTHING = (None, None)
 """Neither a notebook nor an entry."""
 
 
-class RedisQuick(RedisRights, ABC):
-    """What is called most, with a short way for a single server."""
+class RedisQuick(RedisQuickWrites, ABC):
+    """What is called most, with a short way."""
 
-    deadline: float
-    _part: Part
-    """The part of all keys of the usual version, where there is one server."""
+    _head: bytes
+    """What all stored keys of the usual version begin with."""
+    _own_parts: tuple[Part, ...]
+    """The parts of that version."""
 
     async def get_async(self, key: str, version: Version = None, *, default: Any = None) -> Any:
-        line = self._place.open_line() if version is None and self._loop is LOOP else None
-        if line is None:
+        if version is not None or self._loop is not LOOP:
             return await super().get_async(key, version, default=default)
-        part = self._part
-        name = (self._namespace + checked(key)).encode("utf-8", "surrogatepass")
+        wire = to_bytes(checked(key))
+        part = part_of(self._own_parts, wire)
+        node = self._place.node_of(part)
+        line = None if node is None else node.open_line()
+        if node is None or line is None:
+            return await super().get_async(key, default=default)
         try:
-            reply = await line.look(part.notebook, name, monotonic() + self.deadline)
+            reply = await line.look(part.notebook, part.entries + wire, monotonic() + self.deadline)
         except Exception as failure:  # noqa: BLE001  # what does not come from there is raised
-            self._tolerated(self._place.lost("get", failure), misses=1)
+            self._tolerated(self._place.lost(node, "get", failure), misses=1)
             return default
         told = self._scripting.told_by(part, reply[0], line.keeper) if type(reply) is tuple else None
         if told is None and reply != _NOTHING:
@@ -61,8 +62,8 @@ class RedisQuick(RedisRights, ABC):
         if told is None or raw is None:
             self._counts["misses"] += 1
             return default
-        owner = hash_of(name)
-        found = common(raw, owner) if type(raw) is bytes else None
+        owner = hash_of(self._head + wire)
+        found = common(raw, owner) or tagged(raw, owner, told)
         if found is not None and found[1] == told.gen and found[2] >= told.floor:
             try:
                 value = self.serializer.bound(owner).loads(found[0])
@@ -90,14 +91,15 @@ class RedisQuick(RedisRights, ABC):
         return entries
 
     async def _fetch(self, io: IO, key: str) -> bytes | None:
-        line = self._place.open_line() if io is LOOP else None
-        if line is None:
-            return await super()._fetch(io, key)
         part, entry, _ = self._parts_of.spot(key)
+        node = self._place.node_of(part) if io is LOOP else None
+        line = None if node is None else node.open_line()
+        if node is None or line is None:
+            return await super()._fetch(io, key)
         try:
             reply = await line.look(part.notebook, entry, monotonic() + self.deadline)
         except Exception as failure:
-            raise self._place.lost("get", failure) from failure
+            raise self._place.lost(node, "get", failure) from failure
         told = self._scripting.told_by(part, reply[0], line.keeper) if type(reply) is tuple else None
         if told is None and reply != _NOTHING:
             return await super()._fetch(io, key)
@@ -105,26 +107,20 @@ class RedisQuick(RedisRights, ABC):
             return None
         raw: bytes = reply[1]
         birth = birth_of(raw)
-        if birth is None or not birth.cells:  # damaged ones are given, so that somebody hears of them
-            return raw if birth is None or is_valid(birth, told.book, told.book.keeper) else None
+        if birth is None or told.vouches_for(birth):  # damaged ones are given, so that somebody hears of them
+            return raw
+        if not birth.cells:
+            return None
         return (await self._seen(io, {key: Looked(part, raw, told.book, told.book.keeper)}))[key].raw
 
-    async def _store(self, io: IO, key: str, raw: bytes, ttl: float) -> bool:
-        line = self._place.open_line() if io is LOOP and self._loop is LOOP else None
-        by = None if line is None else line.until(self.deadline)
-        if line is None or by is None or line.keeper is None or len(raw) > LARGEST:
-            return await super()._store(io, key, raw, ttl)
-        part, entry, lease = self._parts_of.spot(key)
-        nonce = new_nonce()
-        words = (*_STORE, *part.own, entry, lease, nonce, line.keeper, by, lifetime(ttl), raw[PATCHED:], to_bytes(key))
-        try:
-            (reply,) = await line.command((words,), monotonic() + self.deadline, (answers_to(nonce),))
-        except Exception as failure:
-            raise self._place.lost("set", failure) from failure
-        if type(reply) is ErrorReply or reply[1] != OK:  # nothing was done, or more has to be done about it
-            return await super()._store(io, key, raw, ttl)
-        book = book_of(reply[2])
-        if not self._scripting.noted(part, book):
-            await self._scripting.note(io, part, book)
-        self._tell_at(part, book, KEYS, (key,), recalled=True)
-        return True
+
+def tagged(raw: bytes, owner: bytes, told: Told) -> tuple[bytes, bytes, int] | None:
+    """Read an entry whose tags are known to be as they were, as `common` does one without."""
+    birth = birth_of(raw)
+    if birth is None or not birth.cells or not told.vouches_for(birth):
+        return None
+    try:
+        frame = decode(raw, owner)
+    except DamagedEntryError:
+        return None
+    return None if frame.flags or frame.stale_ms or frame.kind is not Kind.VALUE else (frame.payload, *birth[:2])

@@ -1,4 +1,4 @@
-"""Many keys on a loop, the short way, as in `redis_quick.py`: with a few batches under way at once."""
+"""Many keys of one server on a loop, the short way, as in `redis_quick.py`: with a few batches under way at once."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from asynccache.backends import redis_questions as ask
-from asynccache.backends.redis_quick import RedisQuick
+from asynccache.backends.redis_quick import RedisQuick, tagged
 from asynccache.backends.redis_sights import Looked
 from asynccache.core.codec import DamagedEntryError, common
 from asynccache.core.keys import checked, hash_of
@@ -48,11 +48,13 @@ class _Found:
 
 
 class RedisQuickMany(RedisQuick, ABC):
-    """`get_many_async` with a short way for a single server."""
+    """`get_many_async` with a short way where there is one server for all keys."""
 
     async def get_many_async(self, keys: Iterable[str], version: Version = None) -> dict[str, Any]:
-        line = self._place.open_line() if version is None and self._loop is LOOP else None
-        if line is None:
+        is_short = self._place.is_one and version is None and self._loop is LOOP
+        node = self._place.node_of(self._own_parts[0]) if is_short else None
+        line = None if node is None else node.open_line()
+        if node is None or line is None:
             return await super().get_many_async(keys, version)
         wanted = list(dict.fromkeys(map(checked, keys)))
         batches = self._asked(line, wanted)
@@ -65,7 +67,7 @@ class RedisQuickMany(RedisQuick, ABC):
                 under_way.extend(islice(batches, 1))
                 self._take(line, batch, reply, found)
         except Exception as failure:  # noqa: BLE001  # what does not come from there is raised
-            self._tolerated(self._place.lost("get_many", failure), misses=len(wanted))
+            self._tolerated(self._place.lost(node, "get_many", failure), misses=len(wanted))
             return {}
         finally:
             for batch in under_way:
@@ -79,11 +81,12 @@ class RedisQuickMany(RedisQuick, ABC):
         for first in range(0, len(keys), _BATCH_COUNT):
             some = keys[first : first + _BATCH_COUNT]
             names = [(self._namespace + key).encode("utf-8", "surrogatepass") for key in some]
-            look = ask.look(self._part.notebook, names)
+            look = ask.look(self._own_parts[0].notebook, names)
             yield _Batch(some, names, line.command((look.words,), monotonic() + self.deadline, (look.fits,)))
 
     def _take(self, line: SharedLine, batch: _Batch, reply: Any, found: _Found) -> None:
-        told = None if type(reply) is ErrorReply else self._scripting.told_by(self._part, reply[0], line.keeper)
+        part = self._own_parts[0]
+        told = None if type(reply) is ErrorReply else self._scripting.told_by(part, reply[0], line.keeper)
         if told is None:
             found.unheard += batch.keys
             return
@@ -93,14 +96,14 @@ class RedisQuickMany(RedisQuick, ABC):
                 found.missing += 1
                 continue
             owner = hash_of(name)
-            entry = common(raw, owner)
+            entry = common(raw, owner) or tagged(raw, owner, told)
             if entry is not None and entry[1] == gen and entry[2] >= floor:
                 try:
                     values[key] = bound(owner).loads(entry[0])
                     continue
                 except (DamagedEntryError, SerializationError):
                     pass  # who should hear of it does so on the long way
-            found.odd[key] = Looked(self._part, raw, told.book, told.book.keeper)
+            found.odd[key] = Looked(part, raw, told.book, told.book.keeper)
 
     async def _completed(self, found: _Found, wanted: list[str]) -> dict[str, Any]:
         entries = await self._read_on({self.stored_key(key): looked for key, looked in found.odd.items()})

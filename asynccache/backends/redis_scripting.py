@@ -13,29 +13,51 @@ from asynccache.backends.followed import At
 from asynccache.backends.redis_questions import KEEPER, NEVER, NO_SCRIPT, NOBODY, NONE, SINCE, Refusal
 from asynccache.backends.redis_recall import Recall
 from asynccache.backends.redis_scripts import ADOPT, LATE, VIEW
-from asynccache.core.fence import Notebook, read_notebook
+from asynccache.core.fence import Birth, Marks, Notebook, is_valid, read_notebook
 from asynccache.errors import BackendUnavailableError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from asynccache.backends.redis_parts import Part, Parts
     from asynccache.backends.redis_place import Place
-    from asynccache.backends.redis_questions import Question
+    from asynccache.backends.redis_questions import Question, Signed
     from asynccache.backends.redis_scripts import Call
     from asynccache.plan.io import IO
 
 _ROUNDS = 3
+_MOST_STAMPS = 10_000
+NOT_YET = 2**64
+"""A stamp after all others, of cells that are not known."""
+TABLE = -1
+"""The number of the table of cells itself, among its cells."""
 
 
 class Told(NamedTuple):
-    """A notebook as the leader told it last, of which note was taken, and the process that told it."""
+    """A notebook as the leader told it last, of which note was taken, and the process that told it.
+
+    `stamps` are those of cells that are known: as long as the notebook is the same, no tag was invalidated.
+    """
 
     raw: bytes
     teller: bytes
     book: Notebook
     gen: bytes
     floor: int
+    stamps: dict[int, int]
+
+    def vouches_for(self, birth: Birth) -> bool:
+        """Tell whether an entry that was read with this notebook is known to be valid, its tags too."""
+        stamps = [self.stamps.get(cell, NOT_YET) for cell in (TABLE, *birth.cells)]
+        return is_valid(birth, self.book, self.book.keeper, Marks(stamps[0], tuple(stamps[1:])))
+
+    def note(self, stamps: Mapping[int, int], after: Signed) -> None:
+        """Take note of stamps that were asked for after this was told, and before the notebook that came `after`."""
+        if after.reply[0] != self.raw or after.keeper != self.teller or self.teller == NOBODY:
+            return
+        if len(self.stamps) > _MOST_STAMPS:
+            self.stamps.clear()
+        self.stamps.update(stamps)
 
 
 class Scripting:
@@ -124,7 +146,7 @@ class Scripting:
             return None
         if not self.noted(part, book):
             return None
-        self.told[part.name] = told = Told(raw, teller, book, book.gen, book.floor)
+        self.told[part.name] = told = Told(raw, teller, book, book.gen, book.floor, {})
         if self.known[part.name].view != book.view:  # another thread has just heard of another
             self.told.pop(part.name, None)
         return told

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from asynccache.backends.outage import OutageGuard
     from asynccache.backends.redis_clients import RedisNode
+    from asynccache.backends.redis_parts import Part
     from asynccache.backends.servers import Server
     from asynccache.plan.io import IO
 
@@ -81,6 +82,23 @@ class SentinelService(Place):
             raise self._guard.unavailable(f"{tried}: READONLY, and the sentinels know of no other master")
         return replies
 
+    def node_of(self, part: Part) -> RedisNode | None:
+        del part
+        self._news.listen()
+        return None if self._news.is_changing else self._survey.settled
+
+    def lost(self, node: RedisNode, tried: str, failure: Exception) -> BackendUnavailableError:
+        self._survey.doubt()
+        return node.lost(tried, failure)
+
+    @property
+    def turn(self) -> int:
+        return self._news.turn
+
+    def expect(self, turn: int, tried: str) -> None:
+        if turn != self._news.turn:
+            raise self._guard.unavailable(f"{tried}: the master was changed meanwhile, what it did may be lost")
+
     def guard_of(self, question: Question) -> OutageGuard:
         del question
         return self._guard
@@ -114,8 +132,8 @@ class SentinelService(Place):
         if self._news.is_changing:
             raise self._guard.unavailable(f"{tried}: not asked, the sentinels are changing the master")
         replies = await self._ask(io, tried, questions, master, due)
-        if turn != self._news.turn and not any(map(_is_demoted, replies)):
-            raise self._guard.unavailable(f"{tried}: the master was changed meanwhile, what it did may be lost")
+        if not any(map(_is_demoted, replies)):
+            self.expect(turn, tried)
         return replies
 
     # The sentinels

@@ -102,8 +102,8 @@ class News:
     def begin(self, sentinel: str) -> None:
         """Take note that this sentinel is changing the master; the first note counts."""
         if sentinel not in self._failovers:
-            self.turn += 1
             self._failovers[sentinel] = monotonic() + _LONGEST
+            self.turn += 1  # last, so that who has seen it knows of the failover
 
     def settle(self) -> None:
         """Take note that there is another master now."""

@@ -11,6 +11,7 @@ from asynccache.backends import redis_questions as ask
 from asynccache.backends.followed import At, FollowedBackend, Seen
 from asynccache.backends.near import Near, is_near
 from asynccache.backends.redis_questions import NOBODY
+from asynccache.backends.redis_scripting import TABLE
 from asynccache.core import codec
 from asynccache.core.fence import Birth, Marks, Notebook, View, is_valid, read_notebook
 from asynccache.errors import BackendUnavailableError
@@ -32,7 +33,7 @@ _CELLS_AT = codec.HEAD_SIZE + 8
 
 
 _Stamps = dict[str, tuple[View, dict[int, int]]]
-"""By part: a generation, and the stamps of cells; cell -1 is the table itself."""
+"""By part: a generation, and the stamps of cells."""
 
 
 class Looked(NamedTuple):
@@ -113,6 +114,7 @@ class RedisSights(Near, FollowedBackend, ABC):
                 wanted.setdefault(found.part, set()).update(birth.cells)
         if not wanted:
             return {}
+        told = [self._scripting.told.get(part.name) for part in wanted]
         questions = [ask.marks(part.table, sorted(cells)) for part, cells in wanted.items()]
         questions += [ask.look(part.notebook) for part in wanted]
         try:
@@ -121,12 +123,16 @@ class RedisSights(Near, FollowedBackend, ABC):
             if not is_near(io) or self.on_error == "raise":
                 raise
             return {}  # the leader is away, and a replica has answered for what has no tags
-        told = zip(wanted.items(), replies, replies[len(wanted) :], strict=False)
-        return {
-            part.name: (view, dict(zip((-1, *sorted(cells)), stamps, strict=True)))
-            for (part, cells), stamps, signed in told
-            if isinstance(stamps, list) and (view := _view(signed)) is not None
-        }
+        marks: _Stamps = {}
+        for (part, cells), before, stamps, signed in zip(
+            wanted.items(), told, replies, replies[len(wanted) :], strict=False
+        ):
+            if isinstance(stamps, list) and (view := _view(signed)) is not None:
+                known = dict(zip((TABLE, *sorted(cells)), stamps, strict=True))
+                marks[part.name] = view, known
+                if before is not None:
+                    before.note(known, signed)
+        return marks
 
     # What reads and writes share
 
@@ -181,7 +187,7 @@ def _is_usable(found: Looked, marks: _Stamps) -> bool:
     if birth.cells and found.book is not None and found.part.name in marks:
         view, known = marks[found.part.name]
         if view == found.book.view:
-            stamps = Marks(known[-1], tuple(known[cell] for cell in birth.cells))
+            stamps = Marks(known[TABLE], tuple(known[cell] for cell in birth.cells))
     return is_valid(birth, found.book, found.keeper, stamps)
 
 

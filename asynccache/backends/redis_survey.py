@@ -48,6 +48,11 @@ class Survey(Generic[T]):
         self._news = 0
         self._next_look = 0.0
 
+    @property
+    def settled(self) -> T | None:
+        """What is known, where nothing is in doubt."""
+        return None if self._doubted else self.found
+
     def doubt(self) -> None:
         """Have the next operation look again, unless somebody has just done so."""
         self._doubted = True

@@ -48,7 +48,7 @@ def raw(redis_server):
 async def ready(backend):
     await backend.set_async("ready", True)
     assert await backend.get_async("ready") is True
-    assert backend._place.open_line() is not None
+    assert backend._place.node_of(backend._own_parts[0]).open_line() is not None
 
 
 def calls_of(raw, command):
