@@ -19,7 +19,6 @@ from asynccache.http.current import installed
 from asynccache.http.outer import forbid, is_for_nobody, is_told, tell_tags
 from asynccache.http.page_rules import Allowed, Refusal, Then, judge_reads
 from asynccache.http.replay import replay, stale_label
-from asynccache.http.rights import UNDOUBTED
 from asynccache.http.snapshot import EMPTY_SESSION, NO_USER, SHARED, SHARED_STATE, Pass, Record, Snapshot
 from asynccache.http.statement import may_state, statement
 from asynccache.http.terms import NotTakenError, Terms
@@ -195,8 +194,6 @@ class Mark(Turn):
 
     async def _stored(self, record: Record, terms: Terms) -> Snapshot | None:
         if self.right is None:
-            if self.proof == UNDOUBTED:
-                raise NotTakenError
             return None
         snapshot, told = None, self.flight_told
         if terms.ttl > 0 and (told is None or told.begin_storing()):

@@ -204,6 +204,17 @@ async def test_a_page_that_the_store_does_not_take_is_told_once(caplog):
     assert sum("did not take its page of 100000 bytes" in line for line in caplog.messages) == 1
 
 
+async def test_a_store_that_is_away_is_not_told_once_more_by_each_handler(caplog):
+    @Cache(60)
+    async def handler(request):
+        return PlainTextResponse("x")
+
+    app = app_of(handler, backend=RedisCacheBackend("redis://127.0.0.1:1", deadline=0.15))
+    answers = [await ask(app) for _ in range(3)]
+    assert [answer.body for answer in answers] == [b"x"] * 3
+    assert [line for line in caplog.messages if "is not cached" in line] == []
+
+
 async def test_a_backend_that_keeps_nothing_stores_nothing_and_answers():
     handler = page()
     app = app_of(handler, backend=DummyCacheBackend())
