@@ -18,7 +18,7 @@ from asynccache.core.tags import TagTemplates
 from asynccache.errors import ConfigurationError
 from asynccache.http.call import Call
 from asynccache.http.handler import Handler
-from asynccache.http.passage import passing
+from asynccache.http.passing import passing
 from asynccache.http.profile import MAX_BODY, STATUSES
 from asynccache.http.settings import (
     METHODS,

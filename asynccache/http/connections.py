@@ -12,7 +12,7 @@ from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
 from asynccache.http.disguises import Watcher, teach
-from asynccache.http.passage import passing
+from asynccache.http.passing import passing
 
 if TYPE_CHECKING:
     from asynccache.http.passage import Passage

@@ -21,7 +21,8 @@ from asynccache.http.reads import Reads, is_watched
 from asynccache.http.replay import Replay
 from asynccache.http.settings import keyed_by_body
 from asynccache.http.statement import speaks_for_itself
-from asynccache.http.visit import BYPASS, Visit
+from asynccache.http.variants import BYPASS
+from asynccache.http.visit import Visit
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

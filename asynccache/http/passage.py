@@ -9,8 +9,6 @@ is nothing before the wrapper that could read, from there on, and not at all on 
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager, nullcontext
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from starlette.requests import HTTPConnection
@@ -23,13 +21,12 @@ from asynccache.http.hiding import hiding
 from asynccache.http.late_call import LateCall
 from asynccache.http.mark import is_busy, set_busy
 from asynccache.http.page_rules import Then
+from asynccache.http.passing import leave, passing
 from asynccache.http.reads import forget_cached, is_watched
 from asynccache.http.settings import keyed_by_body
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
-    from contextlib import AbstractContextManager
-    from contextvars import Token
+    from collections.abc import Awaitable, Callable
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -40,35 +37,11 @@ if TYPE_CHECKING:
     from asynccache.http.reads import Reads
     from asynccache.http.replay import Replay
 
-passing: ContextVar[Passage | None] = ContextVar("asynccache_passage", default=None)
-_AS_IT_IS = nullcontext()
 _STAND_IN = (
     "@Cache answered from the store: what stands between it and the route, a decorator or an interceptor, was given a "
     "Response in place of what the handler returns; put @Cache above the decorator"
 )
 _SUCCESS, _REDIRECT = 200, 300
-
-
-def on_its_own(scope: Scope) -> AbstractContextManager[None]:
-    """Keep a request to an app of its own, which a handler makes in this process, out of that handler's passage."""
-    passage = passing.get()
-    return _AS_IT_IS if passage is None or passage.scope is scope else _nowhere()
-
-
-@contextmanager
-def _nowhere() -> Iterator[None]:
-    token = passing.set(None)
-    try:
-        yield
-    finally:
-        _leave(token)
-
-
-def _leave(token: Token[Passage | None]) -> None:
-    try:
-        passing.reset(token)
-    except ValueError:  # an abandoned request that is cleared away in a foreign context, which stays as it is
-        return
 
 
 class Passage:
@@ -144,7 +117,7 @@ class Passage:
                 self._put_back()
             else:
                 await self._end(self.mark)
-            _leave(token)
+            leave(token)
 
     def watch(self) -> Reads:
         """Watch what is read from now on, unless somebody does."""

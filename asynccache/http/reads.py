@@ -15,6 +15,7 @@ from starlette.datastructures import Headers
 
 from asynccache.http.carried import CARRIED_USER, carried_login, has_read_body, has_session
 from asynccache.http.disguises import Client, Name, Pairs, State, Text, Value
+from asynccache.http.noting import Noting
 from asynccache.http.page_rules import Seen
 from asynccache.http.personal import disguise_session, login_disguise, undisguise_session
 from asynccache.http.snapshot import EMPTY_SESSION, NO_RANGE, NO_USER, SHARED_STATE
@@ -40,7 +41,7 @@ def is_watched(scope: Scope) -> bool:
     return type(headers) is Pairs or (bool(headers) and type(headers[0][0]) is Name)
 
 
-class Reads:
+class Reads(Noting):
     """What is read of one scope until `stop`; who made it puts everything back by `stop`.
 
     Args:
@@ -51,23 +52,11 @@ class Reads:
     `headers` are those that the stand-ins stand for.
     """
 
-    active = True
-    _everything = False
-    _read_shared = False
-    _granted = 0
-    _unlooked = 0
     _session_is_seen = True
-    _seen: Seen | None = None
 
     def __init__(self, scope: Scope, request: Any, shared_state: Mapping[str, Any]) -> None:
-        self._scope = scope
+        super().__init__(scope, shared_state)
         self._request = request
-        self._shared = shared_state
-        self._names: set[bytes] = set()
-        self._identity: set[str] = set()
-        self._outer_names: set[bytes] = set()
-        self._outer_identity: set[str] = set()
-        self._own_state: set[object] = set()
         self._before = {key: scope.get(key, _ABSENT) for key in _EXCHANGED}
         self.headers: list[Any] = self._before["headers"]
         self._stand_ins: dict[str, Any] = {}
@@ -76,74 +65,7 @@ class Reads:
         self._forget_cached()
         self._disguise()
 
-    # What the stand-ins tell
-
-    def asked(self, name: bytes, *, found: bool) -> None:
-        """Note a header's name that was looked for."""
-        if self.active:
-            self._seen = None
-            self._names.add(name.lower())
-            self._granted += found
-            self._unlooked -= self._unlooked > 0
-
-    def taken(self, names: frozenset[bytes]) -> None:
-        """Note names of headers that a framework takes for its handler, without looking at others."""
-        if self.active:
-            self._seen = None
-            self._names |= names
-
-    def asked_all(self) -> None:
-        """Note that the headers were gone through."""
-        if self.active:
-            self._seen = None
-            self._everything = True
-
-    def iterated(self) -> None:
-        """Note that somebody begins to go through the headers, who will look at the first or means to pass it by."""
-        if self.active:
-            self._seen = None
-            self._unlooked += 1
-
-    def value_read(self) -> None:
-        """Note a look at the first value, which is in order as often as its name was found."""
-        if self.active:
-            self._seen = None
-            self._granted -= 1
-            self._everything |= self._granted < 0
-
-    def read(self, what: str) -> None:
-        """Note that an identity was read."""
-        if self.active:
-            self._seen = None
-            self._identity.add(what)
-
-    def state_read(self, key: object) -> None:
-        """Note that an item of the state was read, or all of them."""
-        if not self.active:
-            return
-        self._seen = None
-        if key is None:  # items that are not there for this request may be there for others
-            self._identity.add("state")
-        elif key in self._own_state:
-            pass
-        elif key in self._shared and dict.get(self._scope["state"], key, _ABSENT) is self._shared[key]:  # type: ignore[index]
-            self._read_shared = True
-        else:
-            self._identity.add(f"state.{key}")
-
-    def state_written(self, key: object) -> None:
-        """Note that an item is now the handler's own."""
-        if self.active:
-            self._seen = None
-            self._own_state.add(key)
-
     # What came of it
-
-    def enter(self) -> None:
-        """Know from now on that what is read is read below the wrapper, and not by guards and dependencies above."""
-        self._outer_names |= self._names
-        self._outer_identity |= self._identity
-        self._names, self._identity, self._seen = set(), set(), None
 
     def seen(self) -> Seen:
         """Tell what was read so far."""

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _REMEMBERED = 4096
 SHORT = 512
+BYPASS = b"fwd=bypass"
 _variants: dict[tuple[object, ...], str] = {}
 
 
@@ -47,6 +48,15 @@ class Look(msgspec.Struct, frozen=True):
     entry: Entry | None = None
     verdict: Verdict = Verdict.FRESH
     stand_in: Snapshot | None = None
+
+    @property
+    def why(self) -> bytes:
+        """Say why the request goes to the handler (RFC 9211 2.2)."""
+        if self.found is not None:
+            return BYPASS
+        if self.verdict is not Verdict.FRESH:
+            return b"fwd=stale"
+        return b"fwd=vary-miss" if isinstance(self.base, Spec | Snapshot) else b"fwd=uri-miss"
 
     def suits(self, ask: Ask) -> bool:
         """Tell whether what was found answers the request."""

@@ -17,7 +17,6 @@ from asynccache.http.renewals import Renewal, renewal_in
 from asynccache.http.replay import COLLAPSED, replay, stale_label
 from asynccache.http.rights import Grant, granted, right_alone, right_to
 from asynccache.http.seeking import Seeking
-from asynccache.http.snapshot import Snapshot, Spec
 from asynccache.loading.current import running_for
 from asynccache.loading.load import check_lock
 from asynccache.loading.outcomes import Landed
@@ -27,11 +26,11 @@ if TYPE_CHECKING:
     from asynccache.http.call import Call
     from asynccache.http.current import Installed
     from asynccache.http.handler import Handler
+    from asynccache.http.snapshot import Snapshot
     from asynccache.http.variants import Look
     from asynccache.loading.flight import Flight
 
 ROUNDS = 3
-BYPASS = b"fwd=bypass"
 _AGAIN = object()  # not None, which handlers return
 
 
@@ -67,7 +66,7 @@ class Visit:
             if look.suits(self._ask):
                 return self._answered(look)
             if look.found is not None or self._store.is_not_for_all() or not self._has_tags():
-                return await self._run(_forward(look))
+                return await self._run(look.why)
             if look.stand_in is not None and (page := await self._in_its_place(look, look.stand_in)) is not None:
                 return page
             if self._ask.is_private:
@@ -154,7 +153,7 @@ class Visit:
             flight.settle(Landed(page, lambda: page, grant.proof))
             return self._answered(look)
         flight.settle(Then.RUN)
-        return await self._run(_forward(look))
+        return await self._run(look.why)
 
     async def _granted(self, look: Look, flight: Flight) -> Grant[Look]:
         check_lock(self._store.policy, self._store.backend)
@@ -192,7 +191,7 @@ class Visit:
             raise
         else:
             mark.is_none = response is None
-            return self._call.recorded(response, mark, _forward(grant.look))
+            return self._call.recorded(response, mark, grant.look.why)
         return self._call.replayed(instead)
 
     def _mark(self, grant: Grant[Look], flight: Flight | None, behind: Renewal | None) -> Mark:
@@ -247,13 +246,4 @@ class Visit:
             if right is not None:
                 return await self._record(Grant(look, right), flight, renewal)
             renewal.is_done = True  # somebody else is at it, or the store is away
-        return self._replay(page) if page is not None else await self._run(_forward(look))
-
-
-def _forward(look: Look) -> bytes:
-    """Say why the request went to the handler (RFC 9211 2.2)."""
-    if look.found is not None:
-        return BYPASS
-    if look.verdict is not Verdict.FRESH:
-        return b"fwd=stale"
-    return b"fwd=vary-miss" if isinstance(look.base, Spec | Snapshot) else b"fwd=uri-miss"
+        return self._replay(page) if page is not None else await self._run(look.why)

@@ -8,7 +8,8 @@ from asynccache.controllers import layers
 from asynccache.core.query import ALL
 from asynccache.decorator import cached_settings
 from asynccache.errors import ConfigurationError
-from asynccache.http.passage import Passage, passing
+from asynccache.http.passage import Passage
+from asynccache.http.passing import passing
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Iterable

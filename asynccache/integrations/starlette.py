@@ -14,7 +14,7 @@ from asynccache.errors import ConfigurationError
 from asynccache.http.current import SCOPE_KEY, Installed, installed, service_of
 from asynccache.http.entrance import note_entrance, renewing
 from asynccache.http.evictions import answered, evicting
-from asynccache.http.passage import on_its_own, passing
+from asynccache.http.passing import on_its_own, passing
 from asynccache.http.statement import take_back
 from asynccache.integrations.modules import installed_from
 from asynccache.integrations.routes import check_routes

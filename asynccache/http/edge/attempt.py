@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from asynccache.http.edge.answers import answer_with
+from asynccache.http.edge.finishing import joined_to, with_etag
 from asynccache.http.edge.note import Note
 from asynccache.http.edge.shelved import Shelved
 from asynccache.http.edge.telling import told
-from asynccache.http.headers import content_length, lines_of, strong_etag
 from asynccache.http.heads import SETS_COOKIES
 from asynccache.http.page_rules import Then
 from asynccache.http.rules import (
     Refusal,
     Validate,
-    combined,
     completed,
     freshen,
     freshen_by_head,
@@ -202,10 +201,6 @@ class Attempt(Turn):
         if self.is_recording:
             await self.refuse(Refusal(why, of_request=of_request))
 
-    def length(self, headers: Sequence[Pair]) -> int | None:
-        """Give the announced length of a body that is to be stored."""
-        return content_length(lines_of(b"content-length", headers))
-
     def limit(self, length: int | None) -> int:
         """Give the most bytes that its body may have."""
         return self.place.rules.max_body if length is None else length
@@ -218,7 +213,7 @@ class Attempt(Turn):
         elif self.note.forbidden:
             await self.refuse(Refusal(self.note.forbidden))
         else:
-            self._kept = await self._keep(self._joined(self._tagged(parts)))
+            self._kept = await self._keep(self._finished(parts))
 
     def part(self) -> Answer | None:
         """Give the part that the client asked for, where all was fetched and is complete."""
@@ -226,18 +221,12 @@ class Attempt(Turn):
             return None
         return answer_with(self.incoming.request, self._kept, self.place.now(), self._member())
 
-    def _tagged(self, parts: Stored) -> Stored:
-        """Give it an entity tag, where it has none and that is wanted."""
-        if not self.place.settings.etags or parts.status != 200 or any(name == b"etag" for name, _ in parts.headers):
-            return parts
-        self._added = ((b"etag", strong_etag(parts.body)),)
-        return msgspec.structs.replace(parts, headers=(*parts.headers, *self._added))
-
-    def _joined(self, parts: Stored) -> Stored:
-        """Join a part to what is there of the same representation (RFC 9111 3.4)."""
-        there = self.found.stored
-        whole = None if there is None or parts.span is None else combined(there, parts)
-        return parts if whole is None or len(whole.body) > self.place.rules.max_body else whole
+    def _finished(self, parts: Stored) -> Stored:
+        """Give it with an entity tag, where that is wanted, and joined to what is there of it."""
+        place = self.place
+        tagged = with_etag(parts) if place.settings.etags else parts
+        self._added = tagged.headers[len(parts.headers) :]
+        return joined_to(self.found.stored, tagged, place.rules.max_body)
 
     async def _keep(self, stored: Stored) -> Shelved:
         """Store this, if that is still right, and tell those who wait."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from asynccache.http.headers import Pair, lowered
+from asynccache.http.headers import Pair, content_length, lines_of, lowered
 from asynccache.http.statement import take_back
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ class Tee:
         elif attempt.is_mismatched:
             self.drop()
         elif attempt.is_recording:
-            self._length = attempt.length(self._headers)
+            self._length = content_length(lines_of(b"content-length", self._headers))
         else:
             await self._release()
 
