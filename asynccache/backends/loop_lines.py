@@ -2,7 +2,7 @@
 
 An exchange runs in a task of its own. A caller who is cancelled meanwhile leaves it: the reply is read and dropped and
 the connection stays in use, since opening one costs a database server a process. What takes longer than the deadline,
-or raises, ends the connection.
+or raises, ends the connection; so does a loop that ends before an exchange has begun.
 """
 
 from __future__ import annotations
@@ -57,8 +57,9 @@ class LoopLines(Generic[L]):
         self._size = size
         self._free = asyncio.Semaphore(size)
         self._idle: list[L] = []
-        self._exchanges: dict[asyncio.Task[Any], L] = {}
+        self._exchanges: dict[asyncio.Task[Any], tuple[L, int]] = {}
         self._epoch = 0
+        self._closed = False
 
     async def use(self, work: Callable[[L], Awaitable[T]], seconds: float) -> T:
         """Do something with a connection; all of it, waiting included, has to be over after so many seconds.
@@ -71,6 +72,9 @@ class LoopLines(Generic[L]):
                 await self._free.acquire()
         except TimeoutError:
             raise self._busy() from None
+        if self._closed:  # what it opened would be nobody's
+            self._free.release()
+            raise _closed_meanwhile()
         left = seconds - (monotonic() - began)
         try:
             return await self._result(self._begun(work), left)
@@ -86,41 +90,30 @@ class LoopLines(Generic[L]):
             self._idle.pop().drop()
 
     async def aclose(self, seconds: float) -> None:
-        """Close all, and give the server so many seconds to hear of it."""
-        self._epoch += 1
+        """Close all for good, and give the server so many seconds to hear of it; those who wait are refused."""
+        self._closed = True
         under_way, idle = list(self._exchanges), self._idle
         self._idle = []
         for exchange in under_way:
             self._give_up(exchange)
-        if under_way:
-            await asyncio.wait(under_way, timeout=seconds)
-        with suppress(TimeoutError):
-            async with asyncio.timeout(seconds / 2):
-                await asyncio.gather(*[line.end() for line in idle], return_exceptions=True)
-        for line in idle:
-            line.drop()
+        try:
+            if under_way:
+                await asyncio.wait(under_way, timeout=seconds)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds / 2):
+                    await asyncio.gather(*[line.end() for line in idle], return_exceptions=True)
+        finally:  # who closes may be cancelled, too
+            for line in idle:
+                line.drop()
         for _ in range(_TURNS):
             await asyncio.sleep(0)
 
     def _begun(self, work: Callable[[L], Awaitable[T]]) -> asyncio.Task[T]:
         line = self._fit_line()
-        exchange = asyncio.create_task(self._exchange(work, line))
-        self._exchanges[exchange] = line
+        exchange = asyncio.create_task(_exchange(work, line))
+        self._exchanges[exchange] = line, self._epoch
         exchange.add_done_callback(self._over)
         return exchange
-
-    async def _exchange(self, work: Callable[[L], Awaitable[T]], line: L) -> T:
-        epoch = self._epoch
-        try:
-            result = await work(line)
-        except BaseException:
-            line.drop()
-            raise
-        if epoch == self._epoch:
-            self._idle.append(line)
-        else:
-            line.drop()
-        return result
 
     async def _result(self, exchange: asyncio.Task[T], seconds: float) -> T:
         try:
@@ -132,22 +125,27 @@ class LoopLines(Generic[L]):
         except asyncio.CancelledError:
             asyncio.get_running_loop().call_later(seconds, self._give_up, exchange)
             raise
-        if exchange.cancelled():
-            raise ConnectionAbortedError("the cache was closed meanwhile")
+        if exchange.cancelled() or (self._closed and exchange.exception() is not None):
+            raise _closed_meanwhile()
         return exchange.result()
 
     def _give_up(self, exchange: asyncio.Task[Any], *, again: bool = False) -> None:
-        if (line := self._exchanges.get(exchange)) is None:
+        if exchange not in self._exchanges:
             return
+        line, _ = self._exchanges[exchange]
         if again or not line.abort():
             exchange.cancel()
         asyncio.get_running_loop().call_later(_INSIST, lambda: self._give_up(exchange, again=True))
 
     def _over(self, exchange: asyncio.Task[Any]) -> None:
-        del self._exchanges[exchange]
+        """Keep its connection, or close it: here and not in the exchange, which may be cancelled before it begins."""
+        line, epoch = self._exchanges.pop(exchange)
         self._free.release()
-        if not exchange.cancelled():
-            exchange.exception()  # asked for, since its caller may have gone
+        failed = exchange.cancelled() or exchange.exception() is not None  # asked for, since its caller may have gone
+        if failed or self._closed or epoch != self._epoch:
+            line.drop()
+        else:
+            self._idle.append(line)
 
     def _fit_line(self) -> L:
         while self._idle:
@@ -159,3 +157,11 @@ class LoopLines(Generic[L]):
 
     def _busy(self) -> BusyError:
         return BusyError(f"all {self._size} connections were busy for too long")
+
+
+async def _exchange(work: Callable[[L], Awaitable[T]], line: L) -> T:
+    return await work(line)
+
+
+def _closed_meanwhile() -> BusyError:
+    return BusyError("the cache was closed meanwhile")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
-from collections import deque
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from time import monotonic, sleep
@@ -67,8 +66,9 @@ class SqlFile:
         anew_in_child(self)
 
     def _begin(self) -> None:
-        self._idle: deque[_Line] = deque()
+        self._idle: list[_Line] = []
         self._epoch = 0
+        self._lock = threading.Lock()
         self._turn = threading.Lock()
 
     def begin_anew(self) -> None:
@@ -120,23 +120,27 @@ class SqlFile:
         except BaseException:
             line.connection.close()
             raise
-        if epoch == self._epoch and len(self._idle) < _KEPT:
-            self._idle.append(line)
-        else:
-            line.connection.close()
+        self._keep(line, epoch)
         return replies
+
+    def _keep(self, line: _Line, epoch: int) -> None:
+        with self._lock:  # or who closes meanwhile would not see it
+            if epoch == self._epoch and len(self._idle) < _KEPT:
+                self._idle.append(line)
+                return
+        line.connection.close()
 
     def _fit_line(self, due: Due) -> _Line:
         file = _identity(self.path)
-        while self._idle:
-            try:
-                line = self._idle.pop()
-            except IndexError:
-                break
+        while (line := self._taken()) is not None:
             if line.file == file:
                 return line
             line.connection.close()
         return self._opened(due)
+
+    def _taken(self) -> _Line | None:
+        with self._lock:
+            return self._idle.pop() if self._idle else None
 
     def _opened(self, due: Due) -> _Line:
         connection = sqlite3.connect(self.path, timeout=due.left(), isolation_level=None, check_same_thread=False)
@@ -160,12 +164,10 @@ class SqlFile:
         connection.execute("PRAGMA synchronous = NORMAL")
 
     def _drop(self) -> None:
-        self._epoch += 1
-        while self._idle:
-            try:
-                line = self._idle.pop()
-            except IndexError:
-                return
+        with self._lock:
+            self._epoch += 1
+            idle, self._idle = self._idle, []
+        for line in idle:
             line.connection.close()
 
 

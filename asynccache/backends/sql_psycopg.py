@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import select
 import socket
+from contextlib import suppress
+from traceback import clear_frames
 from typing import TYPE_CHECKING, Any
 
 from psycopg import AsyncConnection, Error
@@ -38,6 +40,15 @@ class _QuietConnection(AsyncConnection[Any]):
         del timeout
 
 
+async def _connected(*args: Any, **options: Any) -> _QuietConnection:
+    """Connect; what is given up meanwhile is closed with the frames that know it, and not by the garbage collector."""
+    try:
+        return await _QuietConnection.connect(*args, **options)
+    except BaseException as failure:
+        clear_frames(failure.__traceback__)
+        raise
+
+
 class PostgreSQL(PGDialectAsync_psycopg):
     """What SQLAlchemy is told about psycopg."""
 
@@ -58,7 +69,7 @@ class PostgreSQL(PGDialectAsync_psycopg):
     def create_connect_args(self, url: URL) -> Any:
         """Add what the driver needs to know."""
         args, options = super().create_connect_args(url)  # type: ignore[no-untyped-call]  # SQLAlchemy's is not typed
-        return args, {"autocommit": True, "async_creator_fn": _QuietConnection.connect, **options}
+        return args, {"autocommit": True, "async_creator_fn": _connected, **options}
 
     def do_close(self, dbapi_connection: Any) -> None:
         """Close at once."""
@@ -107,7 +118,8 @@ class PostgreSQL(PGDialectAsync_psycopg):
     def abort(driver_connection: Any) -> None:
         """Let whoever waits on it see its end; a cancelled psycopg would ask a frozen server to cancel too."""
         if not driver_connection.closed:
-            with socket.socket(fileno=os.dup(driver_connection.pgconn.socket)) as copy:
+            descriptor = os.dup(driver_connection.pgconn.socket)
+            with socket.socket(fileno=descriptor) as copy, suppress(OSError):  # the server may have ended it
                 copy.shutdown(socket.SHUT_RDWR)
 
     @staticmethod

@@ -163,9 +163,68 @@ async def test_closing_ends_idle_ones_and_aborts_the_others(made):
     await lines.aclose(0.5)
     assert time.monotonic() - began < 0.5
     for caller in (hanging, sleeping):
-        with pytest.raises(ConnectionError):
+        with pytest.raises(BusyError, match="closed meanwhile"):
             await caller
-    assert await lines.use(answer, 1) is made[-1]
+    assert [line.fate for line in made] == [["dropped"]] * 2
+
+
+async def test_closing_refuses_those_who_wait_for_their_turn(lines, made):
+    callers = [asyncio.create_task(lines.use(hang, 60)) for _ in range(5)]
+    await asyncio.sleep(0.01)
+    await lines.aclose(0.5)
+    outcomes = await asyncio.gather(*callers, return_exceptions=True)
+    assert [type(outcome) for outcome in outcomes] == [BusyError] * 5
+    assert [line.fate for line in made] == [["dropped"]]
+
+
+async def test_closing_that_is_cancelled_closes_all_the_same(made):
+    def make():
+        made.append(Line())
+        return made[-1]
+
+    done = asyncio.Event()
+
+    async def deaf(line):
+        while not done.is_set():
+            with suppress(asyncio.CancelledError):
+                await done.wait()
+        return "answer"
+
+    lines = LoopLines(make, 2)
+    await asyncio.gather(lines.use(answer, 1), lines.use(answer, 1))
+    caller = asyncio.create_task(lines.use(deaf, 60))
+    await asyncio.sleep(0.01)
+    closing = asyncio.create_task(lines.aclose(60))
+    await asyncio.sleep(0.01)
+    closing.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await closing
+    assert [line.fate for line in made] == [["dropped"], []]
+    done.set()
+    assert await caller == "answer"
+    assert [line.fate for line in made] == [["dropped"], ["dropped"]]
+
+
+def test_loop_that_ends_before_an_exchange_begins_leaves_no_connection(made):
+    def make():
+        made.append(Line())
+        return made[-1]
+
+    async def begin_last():
+        lines, last = LoopLines(make, 1), asyncio.Event()
+        await lines.use(answer, 1)
+
+        async def late():
+            await last.wait()
+            await lines.use(answer, 1)
+
+        caller = asyncio.create_task(late())
+        await asyncio.sleep(0)
+        last.set()
+        assert not caller.done()
+
+    asyncio.run(begin_last())
+    assert [line.fate for line in made] == [["dropped"]]
 
 
 async def test_dropped_ones_in_use_finish_first(lines, made):
