@@ -56,6 +56,7 @@ PROGRAMS = {  # what to fetch for fixtures that have this word in their names
     "chromium": "chromium",
 }
 
+pytest.register_assert_rewrite("tests.failovers", "tests.load", "tests.outages", "tests.storms")  # to tell figures
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True, database=None)
 settings.register_profile("long", deadline=None, print_blob=True, max_examples=2_000)
 settings.load_profile("long" if LONG else "ci")

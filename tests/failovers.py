@@ -41,8 +41,12 @@ class Writers:
             time.sleep(0.005)
 
     async def lost(self) -> list[str]:
-        """Give what was said to be stored and is not there."""
-        found = await self.cache.get_many_async(list(self.done))
+        """Give what was said to be stored and is not there; what could not be asked is asked again."""
+        async with asyncio.timeout(5):
+            errors, found = -1, {}
+            while errors != self.cache.stats()["errors"]:
+                errors = self.cache.stats()["errors"]
+                found = await self.cache.get_many_async(list(self.done))
         return [key for key, number in self.done.items() if found.get(key) != number]
 
 
@@ -82,8 +86,7 @@ async def survive_a_failover(
     fail()
     load = asyncio.create_task(under_load(cache, 4))
     await asyncio.to_thread(wait_for_another)
-    taken_over = time.monotonic()
-    assert await seconds_until_hit(cache) <= BACK - (time.monotonic() - taken_over)
+    assert await seconds_until_hit(cache) <= BACK
     expect_bounds(await load, 2 * DEADLINE + 0.05)
     report = await under_load(cache, 0.5)
     assert report.faultless()

@@ -14,7 +14,7 @@ import anyio
 from asynccache.errors import BackendUnavailableError
 from asynccache.model import BaseCacheBackend
 from asynccache.service import CacheService
-from tests.load import Report
+from tests.load import Report, crowding
 
 KEYS = [f"warm {number}" for number in range(20)]
 
@@ -27,16 +27,21 @@ def value_of(key: str) -> str:
 def expect_bounds(report: Report, longest: float) -> None:
     """No error, nothing unfinished, nobody waited longer, and the loop was never held up."""
     assert report.faultless(), report
-    assert report.worst <= longest
-    assert report.heart.excess <= 0.05
+    assert report.worst <= longest * crowding()
+    assert report.heart.excess <= 0.05 * crowding() + report.heart.machine_lag
+
+
+def expect_as_before(report: Report, before: Report) -> None:
+    """Hardly anybody waited longer than before."""
+    assert report.p99 <= (before.p99 + 0.02) * crowding() + report.heart.lag
 
 
 async def seconds_until_hit(cache: BaseCacheBackend) -> float:
-    """Wait until the cache is of use again."""
+    """Wait until the cache is of use again; give how long that takes on a machine that is not crowded."""
     began = time.monotonic()
-    while time.monotonic() < began + 5:
+    while time.monotonic() < began + 5 * crowding():
         if await cache.set_async("back", 1) and await cache.get_async("back") == 1:
-            return time.monotonic() - began
+            return (time.monotonic() - began) / crowding()
         await asyncio.sleep(0.01)
     return float("inf")
 

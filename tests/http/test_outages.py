@@ -11,9 +11,9 @@ from asynccache.backends.memcached import MemcachedCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
 from asynccache.backends.sql_cache import SQLCacheBackend
 from tests.http.serving import app_of, ask
-from tests.load import healthy, under_load
+from tests.load import crowding, healthy, under_load
 from tests.outages import DEADLINE
-from tests.storms import expect_bounds
+from tests.storms import expect_as_before, expect_bounds
 
 pytestmark = pytest.mark.timed
 MAKERS = {
@@ -79,12 +79,12 @@ class Users:
         return await under_load(self.backend, seconds, self)
 
     async def recovered(self):
-        """Tell how long it takes until the store is of use again, for pages and for values."""
+        """Tell how long it takes a machine that is not crowded to use the store again, for pages and for values."""
         began = time.monotonic()
-        while time.monotonic() < began + 5:
+        while time.monotonic() < began + 5 * crowding():
             report = await self.under_load(0.05)
             if len(report.hits) > 3:
-                return time.monotonic() - began
+                return (time.monotonic() - began) / crowding()
         return float("inf")
 
 
@@ -104,7 +104,7 @@ async def test_nobody_notices_that_the_store_is_killed_or_frozen(server, make):
     await asyncio.to_thread(server.kill)
     report = await users.under_load(0.5)
     expect_bounds(report, DEADLINE + 0.05)
-    assert report.p99 <= before.p99 + 0.02 + report.heart.lag
+    expect_as_before(report, before)
     await asyncio.to_thread(server.restart)
     assert await users.recovered() <= 1
     server.freeze()
