@@ -87,6 +87,10 @@ class CachePlugin(InitPlugin, ReceiveRoutePlugin):
         if settings is None:
             return False
         check_backend(settings, self.installed.service, f"the route {path!r}")
+        if handler.cache:
+            raise ConfigurationError(
+                f"@Cache on the route {path!r}, which has Litestar's own cache={handler.cache!r}: use one of them"
+            )
         return True
 
     @asynccontextmanager

@@ -398,7 +398,14 @@ def test_what_is_wrong_is_said_when_the_app_is_made():
     @Cache(60, backend="pages")
     async def unknown() -> None: ...
 
+    @get("/both", cache=60)
+    @Cache(60)
+    async def both() -> None: ...
+
     async def socket_handler(socket: Annotated[object, "websocket"]) -> None: ...
+
+    with pytest.raises(ConfigurationError, match=r"'/both', which has Litestar's own cache=60: use one of them"):
+        app_of(both)
 
     with pytest.raises(UnknownBackendError, match=r"'/'.*pages"):
         app_of(unknown)
