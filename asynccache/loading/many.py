@@ -57,9 +57,9 @@ class ManyLoader:
         keys = list(wanted.keys)
         while keys:
             led, joined = self._joined(call, keys)
-            joined = await self._unserved(io, call, joined)
             if led:
-                await self._loaded(io, call, led)
+                await self._loaded(io, call, led)  # first of all: nobody else settles the flights that this call leads
+            joined = await self._unserved(io, call, joined)
             keys = [part.load.key for part in led if not call.take(part)]
             keys += [part.load.key for part, asked in joined if not await self._followed(io, call, part, asked)]
         if call.due:

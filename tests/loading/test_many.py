@@ -580,6 +580,23 @@ async def test_what_is_over_is_not_for_those_who_wait_and_did_not_allow_it(clock
     await until_nothing_is_loaded(cache)
 
 
+async def test_who_leaves_while_it_looks_at_what_somebody_else_loads_keeps_nobody_from_loading_the_rest(clock):
+    store, slow = Gated(clock=clock), SlowSource()
+    store.gates["one"].set()
+    cache, policy = CacheService(default=store), CachePolicy(ttl=10, stale_while_revalidate=5)
+    leading = asyncio.create_task(cache.get_or_set_async("a", lambda: slow(["a"])))
+    await slow.begun.wait()
+    leaving = asyncio.create_task(cache.get_or_set_many_async(["a", "b"], dict.fromkeys, policy=policy))
+    while "many" not in store.reached:
+        await asyncio.sleep(0)
+    leaving.cancel()
+    await asyncio.wait([leaving])
+    async with asyncio.timeout(5):
+        assert await cache.get_or_set_async("b", lambda: "b") == "b"
+    slow.go.set()
+    await leading
+
+
 @pytest.mark.parametrize("policy", [{"refresh_ahead": 0.5}, {"stale_while_revalidate": 9}], ids=["ahead", "after"])
 async def test_nobody_waits_for_what_somebody_else_renews(cache, clock, policy):
     policy, slow = CachePolicy(ttl=10, **policy), SlowSource()
