@@ -38,10 +38,10 @@ class LeaderAndReplicas(Place):
         self, io: IO, tried: str, questions: Sequence[Question], keys: Sequence[str], wait: float = 0.0
     ) -> list[Any]:
         """Ask a replica, where this read may and one is up; else the leader."""
-        up = [node for node in self._replicas if node.guard.lets_through] if is_near(io) else []
-        if up and not self._recent.has_any(keys):
+        replica = self._replica_for(keys) if is_near(io) else None
+        if replica is not None:
             try:
-                return await chosen(up).ask(io, tried, *questions)
+                return await replica.ask(io, tried, *questions)
             except BackendUnavailableError:
                 pass
         due = Due(monotonic() + self._leader.guard.deadline + wait) if wait else None
@@ -62,6 +62,9 @@ class LeaderAndReplicas(Place):
     def lost(self, node: RedisNode, tried: str, failure: Exception) -> BackendUnavailableError:
         return node.lost(tried, failure)
 
+    def near_node_of(self, key: str) -> RedisNode | None:
+        return self._replica_for((key,))
+
     def wrote(self, key: str) -> None:
         if self._replicas:
             self._recent.note((key,))
@@ -69,6 +72,10 @@ class LeaderAndReplicas(Place):
     def guard_of(self, question: Question) -> OutageGuard:
         del question
         return self._leader.guard
+
+    def _replica_for(self, keys: Sequence[str]) -> RedisNode | None:
+        up = [node for node in self._replicas if node.guard.lets_through]
+        return chosen(up) if up and not self._recent.has_any(keys) else None
 
     async def distrust(self, io: IO) -> None:
         for node in (self._leader, *self._replicas):

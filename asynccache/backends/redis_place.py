@@ -51,6 +51,11 @@ class Place(ABC):
     def lost(self, node: RedisNode, tried: str, failure: Exception) -> BackendUnavailableError:
         """Give the error of what a `node_of` was asked on an open line; raise what does not come from there."""
 
+    def near_node_of(self, key: str) -> RedisNode | None:
+        """Give a replica that a plain read of this key may ask."""
+        del key
+        return None
+
     @property
     def turn(self) -> int:
         """A number that is another when what a `node_of` was told meanwhile may be lost; to be read before that."""

@@ -13,6 +13,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from asynccache.backends.redis_parts import part_of
+from asynccache.backends.redis_questions import NOBODY
 from asynccache.backends.redis_quick_writes import RedisQuickWrites
 from asynccache.backends.redis_sights import Looked, birth_of
 from asynccache.core.codec import DamagedEntryError, common, decode
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 _NOTHING = (None, None)
 """Neither a notebook nor an entry."""
+_UNKNOWN = frozenset({None, NOBODY})
+_UNUSUAL: Any = object()
 
 
 class RedisQuick(RedisQuickWrites, ABC):
@@ -42,10 +45,12 @@ class RedisQuick(RedisQuickWrites, ABC):
     """The parts of that version."""
 
     async def get_async(self, key: str, version: Version = None, *, default: Any = None) -> Any:
-        if version is not None or self._loop is not LOOP:
+        if version is not None:
             return await super().get_async(key, version, default=default)
         wire = to_bytes(checked(key))
         part = part_of(self._own_parts, wire)
+        if self._loop is not LOOP:
+            return await self._got_near(part, wire, key, default)
         node = self._place.node_of(part)
         line = None if node is None else node.open_line()
         if node is None or line is None:
@@ -56,25 +61,53 @@ class RedisQuick(RedisQuickWrites, ABC):
             self._tolerated(self._place.lost(node, "get", failure), misses=1)
             return default
         told = self._scripting.told_by(part, reply[0], line.keeper) if type(reply) is tuple else None
-        if told is None and reply != _NOTHING:
+        if told is None:
+            return self._missed(default) if reply == _NOTHING else await super().get_async(key, default=default)
+        value = self._usual(reply[1], wire, told, default)
+        return value if value is not _UNUSUAL else await self._unusual(part, key, reply[1], told, default)
+
+    async def _got_near(self, part: Part, wire: bytes, key: str, default: Any) -> Any:
+        """Ask a replica; the leader where that one is away, or behind."""
+        node = self._place.near_node_of(self.stored_key(key))
+        line = None if node is None else node.open_line()
+        if node is None or line is None or line.keeper in _UNKNOWN:
             return await super().get_async(key, default=default)
-        raw = reply[1]
-        if told is None or raw is None:
-            self._counts["misses"] += 1
-            return default
+        try:
+            reply = await line.look(part.notebook, part.entries + wire, monotonic() + self.deadline)
+        except Exception as failure:  # noqa: BLE001  # what does not come from there is raised
+            self._place.lost(node, "get", failure)
+            return _value(await self.read(LOOP, key), default)
+        if type(reply) is not tuple:
+            return await super().get_async(key, default=default)
+        told = self._scripting.told_near(part, reply[0])
+        if told is None:
+            return self._missed(default) if reply == _NOTHING else _value(await self.read(LOOP, key), default)
+        value = self._usual(reply[1], wire, told, default)
+        return value if value is not _UNUSUAL else await self._unusual(part, key, reply[1], told, default)
+
+    def _missed(self, default: Any) -> Any:
+        self._counts["misses"] += 1
+        return default
+
+    def _usual(self, raw: bytes | None, wire: bytes, told: Told, default: Any) -> Any:
+        """Give what a get gives where that is known at once."""
+        if raw is None:
+            return self._missed(default)
         owner = hash_of(self._head + wire)
         found = common(raw, owner) or tagged(raw, owner, told)
-        if found is not None and found[1] == told.gen and found[2] >= told.floor:
-            try:
-                value = self.serializer.bound(owner).loads(found[0])
-            except (DamagedEntryError, SerializationError):
-                pass  # which is seen to below
-            else:
-                self._counts["hits"] += 1
-                return value
+        if found is None or found[1] != told.gen or found[2] < told.floor:
+            return _UNUSUAL
+        try:
+            value = self.serializer.bound(owner).loads(found[0])
+        except (DamagedEntryError, SerializationError):  # who should hear of it does so on the long way
+            return _UNUSUAL
+        self._counts["hits"] += 1
+        return value
+
+    async def _unusual(self, part: Part, key: str, raw: bytes, told: Told, default: Any) -> Any:
         stored_key = self.stored_key(key)
-        entry = (await self._read_on({stored_key: Looked(part, raw, told.book, told.book.keeper)})).get(stored_key)
-        return default if entry is None else entry.value
+        entries = await self._read_on({stored_key: Looked(part, raw, told.book, told.book.keeper)})
+        return _value(entries.get(stored_key), default)
 
     async def _read_on(self, looked: dict[str, Looked]) -> dict[str, Entry]:
         """Go on as plain reads do after a look."""
@@ -124,3 +157,7 @@ def tagged(raw: bytes, owner: bytes, told: Told) -> tuple[bytes, bytes, int] | N
     except DamagedEntryError:
         return None
     return None if frame.flags or frame.stale_ms or frame.kind is not Kind.VALUE else (frame.payload, *birth[:2])
+
+
+def _value(entry: Entry | None, default: Any) -> Any:
+    return default if entry is None else entry.value

@@ -76,6 +76,7 @@ class Scripting:
         """How far the leader of each part has told to be."""
         self.told: dict[str, Told] = {}
         """What each part's leader told last to those who look at single keys: it need not be read again."""
+        self._near: dict[str, Told] = {}
         self._parts = parts
         self._keeps = keeps
 
@@ -150,6 +151,17 @@ class Scripting:
         if self.known[part.name].view != book.view:  # another thread has just heard of another
             self.told.pop(part.name, None)
         return told
+
+    def told_near(self, part: Part, raw: bytes | None) -> Told | None:
+        """Give what a replica told; None where it is behind what the leader has told."""
+        told, known = self._near.get(part.name), self.known.get(part.name)
+        if told is None or told.raw != raw:
+            book = read_notebook(raw)
+            if book is None or raw is None:
+                return None
+            self._near[part.name] = told = Told(raw, book.keeper, book, book.gen, book.floor, {})
+        is_behind = known is not None and (known.view != told.book.view or told.book.seq < known.position)
+        return None if is_behind else told
 
     def _know(self, part: Part, at: At) -> None:
         self.known[part.name] = at

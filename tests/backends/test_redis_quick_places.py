@@ -15,7 +15,8 @@ from asynccache.backends.redis_scripting import TABLE, Scripting
 from asynccache.core.fence import Birth, Notebook
 from asynccache.errors import BackendUnavailableError
 from tests.backends.making import making
-from tests.servers.process import HOST
+from tests.servers import RedisReplicaSet
+from tests.servers.process import HOST, wait_until
 from tests.servers.redis_cluster import identity, tell
 
 PATIENT = 5.0
@@ -190,6 +191,35 @@ class TestReplicas:
         assert set(tried) == {"get"}
         assert backend.stats()["errors"] == 0
         await backend.aclose()
+
+    async def test_plain_reads_go_the_short_way_to_replicas_that_are_not_behind(self, launch, make):
+        servers = launch(RedisReplicaSet(1))
+        reader, writer = make(list(servers.urls)), make(servers.leader.url)
+        writer.set("k", "old", tags=["x"])
+        writer.set("untagged", "old")
+        await asyncio.to_thread(wait_until, lambda: reader.get("untagged") == "old", "the replica has it")
+        for key in ("k", "untagged"):
+            assert await reader.get_async(key) == "old"
+        tried = spied(reader)
+        before = reads_of(servers.leader)
+        assert await reader.get_async("untagged") == "old"
+        assert await reader.get_async("missing") is None
+        assert tried == []
+        assert reads_of(servers.leader) == before
+        tell(servers.replicas[0], "REPLICAOF NO ONE")
+        writer.set("untagged", "new")
+        writer.invalidate_tags("x")
+        assert await reader.set_async("mine", 1) is True
+        assert await reader.get_async("untagged") == "new"
+        assert await reader.get_async("k") is None
+        servers.replicas[0].kill()
+        assert await reader.get_async("untagged") == "new"
+        await reader.aclose()
+
+
+def reads_of(server):
+    with redis.Redis.from_url(server.url) as raw:
+        return raw.info("commandstats").get("cmdstat_mget", {}).get("calls", 0)
 
 
 class TestTags:
