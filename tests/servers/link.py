@@ -30,7 +30,8 @@ class Link:
         self._client = client
         self._server = server
         for _, writer in (client, server):
-            writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            with suppress(OSError):  # the client may have gone meanwhile
+                writer.get_extra_info("socket").setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     async def run(self) -> None:
         """Carry bytes both ways until both ends have finished or the link is reset."""

@@ -1,5 +1,6 @@
 """Each fault of the proxy reaches its client, and healing takes it away."""
 
+import asyncio
 import random
 import socket
 import time
@@ -170,6 +171,17 @@ def test_connections_of_a_killed_server_end(fresh_redis, fault_proxy):
         fresh_redis.kill()
         assert client.recv(1) == b""
     wait_until(lambda: proxy.connections == 0, "the link is gone")
+
+
+def test_client_that_went_before_the_server_was_reached_leaves_nothing(proxy):
+    async def serve_who_has_gone():
+        reader, writer = await asyncio.open_connection(proxy.host, proxy.port)
+        writer.transport.abort()
+        await asyncio.sleep(0.01)
+        await proxy._serve(reader, writer)
+
+    proxy._do(serve_who_has_gone())
+    wait_until(lambda: proxy.connections == 0, "nothing is left")
 
 
 def test_stopped_proxy_listens_no_more(redis_server):
