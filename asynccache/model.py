@@ -18,6 +18,7 @@ from asynccache.errors import ConfigurationError
 from asynccache.fence import LocalFence
 from asynccache.model_twins import BackendTwins
 from asynccache.serializers import ICacheSerializer, MsgpackSerializer
+from asynccache.serializers.base import checked
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -104,15 +105,12 @@ class BaseCacheBackend(BackendTwins):
     ) -> None:
         if not isinstance(key_prefix, str):
             raise ConfigurationError(f"key_prefix={key_prefix!r}: give a str")
-        if serializer is not None and not isinstance(serializer, ICacheSerializer):
-            given = serializer if isinstance(serializer, str | type) else type(serializer)
-            raise ConfigurationError(f"serializer={given!r:.80}: give an instance, such as MsgpackSerializer()")
         if clock is not None and not callable(clock):
             raise ConfigurationError(f"clock={clock!r:.80}: give a function that returns seconds")
         self.key_prefix = key_prefix
         self.version = version
         self.default_ttl = seconds(ttl, FOREVER)
-        self.serializer = serializer or MsgpackSerializer()
+        self.serializer = MsgpackSerializer() if serializer is None else checked("serializer", serializer)
         self.clock: Callable[[], float] = clock or type(self).default_clock
         self.name = type(self).__name__
         self.listeners: list[Listener] = []

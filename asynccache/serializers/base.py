@@ -3,6 +3,8 @@
 from abc import ABC, abstractmethod
 from typing import Any, Self
 
+from asynccache.errors import ConfigurationError
+
 
 class ICacheSerializer(ABC):
     """How a backend's values become bytes and come back equal, with their types.
@@ -37,3 +39,11 @@ class ICacheSerializer(ABC):
     def unwrap(self, payload: bytes) -> bytes:
         """Undo `wrap`; `DamagedEntryError`, and no other, where the bytes cannot be trusted or read."""
         return payload
+
+
+def checked(name: str, given: object) -> ICacheSerializer:
+    """Give a serializer back; `ConfigurationError` for what is none, such as its class."""
+    if isinstance(given, ICacheSerializer):
+        return given
+    shown = given if isinstance(given, str | type) else type(given)
+    raise ConfigurationError(f"{name}={shown!r:.80}: give an instance, such as MsgpackSerializer()")

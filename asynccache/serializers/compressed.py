@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 
 from asynccache.core.codec import DamagedEntryError
 from asynccache.errors import ConfigurationError, MissingDependencyError
-from asynccache.serializers.base import ICacheSerializer
+from asynccache.serializers.base import ICacheSerializer, checked
 
 MIB = 1024 * 1024
 Algorithm = Literal["zlib", "zstd"]
@@ -30,7 +30,8 @@ class Compressed(ICacheSerializer):
         limit: bytes that a payload may have once decompressed, 16 MiB unless given; what would be larger is a miss.
             Larger ones are written as they are.
 
-    Raises `ConfigurationError` for numbers that make no sense, `MissingDependencyError` for zstd without its package.
+    Raises `ConfigurationError` for what is no serializer and for numbers that make no sense, `MissingDependencyError`
+    for zstd without its package.
     """
 
     def __init__(
@@ -51,7 +52,7 @@ class Compressed(ICacheSerializer):
             )
         if min_size < 0 or limit <= 0:
             raise ConfigurationError(f"min_size={min_size!r}, limit={limit!r}: give positive numbers of bytes")
-        self.inner = inner
+        self.inner = checked("inner", inner)
         self.algorithm = algorithm
         self.level = level
         self.min_size = min_size

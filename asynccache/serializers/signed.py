@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from asynccache.core.codec import DamagedEntryError
 from asynccache.errors import ConfigurationError
-from asynccache.serializers.base import ICacheSerializer
+from asynccache.serializers.base import ICacheSerializer, checked
 
 MIN_SECRET_SIZE = 16
 SIGNATURE_SIZE = 32
@@ -68,11 +68,11 @@ class Signed(ICacheSerializer):
         inner: the serializer whose bytes are signed.
         secret: at least 16 bytes, or a list to change it without losing entries: the first signs, all verify.
 
-    Raises `ConfigurationError` for a secret that is missing or short.
+    Raises `ConfigurationError` for what is no serializer, and for a secret that is missing or short.
     """
 
     def __init__(self, inner: ICacheSerializer, *, secret: Secret) -> None:
-        self.inner = inner
+        self.inner = checked("inner", inner)
         self._values = Signer(secret, b"asynccache value")
         self._pages = Signer(secret, b"asynccache page")
         self._owner = b""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from asynccache.core.codec import DamagedEntryError
 from asynccache.errors import ConfigurationError, MissingDependencyError
-from asynccache.serializers import Compressed, JSONSerializer, MsgpackSerializer, PickleSerializer
+from asynccache.serializers import Compressed, JSONSerializer, MsgpackSerializer, PickleSerializer, Signed
 from tests.serializers.fresh import printed
 
 MIB = 1024 * 1024
@@ -174,6 +174,13 @@ def test_a_bomb_is_a_miss_and_takes_no_more_memory_than_the_limit_and_a_little(a
 def test_options_that_cannot_work_are_refused(options):
     with pytest.raises(ConfigurationError):
         Compressed(JSONSerializer(), **options)
+
+
+@pytest.mark.parametrize("wrap", [Compressed, lambda inner: Signed(inner, secret="x" * 16)], ids=["compress", "sign"])
+@pytest.mark.parametrize("inner", [JSONSerializer, "json", None, 5], ids=["class", "word", "none", "number"])
+def test_only_serializers_are_wrapped(wrap, inner):
+    with pytest.raises(ConfigurationError, match=r"inner=.*: give an instance, such as MsgpackSerializer\(\)"):
+        wrap(inner)
 
 
 @each_algorithm
