@@ -80,7 +80,11 @@ class Batch:
         while missing := self.formation.missing:
             if elsewhere:
                 await attendance.wait(io, missing[0].load, min(elsewhere.values()))
-            to_load, elsewhere = await self._claimed(io, missing, attendance)
+            try:
+                to_load, elsewhere = await self._claimed(io, missing, attendance)
+            except BaseException:
+                await give_up(io, missing)
+                raise
             if to_load:
                 await self._loaded(io, to_load)
 

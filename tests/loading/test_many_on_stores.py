@@ -180,6 +180,31 @@ async def test_rights_are_ended_where_the_load_is_left(url):
         assert len(await asyncio.wait_for(other.get_or_set_many_async(KEYS[:150], fill), SOON)) == 150
 
 
+async def test_rights_are_ended_where_whoever_asked_leaves_before_the_load(url, monkeypatch):
+    policy = CachePolicy(ttl=0.05, stale_while_revalidate=60)
+    async with CacheService(default=url) as cache, CacheService(default=url) as other:
+        await cache.get_or_set_many_async(["over"], fill, policy=policy)
+        await asyncio.sleep(0.06)
+        backend, asked, asks_again = cache.get_backend(), [], asyncio.Event()
+        claim_many = backend._claim_many
+
+        async def answered_late(*wanted):
+            asked.append(wanted)
+            if len(asked) == 2:
+                asks_again.set()
+                await asyncio.sleep(60)
+            return await claim_many(*wanted)
+
+        monkeypatch.setattr(backend, "_claim_many", answered_late)
+        leaving = asyncio.create_task(cache.get_or_set_many_async(["over", "new"], fill))
+        await asks_again.wait()
+        leaving.cancel()
+        await asyncio.gather(leaving, return_exceptions=True)
+        await cache.aclose()
+        claims = [await other.get_backend().claim(LOOP, key, anew=True) for key in ("over", "new")]
+        assert [type(claim) for claim in claims] == [Lead, Lead]
+
+
 @pytest.mark.parametrize("joins", ["many", "one"])
 async def test_who_joins_after_another_process_deleted_a_key_does_not_get_what_was_read_before(url, joins):
     async with CacheService(default=url) as cache, CacheService(default=url) as other:
