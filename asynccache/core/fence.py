@@ -16,8 +16,8 @@ from collections.abc import Iterable
 from hashlib import blake2b
 from typing import NamedTuple
 
-CELLS = 65_536
-"""How many cells there are; part of the format, since nodes that map a tag differently would lose invalidations."""
+CELL_BYTES = 2
+"""Of a cell's number; part of the format, since nodes that map a tag differently would lose invalidations."""
 NOTEBOOK_SIZE = 59
 _GEN, _FLOOR, _SEQ, _KEEPER = slice(0, 8), slice(9, 29), slice(30, 50), slice(51, 59)
 
@@ -146,4 +146,4 @@ def is_shared(number: int, arrived: int, proof: int, asked: int) -> bool:
 
 
 def _cell(tag: str) -> int:
-    return int.from_bytes(blake2b(tag.encode("utf-8", "surrogatepass"), digest_size=2).digest())
+    return int.from_bytes(blake2b(tag.encode("utf-8", "surrogatepass"), digest_size=CELL_BYTES).digest())

@@ -65,4 +65,4 @@ class Errand:
     def _land(self, outcome: Outcome) -> None:
         _under_way.discard(self._launched)
         self._outcome = outcome
-        self._waiter.tell(outcome)
+        self._waiter.tell()

@@ -9,17 +9,17 @@ from __future__ import annotations
 import os
 import threading
 from collections import deque
-from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from asynccache.loading.loops import required_loop
 from asynccache.plan.io import BLOCKING
-from asynccache.plan.waiters import Waiter, waiter_here
+from asynccache.plan.waiters import waiter_of
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
     from asynccache.plan.io import IO
+    from asynccache.plan.waiters import Waiter
 
 
 class Turn:
@@ -50,7 +50,7 @@ class Lines:
 
     def join(self, io: IO, name: Hashable) -> Turn:
         """Stand in line for what has this name."""
-        waiter = _ThreadWaiter() if io is BLOCKING else waiter_here()
+        waiter = waiter_of(io)
         line = None if io is BLOCKING else required_loop(), name
         with self._lock:
             self._lines.setdefault(line, deque()).append(waiter)
@@ -71,18 +71,6 @@ class Lines:
                 del self._lines[line]
             elif was_first:
                 waiters[0].tell()
-
-
-class _ThreadWaiter(Waiter):
-    def __init__(self) -> None:
-        self._told = threading.Event()
-
-    def tell(self, outcome: Any = None) -> None:
-        del outcome
-        self._told.set()
-
-    async def wait(self, seconds: float) -> bool:
-        return self._told.wait(None if seconds == inf else max(0.0, seconds))
 
 
 lines = Lines()

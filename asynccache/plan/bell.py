@@ -1,15 +1,13 @@
-"""What wakes one caller, who waits in a thread or on a loop."""
+"""What wakes one caller, who waits in a thread or on a loop, as often as it is mended."""
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING
 
-from asynccache.plan.waiters import waiter_here
+from asynccache.plan.waiters import waiter_of
 
 if TYPE_CHECKING:
     from asynccache.plan.io import IO
-    from asynccache.plan.waiters import Waiter
 
 
 class Bell:
@@ -21,19 +19,12 @@ class Bell:
 
     def mend(self) -> None:
         """Make it ring again."""
-        self._told: threading.Event | Waiter = self._io.pick(threading.Event, _on_loop)()
+        self._waiter = waiter_of(self._io)
 
     def ring(self) -> None:
-        """Wake the caller."""
-        if isinstance(self._told, threading.Event):
-            self._told.set()
-        else:
-            self._told.tell()
+        """Wake the caller, from any thread."""
+        self._waiter.tell()
 
     async def wait(self, seconds: float) -> None:
-        """Wait for it."""
-        await self._io.call(self._told.wait, max(0.0, seconds))
-
-
-def _on_loop() -> threading.Event | Waiter:
-    return waiter_here()
+        """Wait for it, at most so many seconds."""
+        await self._waiter.wait(seconds)

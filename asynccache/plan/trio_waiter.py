@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from math import inf
-from typing import Any
 
 import trio
 
@@ -18,9 +17,8 @@ class TrioWaiter(Waiter):
         self._token = token
         self._told = trio.Event()
 
-    def tell(self, outcome: Any = None) -> None:
+    def tell(self) -> None:
         """Wake the caller."""
-        del outcome
         with suppress(trio.RunFinishedError):  # nobody is left to tell
             self._token.run_sync_soon(self._told.set)
 

@@ -1,4 +1,4 @@
-"""One caller who waits to be told something on a loop of asyncio or trio, and is told from any thread."""
+"""One caller who waits in a thread, or on a loop of asyncio or trio, to be told something from any thread."""
 
 from __future__ import annotations
 
@@ -8,14 +8,19 @@ import threading
 from abc import ABC, abstractmethod
 from contextlib import suppress
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING
+
+from asynccache.plan.io import BLOCKING
+
+if TYPE_CHECKING:
+    from asynccache.plan.io import IO
 
 
 class Waiter(ABC):
-    """One caller who waits on a loop."""
+    """One caller who waits."""
 
     @abstractmethod
-    def tell(self, outcome: Any = None) -> None:
+    def tell(self) -> None:
         """Wake the caller, from any thread; without effect where its loop is closed."""
 
     @abstractmethod
@@ -33,6 +38,26 @@ def waiter_here() -> Waiter:
     return AsyncioWaiter(asyncio.get_running_loop())
 
 
+def waiter_of(io: IO) -> Waiter:
+    """Make a waiter for a plan with this `io`: off a loop it blocks its thread."""
+    return BlockingWaiter() if io is BLOCKING else waiter_here()
+
+
+class BlockingWaiter(Waiter):
+    """A caller who waits in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._told = threading.Event()
+
+    def tell(self) -> None:
+        """Wake the caller."""
+        self._told.set()
+
+    async def wait(self, seconds: float) -> bool:
+        """Wait to be told."""
+        return self._told.wait(min(max(0.0, seconds), threading.TIMEOUT_MAX))
+
+
 class AsyncioWaiter(Waiter):
     """A caller on a loop of asyncio, which runs here."""
 
@@ -41,9 +66,8 @@ class AsyncioWaiter(Waiter):
         self._told: asyncio.Future[None] = loop.create_future()
         self._thread = threading.get_ident()
 
-    def tell(self, outcome: Any = None) -> None:
+    def tell(self) -> None:
         """Wake the caller."""
-        del outcome
         if threading.get_ident() == self._thread:
             self._finish()
         else:

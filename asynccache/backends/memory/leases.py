@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
 from contextlib import contextmanager
 from secrets import token_bytes
 from typing import TYPE_CHECKING, NamedTuple
 
 from asynccache.core.claims import Held, Lead, Ticket
-from asynccache.plan.waiters import waiter_here
+from asynccache.plan.waiters import waiter_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from threading import RLock
+
+    from asynccache.plan.io import IO
 
 SLACK = 64
 
@@ -69,16 +70,9 @@ class Leases:
             tell()
         return True
 
-    def wait(self, name: str, seconds: float) -> None:
-        """Block this thread until the lock is freed, at most so long."""
-        told = threading.Event()
-        with self._awaited(name, told.set) as is_held:
-            if is_held:
-                told.wait(min(seconds, threading.TIMEOUT_MAX))
-
-    async def wait_on_loop(self, name: str, seconds: float) -> None:
-        """Wait on this loop until the lock is freed, at most so long."""
-        waiter = waiter_here()
+    async def wait(self, io: IO, name: str, seconds: float) -> None:
+        """Wait until the lock is freed, at most so long."""
+        waiter = waiter_of(io)
         with self._awaited(name, waiter.tell) as is_held:
             if is_held:
                 await waiter.wait(seconds)

@@ -91,7 +91,7 @@ class RightsInMemory(BaseCacheBackend):
         return self._leases.claim(self.stored_key(key, version), lease)
 
     async def attend_lock(self, io: IO, key: str, seconds: float, version: Version = None) -> None:
-        await io.twin(self._leases.wait, self._leases.wait_on_loop, self.stored_key(key, version), seconds)
+        await self._leases.wait(io, self.stored_key(key, version), seconds)
 
     async def void(self, io: IO, tags: Iterable[str], version: Version = None) -> None:
         with self._do.store.lock:

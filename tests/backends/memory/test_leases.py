@@ -8,6 +8,7 @@ import trio
 
 from asynccache.backends.memory.leases import SLACK, Leases
 from asynccache.core.claims import Held, Lead
+from asynccache.plan.io import BLOCKING, LOOP, run
 from asynccache.testing import FakeClock
 
 
@@ -60,21 +61,21 @@ def test_locks_that_nobody_frees_do_not_pile_up(leases, clock):
 
 
 def test_free_lock_is_not_waited_for(leases, clock):
-    leases.wait("k", inf)
-    asyncio.run(leases.wait_on_loop("k", inf))
+    run(leases.wait(BLOCKING, "k", inf))
+    asyncio.run(leases.wait(LOOP, "k", inf))
     locked(leases)
     clock.advance(10)
-    leases.wait("k", inf)
+    run(leases.wait(BLOCKING, "k", inf))
 
 
 def test_all_who_wait_are_woken_wherever_they_are(leases):
     ticket = locked(leases)
     ways = [
-        lambda: leases.wait("k", inf),
-        lambda: asyncio.run(leases.wait_on_loop("k", inf)),
-        lambda: trio.run(leases.wait_on_loop, "k", inf),
-        lambda: asyncio.run(leases.wait_on_loop("k", 60)),
-        lambda: trio.run(leases.wait_on_loop, "k", 60),
+        lambda: run(leases.wait(BLOCKING, "k", inf)),
+        lambda: asyncio.run(leases.wait(LOOP, "k", inf)),
+        lambda: trio.run(leases.wait, LOOP, "k", inf),
+        lambda: asyncio.run(leases.wait(LOOP, "k", 60)),
+        lambda: trio.run(leases.wait, LOOP, "k", 60),
     ]
     waiting = [threading.Thread(target=way, daemon=True) for way in ways]
     for thread in waiting:
@@ -92,7 +93,7 @@ def test_who_stops_waiting_leaves_nothing_behind(leases):
     locked(leases)
 
     async def cancelled():
-        waiting = [asyncio.create_task(leases.wait_on_loop("k", inf)) for _ in range(3)]
+        waiting = [asyncio.create_task(leases.wait(LOOP, "k", inf)) for _ in range(3)]
         await asyncio.sleep(0)
         for task in waiting:
             task.cancel()
@@ -100,20 +101,20 @@ def test_who_stops_waiting_leaves_nothing_behind(leases):
 
     async def cancelled_in_trio():
         with trio.move_on_after(0.01):
-            await leases.wait_on_loop("k", inf)
+            await leases.wait(LOOP, "k", inf)
 
     asyncio.run(cancelled())
     trio.run(cancelled_in_trio)
-    leases.wait("k", 0.01)
-    asyncio.run(leases.wait_on_loop("k", 0.01))
-    trio.run(leases.wait_on_loop, "k", 0.01)
+    run(leases.wait(BLOCKING, "k", 0.01))
+    asyncio.run(leases.wait(LOOP, "k", 0.01))
+    trio.run(leases.wait, LOOP, "k", 0.01)
     assert leases._waiting == {}
 
 
 def test_loop_that_was_closed_is_not_missed(leases):
     ticket = locked(leases)
     loop = asyncio.new_event_loop()
-    task = loop.create_task(leases.wait_on_loop("k", inf))
+    task = loop.create_task(leases.wait(LOOP, "k", inf))
     loop.run_until_complete(asyncio.sleep(0))
     tell = leases._waiting["k"][0]
     task.cancel()
