@@ -166,12 +166,24 @@ class Operations(NamedBackends, ICacheService):
     def invalidate_url(
         self, url: str | URL, version: Version = None, backend: str | None = None, *, key_prefix: str = ""
     ) -> bool:
-        return self.delete_many(_keys_of(str(url), key_prefix), version, backend) > 0
+        page, edge = _keys_of(str(url), key_prefix)
+        gone = False
+        try:
+            gone = self.delete(page, version, backend)
+        finally:
+            gone |= self.delete(edge, version, backend)
+        return gone
 
     async def invalidate_url_async(
         self, url: str | URL, version: Version = None, backend: str | None = None, *, key_prefix: str = ""
     ) -> bool:
-        return await self.delete_many_async(_keys_of(str(url), key_prefix), version, backend) > 0
+        page, edge = _keys_of(str(url), key_prefix)
+        gone = False
+        try:
+            gone = await self.delete_async(page, version, backend)
+        finally:
+            gone |= await self.delete_async(edge, version, backend)
+        return gone
 
     def invalidate_tags(self, *tags: str, version: Version = None, backend: str | None = None) -> None:
         self.get_backend(backend).invalidate_tags(*tags, version=version)
@@ -187,5 +199,8 @@ class Operations(NamedBackends, ICacheService):
 
 
 def _keys_of(url: str, key_prefix: str) -> tuple[str, str]:
-    """Give the keys of what `@Cache` and `CacheMiddleware` keep of a URL."""
+    """Give the keys of what `@Cache` and `CacheMiddleware` keep of a URL.
+
+    They are removed one after the other: what the latter gets of the app while the first is there is not to be stored.
+    """
     return page_key("GET", url, key_prefix), key_of_url(url, key_prefix)

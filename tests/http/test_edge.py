@@ -25,6 +25,7 @@ from asynccache import (
     get_cache_service,
 )
 from asynccache.backends.base import StoreBackend
+from asynccache.backends.callable_cache import CallableCacheBackend
 from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.backends.redis import RedisCacheBackend
 from asynccache.testing import FakeClock
@@ -621,3 +622,49 @@ async def test_two_middlewares_around_one_another_share_nothing_wrong():
         assert site.seen == 1
         await site.service.invalidate_tags_async("t")
         assert await site.texts() == ["call 2"] * 3
+
+
+class Gate:
+    """Lets answers wait on their way from the app to the middleware."""
+
+    reached, go = None, None
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        async def held(message):
+            if message["type"] == "http.response.start" and Gate.go is not None:
+                Gate.reached.set()
+                await Gate.go.wait()
+            await send(message)
+
+        await self.app(scope, receive, held)
+
+
+async def test_no_page_comes_back_that_is_read_inside_while_its_url_is_invalidated(monkeypatch):
+    kept, asking = {}, []
+
+    async def get(key):
+        return kept.get(key)
+
+    async def put(key, value):
+        kept[key] = value
+
+    async def delete(key):
+        if "edge" not in key:
+            asking.append(asyncio.create_task(site.ask()))
+            await Gate.reached.wait()
+            del kept[key]
+        else:
+            kept.pop(key, None)
+            Gate.go.set()
+            await asking[0]
+
+    site = Site(middleware=[Middleware(Gate)], backend=CallableCacheBackend(get, put, delete))
+    await ask(site.inner)
+    monkeypatch.setattr(Gate, "reached", asyncio.Event())
+    monkeypatch.setattr(Gate, "go", asyncio.Event())
+    await site.service.invalidate_url_async("http://h/")
+    assert [answer.body for answer in await asyncio.gather(*asking)] == [b"call 1"]
+    assert await site.texts() == ["call 2"] * 3
