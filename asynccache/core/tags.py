@@ -24,13 +24,13 @@ def tagged(tags: Iterable[str]) -> tuple[str, ...]:
         return ()
     if isinstance(tags, str):
         raise TypeError(f"tags={tags!r:.80} is one tag: give a list, such as [{tags!r:.80}]")
-    given = tuple(dict.fromkeys(tags))
+    given = tuple(tags)
     for tag in given:
         if not isinstance(tag, str):
             raise TypeError(f"a tag is a str, not {type(tag).__name__}: {tag!r:.80}")
         if not tag or "\0" in tag:
             raise ValueError(f"{tag!r:.80} is no tag: it is empty or has a NUL")
-    return given
+    return tuple(dict.fromkeys(given))
 
 
 class TagTemplates:

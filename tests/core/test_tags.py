@@ -8,7 +8,7 @@ from uuid import UUID
 
 import pytest
 
-from asynccache.core.tags import TagTemplates
+from asynccache.core.tags import TagTemplates, tagged
 from asynccache.errors import ConfigurationError
 
 
@@ -79,6 +79,11 @@ def test_what_has_no_one_text_is_refused(value):
 def test_anything_but_a_name_in_braces_is_refused_at_once(template):
     with pytest.raises(ConfigurationError):
         TagTemplates([template])
+
+
+def test_a_list_among_tags_is_no_tag():
+    with pytest.raises(TypeError, match=r"a tag is a str, not list: \['a', 'b'\]"):
+        tagged((["a", "b"],))
 
 
 @pytest.mark.parametrize("given", ["user:{a}", b"user", 5, [5], [None], [b"x"]], ids=repr)
