@@ -70,7 +70,10 @@ class LoopClients(Generic[C]):
 
     async def aclose(self) -> None:
         """Close the clients of this loop, and of the other loops that still run; wait at most a second for those."""
-        here = asyncio.get_running_loop()
+        here = _running_loop()
+        if here is None:  # under trio none is of this loop
+            self.close()
+            return
         kept = self._taken()
         others = [asyncio.wrap_future(ending) for ending in _endings(kept, but=here)]
         if here in kept:
