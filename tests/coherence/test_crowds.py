@@ -10,6 +10,7 @@ from contextlib import ExitStack
 import pytest
 
 from asynccache import CacheService
+from tests.load import crowding
 
 PROCESSES = 8
 CALLERS = 1000
@@ -52,7 +53,7 @@ async def test_a_thousand_hear_at_once_of_a_load_that_fails():
     begun = time.monotonic()
     waiting = [cache.get_or_set_async("key", fail) for _ in range(CALLERS)]
     errors = await asyncio.gather(*waiting, return_exceptions=True)
-    assert time.monotonic() - begun <= 1.1
+    assert time.monotonic() - begun <= 1 + 0.1 * crowding()
     assert len(calls) == 1
     assert {type(error) for error in errors} == {KeyError}
     assert len({id(error.__traceback__) for error in errors}) == CALLERS
