@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from inspect import signature
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +14,13 @@ if TYPE_CHECKING:
 
     from sqlalchemy import URL
 
-_SESSION = "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', SESSION sql_notes = 0"
+_SESSION = (
+    "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', SESSION sql_notes = 0, "
+    "SESSION innodb_lock_wait_timeout = {wait}, SESSION lock_wait_timeout = {wait}, "
+    "SESSION net_write_timeout = {stay} /*M!100300 , SESSION idle_transaction_timeout = {stay} */"
+)
 """The driver writes bytes into statements with backslashes, which a server may have been told not to heed; it asks for
-every note, and logs it."""
+every note, and logs it. Whoever has given up waits for no lock, and whoever has vanished keeps none: seconds."""
 
 
 _BEGIN = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; BEGIN"
@@ -34,6 +39,10 @@ class MySQL(MySQLDialect_asyncmy):
     driver = "asynccache"
     supports_statement_cache = True
 
+    def __init__(self, deadline: float = 0.5, **options: Any) -> None:
+        super().__init__(**options)
+        self._session = _SESSION.format(wait=math.ceil(deadline), stay=math.ceil(2 * deadline))
+
     def on_connect(self) -> Any:
         """Ask nothing."""
 
@@ -43,7 +52,7 @@ class MySQL(MySQLDialect_asyncmy):
     def create_connect_args(self, url: URL) -> Any:  # type: ignore[override]  # as the class above has it
         """Add what the driver needs to know."""
         args, options = super().create_connect_args(url)
-        return args, {"charset": "utf8mb4", "init_command": _SESSION, "autocommit": True, **options}
+        return args, {"charset": "utf8mb4", "init_command": self._session, "autocommit": True, **options}
 
     def do_close(self, dbapi_connection: Any) -> None:
         """Close at once."""

@@ -5,10 +5,11 @@ psycopg and not asyncpg, whose parser ends the process on garbled bytes (seen wi
 
 from __future__ import annotations
 
+import math
 import os
 import select
 import socket
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from traceback import clear_frames
 from typing import TYPE_CHECKING, Any
 
@@ -17,13 +18,23 @@ from psycopg.pq import Conninfo
 from sqlalchemy.dialects.postgresql.psycopg import PGDialectAsync_psycopg
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from sqlalchemy import URL
 
 
 _BEGIN = "BEGIN ISOLATION LEVEL READ COMMITTED"
 """Each statement sees what was done before it got its lock, whatever the database's default is."""
+
+_BOUNDS = (
+    "SELECT set_config('lock_timeout', '{wait}', true), "
+    "set_config('idle_in_transaction_session_timeout', '{stay}', true), "
+    "CASE WHEN current_setting('transaction_timeout', true) <> '' "
+    "THEN set_config('transaction_timeout', '{stay}', true) END, "
+    "set_config('tcp_keepalives_idle', '1', true), set_config('tcp_keepalives_interval', '1', true)"
+)
+"""For the transaction alone (a pooler may give the session to others): whoever has given up waits for no lock, and
+whoever has vanished is missed within seconds, not hours. Milliseconds; PostgreSQL 17 bounds a whole transaction."""
 
 _OURS = {"client_encoding", "dbname", "host", "hostaddr", "password", "port", "replication", "user"}
 """What is decided here, or stands in the URL."""
@@ -54,6 +65,11 @@ class PostgreSQL(PGDialectAsync_psycopg):
 
     driver = "asynccache"
     supports_statement_cache = True
+
+    def __init__(self, deadline: float = 0.5, **options: Any) -> None:
+        super().__init__(**options)  # type: ignore[no-untyped-call]  # SQLAlchemy's is not typed
+        wait = math.ceil(deadline * 1000)
+        self._bounds = _BOUNDS.format(wait=wait, stay=max(1000, 2 * wait))
 
     @classmethod
     def get_async_dialect_cls(cls, url: URL) -> Any:  # noqa: ARG003  # SQLAlchemy asks in this way
@@ -94,25 +110,25 @@ class PostgreSQL(PGDialectAsync_psycopg):
         """Tell whether something has come that nobody asked for."""
         return False  # libpq drops it; what comes later shows in `is_fit`
 
-    @staticmethod
     async def transact(
-        driver_connection: Any, asked: Sequence[tuple[str, dict[str, Any]]]
+        self, driver_connection: Any, asked: Sequence[tuple[str, dict[str, Any]]]
     ) -> list[tuple[list[Any] | None, int]]:
         """Execute these as one transaction, sent in one go; give the rows of each, if any, and how many it changed."""
         cursors: list[Any] = []
         failures: list[Error] = []
         try:
-            async with driver_connection.pipeline():
+            async with driver_connection.pipeline() as pipeline:
                 try:
-                    for text, parameters in ((_BEGIN, None), *asked, ("COMMIT", None)):
-                        cursors.append(await driver_connection.execute(text, parameters))
+                    with _gathered(pipeline):
+                        for text, parameters in ((_BEGIN, None), (self._bounds, None), *asked, ("COMMIT", None)):
+                            cursors.append(await driver_connection.execute(text, parameters))
                 except Error as error:  # if it left the block, what follows from it would be logged
                     failures.append(error)
         except Error as error:
             failures.append(error)
         if failures:
             raise failures[0]
-        return [(await _rows(cursor), cursor.rowcount) for cursor in cursors[1:-1]]
+        return [(await _rows(cursor), cursor.rowcount) for cursor in cursors[2:-1]]
 
     @staticmethod
     def abort(driver_connection: Any) -> None:
@@ -126,6 +142,21 @@ class PostgreSQL(PGDialectAsync_psycopg):
     async def end(driver_connection: Any) -> None:
         """Take leave."""
         await driver_connection.close()
+
+
+@contextmanager
+def _gathered(pipeline: Any) -> Iterator[None]:
+    """Send nothing before all of it is there: psycopg would send each statement alone, and others run in between.
+
+    Where this process stops then, for long or for ever, nobody waits for a lock that it has.
+    """
+    pipeline._communicate_gen = lambda: iter(())  # noqa: SLF001  # there is no other way
+    try:
+        yield
+        while pipeline.command_queue:
+            pipeline.command_queue.popleft()()
+    finally:
+        del pipeline._communicate_gen  # noqa: SLF001  # likewise
 
 
 async def _rows(cursor: Any) -> list[Any] | None:

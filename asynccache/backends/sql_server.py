@@ -50,7 +50,7 @@ class SqlServer:
         self.guard = guard
         self._largest: int | None = None if place.dialect is Dialect.MYSQL else _LARGEST
         self._loops = LoopClients(
-            lambda: LoopLines(partial(SqlLine, _engine(place, options)), pool_size),
+            lambda: LoopLines(partial(SqlLine, _engine(place, guard.deadline, options)), pool_size),
             lambda lines: lines.aclose(CLOSE_SECONDS / 2),
         )
 
@@ -164,9 +164,10 @@ async def _asked(statements: Sequence[Statement], line: SqlLine, *, atomic: bool
     raise AssertionError
 
 
-def _engine(place: Place, options: Mapping[str, Any]) -> AsyncEngine:
+def _engine(place: Place, deadline: float, options: Mapping[str, Any]) -> AsyncEngine:
     return create_async_engine(
         place.url or "",
+        deadline=deadline,
         connect_args=dict(options),
         hide_parameters=True,
         pool_reset_on_return=None,
