@@ -192,11 +192,11 @@ class OutageGuard:
         word = _WORD.match(said)[0]  # type: ignore[index]  # it matches anything
         if word not in self._refusals:
             self._refusals.add(word)
-            logger.warning("%s: %s refused %s (said once): %s", self.owner.name, self.server, tried, said)
+            logger.warning("%s: %s refused %s (said once): %s", self.owner.name, self.server, tried, _line(said))
 
     def _refused(self, tried: str, refusal: RefusedError) -> BackendUnavailableError:
         self.note_refusal(tried, str(refusal))
-        return self.unavailable(f"{tried} was refused: {refusal}")
+        return self.unavailable(f"{tried} was refused: {_line(refusal)}")
 
     def _down_seconds(self) -> float:
         opened_at = self.breaker.opened_at
@@ -206,7 +206,12 @@ class OutageGuard:
         if isinstance(failure, TimeoutError) and self.deadline < inf:
             return f"no answer within {self.deadline:g} s"
         kind = "" if isinstance(failure, OutOfStepError) else f"{type(failure).__name__}: "
-        return f"{kind}{failure}"
+        return f"{kind}{_line(failure)}"
+
+
+def _line(said: object) -> str:
+    """Give what a server or its client said as one line of the log, however many it was."""
+    return " ".join(str(said).split())
 
 
 class _Attempt:

@@ -107,6 +107,15 @@ def test_an_outage_is_one_line_and_one_event_down_and_one_up(owner, caplog):
     ]
 
 
+def test_what_a_server_says_in_several_lines_is_one_of_the_log(owner, caplog):
+    guard = guarded(owner)
+    fail(guard, RefusedError("no such table\nLINE 1: SELECT\n  ^"))
+    fail(guard, OSError("refused\n\tIs the server running?"), times=3)
+    said = [record.getMessage().rpartition(": ")[2] for record in caplog.records]
+    assert said == ["SELECT ^", "refused Is the server running?"]
+    assert owner.heard[0].reason == "cache:6379: OSError: refused Is the server running?"
+
+
 def test_one_caller_in_a_pause_probes(owner):
     guard = guarded(owner, pause=0.2)
     fail(guard, OSError("refused"), times=3)
