@@ -147,6 +147,7 @@ class _Call(Call):
 
         context = itself(request_ctx)
         self._scope = scope_of(context.request.environ, plain_session(context)) | {
+            "path_params": context.request.view_args or {},
             "app": itself(current_app),
             SCOPE_KEY: found_on(current_app),
             RENEWAL_KEY: context.request.environ.get(RENEWAL_KEY),

@@ -178,6 +178,7 @@ class _Call(Call):
         context = itself(request_ctx)
         self._scope = dict(context.request.scope) | {
             "session": plain_session(context),
+            "path_params": context.request.view_args or {},
             "app": itself(current_app),
             SCOPE_KEY: found_on(current_app),
         }
