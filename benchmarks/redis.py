@@ -12,10 +12,11 @@ from benchmarks.redis_bulk import bulk
 from benchmarks.redis_limits import load_maker, packed, raw_socket
 from benchmarks.redis_peers import Guest, guests, subjects
 from benchmarks.redis_pressure import pressure
-from tests.servers import Redis, RedisCluster, RedisReplicaSet
+from tests.servers import Redis, RedisCluster, RedisReplicaSet, RedisSentinels
 
 OURS, OURS_UVLOOP = "asynccache", "asynccache, uvloop"
 POOL, POOL_UVLOOP = "redis.asyncio, pool", "redis.asyncio, pool, uvloop"
+UNTAGGED = "asynccache, no tags"
 WAITING_POOL = "redis.asyncio, pool of 100 that waits"
 SOCKET, LOAD_MAKER = "raw blocking socket", "redis-benchmark -P 100"
 WANTED_GETS = {
@@ -100,9 +101,20 @@ def _elsewhere(seconds: float) -> Iterator[Table]:
             "coredis": lambda: peers.coredis_cluster(cluster),
         }
         yield _asked_elsewhere("a cluster of three", makes, seconds)
+    with RedisSentinels() as service:
+        makes = {OURS: lambda: peers.ours(service.url), POOL: lambda: peers.sentinels_pool(service)}
+        yield _asked_elsewhere("the master of sentinels", makes, seconds)
+    with Redis() as server:
+        makes = {
+            OURS: lambda: peers.ours(server.url, key_prefix="tagged", tags=("a", "b")),
+            UNTAGGED: lambda: peers.ours(server.url),
+        }
+        yield _asked_elsewhere("two tags", makes, seconds, {OURS: f"<= 2 x {UNTAGGED}"})
 
 
-def _asked_elsewhere(where: str, makes: dict[str, Callable[[], peers.Make]], seconds: float) -> Table:
+def _asked_elsewhere(
+    where: str, makes: dict[str, Callable[[], peers.Make]], seconds: float, wanted: dict[str, str] | None = None
+) -> Table:
     with ExitStack() as open_ones:
         asked = subjects(guests(makes, open_ones), lambda guest: guest.gets(100))
-        return _table(f"B. Redis, gets by 100 tasks: {where}", asked, 100, seconds, {})
+        return _table(f"B. Redis, gets by 100 tasks: {where}", asked, 100, seconds, wanted or {})

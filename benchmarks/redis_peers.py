@@ -6,13 +6,16 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, ExitStack
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import redis.asyncio
 
 from asynccache.backends.redis import RedisCacheBackend
 from benchmarks.measuring import Subject, attempt, on, with_uvloop
-from tests.servers import Redis, RedisCluster
+from tests.servers import Redis, RedisCluster, RedisSentinels
+from tests.servers.process import HOST
+from tests.servers.redis_sentinel import SERVICE
 
 VALUE = b"x" * 512
 KEYS = [f"key{number}" for number in range(1_000)]
@@ -93,11 +96,11 @@ async def _ended(task: asyncio.Task[None]) -> None:
     await task
 
 
-def ours(*urls: str, **options: Any) -> Make:
+def ours(*urls: str, tags: tuple[str, ...] = (), **options: Any) -> Make:
     async def make(stack: AsyncExitStack) -> Peer:
         backend = RedisCacheBackend(list(urls), deadline=PATIENCE, **options)
         stack.push_async_callback(backend.aclose)
-        return Peer(backend.get_async, backend.set_async)
+        return Peer(backend.get_async, partial(backend.set_async, tags=tags) if tags else backend.set_async)
 
     return make
 
@@ -124,6 +127,14 @@ def waiting_pool(url: str) -> Make:
 
 def single(url: str) -> Make:
     return redis_py(lambda: redis.asyncio.Redis.from_url(url, single_connection_client=True))
+
+
+def sentinels_pool(service: RedisSentinels) -> Make:
+    def client() -> Any:
+        addresses = [(HOST, sentinel.port) for sentinel in service.sentinels]
+        return redis.asyncio.Sentinel(addresses).master_for(SERVICE)
+
+    return redis_py(client)
 
 
 def redis_py_cluster(cluster: RedisCluster) -> Make:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from asynccache.backends.redis_parts import Part
+    from asynccache.backends.redis_questions import Word
     from asynccache.backends.redis_scripts import Call, Script
     from asynccache.plan.io import IO
 
@@ -94,11 +95,8 @@ class RedisEntries(RedisSights, ABC):
     async def _bump(self, io: IO, key: str, delta: int, ttl: float) -> int:
         if delta not in codec.INT64:
             raise NotAnIntegerError(f"{delta} does not fit into 64 bits; the counter stays as it was")
-        frame = self._stamped(Frame(b"", flags=codec.INTEGER), key, ttl)
         spot = self._parts_of.spot(key)
-        call = scripts.BUMP(
-            spot.part, (spot.entry, spot.lease), KEEPER, delta, lifetime(ttl), frame[PATCHED:], to_bytes(key)
-        )
+        call = scripts.BUMP(spot.part, (spot.entry, spot.lease), KEEPER, *self._counting(key, delta, ttl))
         ((word, book, number),) = all_of(await self._scripting.run(io, "incr", [call], [key]))
         if word != scripts.OK:
             raise NotAnIntegerError(
@@ -113,6 +111,10 @@ class RedisEntries(RedisSights, ABC):
         await self._place.distrust(io)
 
     # What they share
+
+    def _counting(self, key: str, delta: int, ttl: float) -> tuple[Word, ...]:
+        frame = self._stamped(Frame(b"", flags=codec.INTEGER), key, ttl)
+        return delta, lifetime(ttl), frame[PATCHED:], to_bytes(key)
 
     def _storing(self, part: Part, keys: Sequence[str], raws: Mapping[str, bytes], ttl: float) -> Call:
         if len(keys) == 1:

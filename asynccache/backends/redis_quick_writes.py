@@ -2,7 +2,8 @@
 
 Written out here once, since a set by the plans costs two to three times as much. What does not say at once that it is
 done (no connection, a server that refuses, or that does not know the script, or who answers) is left to the way of all
-others, from its beginning: nothing was done.
+others, from its beginning: nothing was done. Of a script that fails, too, since what must not be done twice is the last
+thing that it does.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 from asynccache.backends.redis_entries import LARGEST
 from asynccache.backends.redis_rights import RedisRights
 from asynccache.backends.redis_scripting import book_of
-from asynccache.backends.redis_scripts import DROP, OK, PATCHED, STORE, answers_to, lifetime, new_nonce
+from asynccache.backends.redis_scripts import BUMP, DROP, OK, PATCHED, STORE, answers_to, lifetime, new_nonce
+from asynccache.core.codec import INT64
 from asynccache.core.fence import KEYS
 from asynccache.core.keys import to_bytes
 from asynccache.plan.io import LOOP
@@ -42,8 +44,24 @@ class RedisQuickWrites(RedisRights, ABC):
         reply = await self._told_quickly(io, "delete", DROP, key, (to_bytes(key),)) if io is LOOP else None
         return await super()._drop(io, key) if reply is None else bool(reply[3])
 
+    async def _bump(self, io: IO, key: str, delta: int, ttl: float) -> int:
+        if io is LOOP and delta in INT64:
+            told = self._counting(key, delta, ttl)
+            reply = await self._told_quickly(io, "incr", BUMP, key, told, recalled=False)
+            if reply is not None:
+                return int(reply[3])
+        return await super()._bump(io, key, delta, ttl)
+
     async def _told_quickly(
-        self, io: IO, tried: str, script: Script, key: str, told: tuple[Word, ...], *, is_dated: bool = False
+        self,
+        io: IO,
+        tried: str,
+        script: Script,
+        key: str,
+        told: tuple[Word, ...],
+        *,
+        is_dated: bool = False,
+        recalled: bool = True,
     ) -> list[Any] | None:
         """Run a script that changes a key, and tell of it; `is_dated`: not later than this operation lasts."""
         part, *names = self._parts_of.spot(key)
@@ -67,6 +85,6 @@ class RedisQuickWrites(RedisRights, ABC):
         book = book_of(reply[2])
         if not self._scripting.noted(part, book):
             await self._scripting.note(io, part, book)
-        self._tell_at(part, book, KEYS, (key,), recalled=True)
+        self._tell_at(part, book, KEYS, (key,), recalled=recalled)
         found: list[Any] = reply
         return found

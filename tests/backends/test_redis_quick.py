@@ -323,6 +323,11 @@ class TestFaults:
         raw.script_flush()
         assert await backend.set_async("k", 1) is True
         assert await backend.get_async("k") == 1
+        for number in (1, 2):
+            raw.script_flush()
+            assert await backend.incr_async("n") == number
+        raw.script_flush()
+        assert await backend.delete_async("n") is True
 
     async def test_a_full_server_takes_the_old_value_with_it(self, launch, make, caplog):
         full = launch(Redis("--maxmemory-policy", "noeviction"))

@@ -84,6 +84,7 @@ async def use(backend):
         assert await backend.delete_async(key) is True
         assert await backend.delete_async(key) is False
         assert await backend.get_async(key, default="default") == "default"
+        assert [await backend.incr_async(key), await backend.incr_async(key, 4)] == [1, 5]
     assert backend.stats()["errors"] == backend.stats()["damaged"] == 0
 
 
