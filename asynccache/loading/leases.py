@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import threading
 from contextlib import contextmanager
 from time import monotonic
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from asynccache.core.claims import LEASE_SECONDS
 from asynccache.errors import BackendUnavailableError
+from asynccache.plan.forks import anew_in_child
 from asynccache.plan.io import BLOCKING, LOOP, run
 
 if TYPE_CHECKING:
@@ -143,6 +143,11 @@ class _LeaseThread:
     """Renews what is held off a loop. A forked child starts with nothing to renew."""
 
     def __init__(self) -> None:
+        self.begin_anew()
+        anew_in_child(self)
+
+    def begin_anew(self) -> None:
+        """Let the parent go on renewing its own, in a forked child."""
         self._changed = threading.Condition()
         self._due: dict[Any, float] = {}
         self._runs = False
@@ -187,5 +192,3 @@ class _LeaseThread:
 
 
 _thread = _LeaseThread()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_thread.__init__)  # type: ignore[misc]  # the parent goes on renewing its own

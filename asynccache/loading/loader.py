@@ -4,6 +4,8 @@ A load on a loop runs in a task that the loader owns, so that a caller who is ca
 leave cancels it. A load off a loop runs in the thread of the caller that leads, or, where callers wait for a limited
 time only, in one that the loader owns. Callers of all kinds wait for each other. What is renewed behind the back of its
 readers runs in a task or thread of the loader's, and nobody's leaving ends it.
+
+The twins are written out, since whatever a factory raises goes out as it is: no plan lets a `StopIteration` through.
 """
 
 from __future__ import annotations

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple
+
+from asynccache.plan.forks import anew_in_child
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -45,12 +46,20 @@ class LoadThreads:
     """
 
     def __init__(self) -> None:
-        self._begin_anew()
+        self.begin_anew()
+        anew_in_child(self)
+
+    def begin_anew(self) -> None:
+        """Leave all threads, and what waits for one, to the parent, in a forked child."""
+        self._lock = threading.Lock()
+        self._owners: set[Flight] = set()
+        self._waiting: deque[_Job] = deque()
+        self._running: set[threading.Thread] = set()
+        self._lent = 0
 
     @property
     def owners(self) -> list[Flight]:
         """The flights that wait for a thread or are in one."""
-        self._leave_the_parents()
         with self._lock:
             return list(self._owners)
 
@@ -59,7 +68,6 @@ class LoadThreads:
 
         Raises `RuntimeError`, and drops it, where no thread can be started.
         """
-        self._leave_the_parents()
         with self._lock:
             self._owners.add(owner)
             self._waiting.append(_Job(owner, work, drop))
@@ -71,7 +79,6 @@ class LoadThreads:
 
     def lend(self) -> None:
         """Have somebody else run in the place of this thread, which waits."""
-        self._leave_the_parents()
         with self._lock:
             self._lent += 1
         with suppress(RuntimeError):  # no more threads: one of those that there are comes to it
@@ -84,7 +91,6 @@ class LoadThreads:
 
     def drop(self) -> None:
         """Drop what has not begun."""
-        self._leave_the_parents()
         with self._lock:
             waiting = list(self._waiting)
             self._waiting.clear()
@@ -100,18 +106,6 @@ class LoadThreads:
         for thread in running:
             if thread is not threading.current_thread() and thread.ident is not None:
                 thread.join(max(0.0, until - monotonic()))
-
-    def _leave_the_parents(self) -> None:
-        if self._pid != os.getpid():
-            self._begin_anew()
-
-    def _begin_anew(self) -> None:
-        self._pid = os.getpid()
-        self._lock = threading.Lock()
-        self._owners: set[Flight] = set()
-        self._waiting: deque[_Job] = deque()
-        self._running: set[threading.Thread] = set()
-        self._lent = 0
 
     def _go_on(self) -> None:
         """Begin another thread, if there is work for it; `RuntimeError` where none can be started."""

@@ -6,12 +6,12 @@ has a line of its own, and so have all threads together: a loop that died holds 
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
 from asynccache.loading.loops import required_loop
+from asynccache.plan.forks import anew_in_child
 from asynccache.plan.io import BLOCKING
 from asynccache.plan.waiters import waiter_of
 
@@ -45,6 +45,11 @@ class Lines:
     """All lines of this process. A forked child starts with none."""
 
     def __init__(self) -> None:
+        self.begin_anew()
+        anew_in_child(self)
+
+    def begin_anew(self) -> None:
+        """Leave all lines to the parent, in a forked child."""
         self._lock = threading.Lock()
         self._lines: dict[Hashable, deque[Waiter]] = {}
 
@@ -74,5 +79,3 @@ class Lines:
 
 
 lines = Lines()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=lines.__init__)  # type: ignore[misc]  # those of the parent are not here

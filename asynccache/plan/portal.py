@@ -7,11 +7,12 @@ alive.
 from __future__ import annotations
 
 import atexit
-import os
 import threading
 from collections.abc import Coroutine
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
+
+from asynccache.plan.forks import anew_in_child
 
 if TYPE_CHECKING:
     import asyncio
@@ -24,6 +25,11 @@ class Portal:
     """Finishes awaitables for callers that cannot await."""
 
     def __init__(self) -> None:
+        self.begin_anew()
+        anew_in_child(self)
+
+    def begin_anew(self) -> None:
+        """Leave loop and thread to the parent, in a forked child."""
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
@@ -76,6 +82,4 @@ async def _awaited(awaitable: Awaitable[Any]) -> tuple[Any, BaseException | None
 
 
 portal = Portal()
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=portal.__init__)  # type: ignore[misc]  # a fresh start is what a child needs
 atexit.register(portal.end)

@@ -105,7 +105,8 @@ async def test_what_another_process_loads_is_waited_for_and_not_loaded(url):
 
 async def test_what_is_over_is_served_where_the_policy_allows_it_whoever_loads_it(redis_server, unique_prefix):
     url = f"{redis_server.url}?key_prefix={unique_prefix}&deadline=5"
-    policy, go, asked = CachePolicy(ttl=0.05, stale_while_revalidate=60), asyncio.Event(), []
+    over = CachePolicy(ttl=0.05, stale_while_revalidate=60)
+    policy, go, asked = CachePolicy(ttl=60, stale_while_revalidate=60), asyncio.Event(), []
 
     async def slow(keys):
         asked.append(keys)
@@ -113,7 +114,7 @@ async def test_what_is_over_is_served_where_the_policy_allows_it_whoever_loads_i
         return dict.fromkeys(keys, "new")
 
     async with CacheService(default=url) as cache, CacheService(default=url) as other:
-        await cache.get_or_set_many_async(KEYS[:5], fill, policy=policy)
+        await cache.get_or_set_many_async(KEYS[:5], fill, policy=over)
         await asyncio.sleep(0.1)
         for one in (cache, other, cache):
             assert await one.get_or_set_many_async(KEYS[:5], slow, policy=policy) == fill(KEYS[:5])
@@ -231,6 +232,7 @@ async def test_who_joins_after_another_process_deleted_a_key_does_not_get_what_w
         assert await other.get_many_async(["a", "b"]) == {"a": "new", "b": "old"}
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("io", [LOOP, BLOCKING], ids=["async", "sync"])
 async def test_many_rights_are_renewed_together(redis_server, unique_prefix, io):
     lease, keys = 0.6, KEYS[:150]

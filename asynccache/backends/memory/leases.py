@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import time
 from contextlib import contextmanager
 from secrets import token_bytes
 from typing import TYPE_CHECKING, NamedTuple
 
 from asynccache.core.claims import Held, Lead, Ticket
+from asynccache.plan.forks import anew_in_child
 from asynccache.plan.waiters import waiter_of
 
 if TYPE_CHECKING:
@@ -37,11 +37,18 @@ class Leases:
         self._lock = lock
         self._clock = clock
         self._last = 0
-        self._begin_anew()
+        self.begin_anew()
+        anew_in_child(self)
+
+    def begin_anew(self) -> None:
+        """Leave all locks, and who waits for them, to the parent, in a forked child."""
+        self._leases: dict[str, _Lease] = {}
+        self._waiting: dict[str, list[Callable[[], object]]] = {}
+        self._tidy_at = SLACK
 
     def claim(self, name: str, seconds: float) -> Lead | Held:
         """Give the lock for so many seconds, if it is free; its number is greater than those of all before."""
-        with self._locked():
+        with self._lock:
             left = self._left(name)
             if left > 0:
                 return Held(left)
@@ -53,7 +60,7 @@ class Leases:
 
     def renew(self, ticket: Ticket, seconds: float) -> bool:
         """Let it stand for so many seconds from now; False where it is over, or another's."""
-        with self._locked():
+        with self._lock:
             if not self._is_held_by(ticket):
                 return False
             self._leases[ticket.key] = _Lease(ticket.token, self._clock() + seconds)
@@ -61,7 +68,7 @@ class Leases:
 
     def end(self, ticket: Ticket) -> bool:
         """Free the lock, and wake all who wait for it; False where it was over, or another's."""
-        with self._locked():
+        with self._lock:
             if not self._is_held_by(ticket):
                 return False
             del self._leases[ticket.key]
@@ -77,30 +84,17 @@ class Leases:
             if is_held:
                 await waiter.wait(seconds)
 
-    def _begin_anew(self) -> None:
-        self._pid = os.getpid()
-        self._leases: dict[str, _Lease] = {}
-        self._waiting: dict[str, list[Callable[[], object]]] = {}
-        self._tidy_at = SLACK
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        with self._lock:
-            if self._pid != os.getpid():
-                self._begin_anew()
-            yield
-
     @contextmanager
     def _awaited(self, name: str, tell: Callable[[], object]) -> Iterator[bool]:
         """Be told when the lock is freed; False where it is free already."""
-        with self._locked():
+        with self._lock:
             is_held = self._left(name) > 0
             if is_held:
                 self._waiting.setdefault(name, []).append(tell)
         try:
             yield is_held
         finally:
-            with self._locked():
+            with self._lock:
                 waiting = self._waiting.get(name, [])
                 if tell in waiting:
                     waiting.remove(tell)
