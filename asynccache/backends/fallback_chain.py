@@ -72,7 +72,7 @@ class Chain:
         Raises the last store's `BackendUnavailableError` where for some name there is none.
         """
         answers: list[T] = []
-        failure = BackendUnavailableError("the stores answer again, but this key has not returned to any of them yet")
+        failure: BackendUnavailableError | None = None
         for place, link in enumerate(self._links):
             mine = await self._usable(io, place, names) if names else []
             if not mine:
@@ -91,7 +91,7 @@ class Chain:
         await self._sweep(io)
         if names:
             self._counts["errors"] += 1
-            raise failure
+            raise failure or self._unasked()
         return answers
 
     async def change(self, io: IO, names: list[Name], ask: Ask[T]) -> list[T]:
@@ -202,6 +202,12 @@ class Chain:
                 with self._journal.sweeping(place) as mine:
                     if mine and (marks := self._journal.some(place, _BATCH)):
                         await self._removed(io, place, marks)
+
+    def _unasked(self) -> BackendUnavailableError:
+        """Say why none could be asked: each has outdated keys that it does not let go of, or not for long enough."""
+        if any(link.reason is None for link in self._links):
+            return BackendUnavailableError("the stores answer again, but this key has not returned to any of them yet")
+        return BackendUnavailableError(f"none of the stores answers: {self._links[-1].reason}")
 
     def _failed(self, place: int, error: BackendUnavailableError) -> None:
         behind = self._links[place + 1 :]

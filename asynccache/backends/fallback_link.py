@@ -41,6 +41,7 @@ class Link:
         self._next_probe = 0.0
         self._level = logging.WARNING
         self._said = ("", -inf)
+        self._reason = ""
         self._away = threading.Lock()  # a flag that only one thread can raise; nobody ever waits for it
         backend.listeners.append(self._heard)
 
@@ -48,6 +49,11 @@ class Link:
     def is_away(self) -> bool:
         """Tell whether it failed, and has not answered for a while since."""
         return self._away.locked()
+
+    @property
+    def reason(self) -> str | None:
+        """Why it did not answer the last time; None where it did."""
+        return None if self._answers_since < inf else self._reason
 
     @property
     def is_settled(self) -> bool:
@@ -67,6 +73,7 @@ class Link:
     def failed(self, error: BackendUnavailableError, instead: str) -> None:
         """Note a failure; the first is logged, with who answers instead."""
         self._answers_since = inf
+        self._reason = str(error)
         self._next_probe = monotonic() + PROBE_SECONDS
         if self._away.acquire(blocking=False):
             self._away_since = monotonic()
