@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import threading
 from itertools import groupby
 from time import monotonic
 from typing import TYPE_CHECKING
 
 from asynccache.errors import BackendUnavailableError
+from asynccache.plan.forks import anew_in_child
 from asynccache.plan.io import LOOP
 from asynccache.plan.portal import portal
 
@@ -40,9 +40,14 @@ class Replay:
     def __init__(self, journal: Journal, store: BaseCacheBackend) -> None:
         self._journal = journal
         self._store = store
-        self._background: Future[None] | None = None
+        self.begin_anew()
+        anew_in_child(self)
+
+    def begin_anew(self) -> None:
+        """Leave what goes on in the background to the parent, in a forked child."""
+        self._lock = threading.Lock()
         self._runs = False
-        self._begin_anew()
+        self._background: Future[None] | None = None
 
     async def do(self, io: IO, items: dict[Item, int], *, forgets: bool = True) -> None:
         """Invalidate these, and forget them as they are done; `BackendUnavailableError` where that fails."""
@@ -64,8 +69,6 @@ class Replay:
 
     def begin(self) -> None:
         """Try in the background until all is done."""
-        if self._pid != os.getpid():
-            self._begin_anew()
         with self._lock:
             if self._runs or not len(self._journal):
                 return
@@ -78,12 +81,6 @@ class Replay:
             self._background.cancel()
         with self._lock:
             self._runs = False
-
-    def _begin_anew(self) -> None:
-        self._pid = os.getpid()
-        self._lock = threading.Lock()
-        self._runs = False
-        self._background = None
 
     async def _go_on(self) -> None:
         if (task := asyncio.current_task()) is not None:

@@ -4,10 +4,16 @@ import os
 
 import pytest
 
+from asynccache.backends.forsaken import Forsaken
+from asynccache.backends.tiered_journal import Journal
+from asynccache.backends.tiered_replay import Replay
 from asynccache.fence import LocalFence
 from asynccache.loading.failures import Failures
 from asynccache.loading.flights import Flights
+from asynccache.loading.threads import LoadThreads
+from asynccache.loading.turns import Lines
 from asynccache.plan.forks import anew_in_child
+from asynccache.plan.portal import Portal
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 
@@ -35,7 +41,15 @@ def test_what_lives_begins_anew_once_in_the_child_only():
     assert one.begun == 0
 
 
-@pytest.mark.parametrize("make", [LocalFence, Failures])
+def journal():
+    return Journal(can_clear=True)
+
+
+def replay():
+    return Replay(journal(), None)
+
+
+@pytest.mark.parametrize("make", [LocalFence, Failures, Forsaken, Lines, LoadThreads, Portal, journal, replay])
 def test_a_lock_that_was_held_is_free_in_the_child(make):
     made = make()
     with made._lock:
