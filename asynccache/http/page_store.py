@@ -158,10 +158,10 @@ class PageStore:
     async def _has_taken(self, key: str, found: Found) -> bool:
         """Tell whether a store has room for what landed: who grants rights does not say, and asking for all costs."""
         if Capability.SHARED in self._backend.capabilities:
-            is_large = isinstance(found, Snapshot | Shelved) and len(found.body) >= _LARGE
-            return not is_large or await self._backend.exists(self._io, key, self._version)
-        peek = self._backend.peek
-        return peek is None or peek(key, self._version, Kind.PAGE) is not None
+            is_doubtful = isinstance(found, Snapshot | Shelved) and len(found.body) >= _LARGE
+        else:
+            is_doubtful = self._backend.peek is not None
+        return not is_doubtful or await self._backend.exists(self._io, key, self._version)  # which counts no hit
 
     async def _write(self, key: str, found: Found, terms: Terms, flight: Flight | None) -> bool:
         if flight is not None and not flight.begin_storing():

@@ -204,6 +204,18 @@ async def test_a_page_that_the_store_does_not_take_is_told_once(caplog):
     assert sum("did not take its page of 100000 bytes" in line for line in caplog.messages) == 1
 
 
+async def test_a_page_that_is_stored_counts_a_miss_and_no_hit():
+    @Cache(60)
+    async def handler(request):
+        return PlainTextResponse("x")
+
+    backend = LocalMemCacheBackend()
+    app = app_of(handler, backend=backend)
+    for hits in range(3):
+        await ask(app)
+        assert (backend.stats()["hits"], backend.stats()["misses"]) == (hits, 1)
+
+
 async def test_a_store_that_is_away_is_not_told_once_more_by_each_handler(caplog):
     @Cache(60)
     async def handler(request):
