@@ -85,7 +85,7 @@ class SentinelService(Place):
     def node_of(self, part: Part) -> RedisNode | None:
         del part
         self._news.listen()
-        return None if self._news.is_changing else self._survey.settled
+        return None if self._news.is_changing or self._survey.settled is None else self._current
 
     def lost(self, node: RedisNode, tried: str, failure: Exception) -> BackendUnavailableError:
         self._survey.doubt()
@@ -118,7 +118,15 @@ class SentinelService(Place):
         self._news.listen()
         if self._news.is_changing:
             self._survey.doubt()
-        return await self._survey.current(io, due)
+        found = await self._survey.current(io, due)
+        return self._current or found  # which another thread may have changed since
+
+    async def _master_in_turn(self, io: IO, due: Due) -> tuple[RedisNode, int]:
+        """Give the master, and the turn in which it is that: what it is told in another one may be lost."""
+        while True:
+            turn, master = self._news.turn, await self._master(io, due)
+            if turn == self._news.turn:
+                return master, turn
 
     async def _ask(self, io: IO, tried: str, questions: Sequence[Question], master: RedisNode, due: Due) -> list[Any]:
         try:
@@ -128,7 +136,7 @@ class SentinelService(Place):
             raise
 
     async def _write(self, io: IO, tried: str, questions: Sequence[Question], due: Due) -> list[Any]:
-        master, turn = await self._master(io, due), self._news.turn
+        master, turn = await self._master_in_turn(io, due)
         if self._news.is_changing:
             raise self._guard.unavailable(f"{tried}: not asked, the sentinels are changing the master")
         replies = await self._ask(io, tried, questions, master, due)

@@ -17,7 +17,7 @@ from tests.backends.making import making
 from tests.backends.test_redis import use_alone
 from tests.servers import RedisSentinels
 from tests.servers.process import wait_until
-from tests.servers.redis_cluster import tell
+from tests.servers.redis_cluster import is_master, tell
 from tests.servers.redis_sentinel import SERVICE
 from tests.storms import Storm, share_one_service
 
@@ -129,6 +129,42 @@ class TestReach:
 )
 def test_news_are_those_of_one_service(channel, text, service):
     assert service_of(channel, text.split()) == service
+
+
+class TestOvertaken:
+    """Another thread has heard of another master, at the worst moment: what the old one does now may be lost."""
+
+    @pytest.fixture
+    async def backend(self, redis_sentinels, make):
+        backend = make(redis_sentinels.url, deadline=1.0)
+        assert await backend.set_async("a", 1) is True
+        assert backend.set("a", 1) is True
+        return backend
+
+    @pytest.fixture
+    def hear(self, redis_sentinels, backend):
+        def hear():
+            replica = next(node for node in redis_sentinels.nodes if not is_master(node))
+            backend._place._taken(backend._place._node_at(replica.host, replica.port), backend._place._epoch + 1)
+
+        return hear
+
+    @pytest.mark.parametrize("flavour", ["sync", "async"])
+    async def test_before_the_one_who_heard_has_said_so(self, backend, hear, flavour):
+        hear()
+        assert (backend.set("a", 2) if flavour == "sync" else await backend.set_async("a", 2)) is False
+
+    async def test_just_after_this_one_was_given_the_master(self, backend, hear):
+        place = backend._place
+        give = place._master
+
+        async def given(io, due):
+            master, place._master = await give(io, due), give
+            hear()
+            return master
+
+        place._master = given
+        assert backend.set("a", 2) is False
 
 
 class TestLife:
