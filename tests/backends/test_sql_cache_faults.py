@@ -3,7 +3,7 @@
 import asyncio
 import gc
 import struct
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 
 import psycopg
@@ -225,11 +225,10 @@ class TestConnections:
         await cache.aclose()
 
     def test_two_hundred_threads_wait_for_their_turn(self, fresh_server):
-        cache = SQLCacheBackend(fresh_server.url, deadline=CROWDED, pool_size=5)
-        assert in_threads(*[partial(cache.incr, "n") for _ in range(200)]) == []
-        assert cache.get("n") == 200
-        assert clients_of(fresh_server) <= 5
-        cache.close()
+        with closing(SQLCacheBackend(fresh_server.url, deadline=CROWDED, pool_size=5)) as cache:
+            assert in_threads(*[partial(cache.incr, "n") for _ in range(200)]) == []
+            assert cache.get("n") == 200
+            assert clients_of(fresh_server) <= 5
         nobody_is_left(fresh_server)
 
     async def test_crowd_that_is_cancelled_leaves_every_connection_free(self, fresh_server):
