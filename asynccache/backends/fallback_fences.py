@@ -57,16 +57,22 @@ class ChainFences(TolerantBackend):
         if not (chosen := tuple(tags)):
             return
         named, _ = self._name("", version)
-        self.fence.void(cells_of(chosen))
-        items = [Item(named, tag=tag) for tag in chosen]
-        await self._chain.everywhere(io, items, lambda store: store.void(io, chosen, named))
+        cells, items = cells_of(chosen), [Item(named, tag=tag) for tag in chosen]
+        self.fence.void(cells)
+        try:
+            await self._chain.everywhere(io, items, lambda store: store.void(io, chosen, named))
+        finally:
+            self.fence.void(cells)  # what was made meanwhile may be made of what was still there
 
     async def empty(self, io: IO, version: Version = None) -> None:
         if Capability.CLEARS not in self.capabilities:
             await super().empty(io, version)
         named, _ = self._name("", version)
         self.fence.void(_CLEARED)
-        await self._chain.everywhere(io, [Item(named)], lambda store: store.empty(io, named))
+        try:
+            await self._chain.everywhere(io, [Item(named)], lambda store: store.empty(io, named))
+        finally:
+            self.fence.void(_CLEARED)  # likewise
 
     def _name(self, key: str, version: Version) -> Name:
         self.stored_key(key, version)  # which raises for what is no key and no version

@@ -130,3 +130,30 @@ async def test_a_store_that_cannot_be_cleared_keeps_the_chain_from_it(stores, mo
     with pytest.raises(ConfigurationError, match="cannot be cleared"):
         await chain.clear_async()
     assert await first.get_async("k") == "v"
+
+
+@pytest.mark.parametrize(("how", "step"), [("tag", "_void"), ("clear", "_empty")])
+async def test_what_is_made_meanwhile_of_what_was_still_there_is_not_stored(stores, monkeypatch, how, step):
+    chain = stores[2]
+    begun, go, loads = asyncio.Event(), asyncio.Event(), []
+    real = getattr(Node, step)
+
+    async def load():
+        part = await cache.get_async("part")
+        begun.set()
+        await go.wait()
+        return f"of {part}"
+
+    async def do(self, *args):
+        if not loads:
+            loads.append(asyncio.create_task(cache.get_or_set_async("whole", load, tags=["t"])))
+            await begun.wait()
+        return await real(self, *args)
+
+    monkeypatch.setattr(Node, step, do)
+    async with CacheService(default=chain) as cache:
+        await cache.set_async("part", "old", tags=["t"])
+        await INVALIDATE[how](chain)
+        go.set()
+        assert await loads[0] == "of old"
+        assert await cache.get_async("whole") is None
