@@ -138,13 +138,13 @@ class ICacheService(ILoadsAndLocks):
         raise NotImplementedError
 
     def set_many(
-        self, values: Mapping[str, Any], ttl: Ttl = None, version: Version = None, backend: str | None = None
+        self, mapping: Mapping[str, Any], ttl: Ttl = None, version: Version = None, backend: str | None = None
     ) -> list[str]:
         """Store all values; return the keys that could not be stored."""
         raise NotImplementedError
 
     async def set_many_async(
-        self, values: Mapping[str, Any], ttl: Ttl = None, version: Version = None, backend: str | None = None
+        self, mapping: Mapping[str, Any], ttl: Ttl = None, version: Version = None, backend: str | None = None
     ) -> list[str]:
         """Store all values; return the keys that could not be stored."""
         raise NotImplementedError

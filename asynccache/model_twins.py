@@ -97,13 +97,13 @@ class BackendTwins(Unfenced):
         """Return the values that are there, by key."""
         return _values(await self.read_many(LOOP, keys, version))
 
-    def set_many(self, values: Mapping[str, Any], ttl: Ttl = None, version: Version = None) -> list[str]:
+    def set_many(self, mapping: Mapping[str, Any], ttl: Ttl = None, version: Version = None) -> list[str]:
         """Store all values; return the keys that could not be stored."""
-        return run(self.write_many(BLOCKING, keys.mapped(values), self.lifetime(ttl), version))
+        return run(self.write_many(BLOCKING, keys.mapped(mapping), self.lifetime(ttl), version))
 
-    async def set_many_async(self, values: Mapping[str, Any], ttl: Ttl = None, version: Version = None) -> list[str]:
+    async def set_many_async(self, mapping: Mapping[str, Any], ttl: Ttl = None, version: Version = None) -> list[str]:
         """Store all values; return the keys that could not be stored."""
-        return await self.write_many(LOOP, keys.mapped(values), self.lifetime(ttl), version)
+        return await self.write_many(LOOP, keys.mapped(mapping), self.lifetime(ttl), version)
 
     def delete_many(self, keys: Iterable[str], version: Version = None) -> int:
         """Remove all these entries; return how many there were."""

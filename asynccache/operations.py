@@ -140,18 +140,18 @@ class Operations(NamedBackends, ICacheService):
             return await store.decr_async(key, delta, version)
 
     def set_many(
-        self, values: Mapping[str, Any], ttl: Ttl = None, version: Version = None, backend: str | None = None
+        self, mapping: Mapping[str, Any], ttl: Ttl = None, version: Version = None, backend: str | None = None
     ) -> list[str]:
         store = self.get_backend(backend)
-        with Change(self.flights, store, version, *values):
-            return store.set_many(values, ttl, version)
+        with Change(self.flights, store, version, *mapping):
+            return store.set_many(mapping, ttl, version)
 
     async def set_many_async(
-        self, values: Mapping[str, Any], ttl: Ttl = None, version: Version = None, backend: str | None = None
+        self, mapping: Mapping[str, Any], ttl: Ttl = None, version: Version = None, backend: str | None = None
     ) -> list[str]:
         store = self.get_backend(backend)
-        async with Change(self.flights, store, version, *values):
-            return await store.set_many_async(values, ttl, version)
+        async with Change(self.flights, store, version, *mapping):
+            return await store.set_many_async(mapping, ttl, version)
 
     def delete_many(self, keys: Iterable[str], version: Version = None, backend: str | None = None) -> int:
         store, keys = self.get_backend(backend), several(keys)
