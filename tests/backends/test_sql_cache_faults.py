@@ -2,7 +2,6 @@
 
 import asyncio
 import gc
-import struct
 from contextlib import closing, suppress
 from functools import partial
 
@@ -10,15 +9,10 @@ import psycopg
 import pymysql
 import pytest
 from sqlalchemy import make_url
-from sqlalchemy.ext.asyncio import create_async_engine
-from sqlalchemy.pool import NullPool
 
 from asynccache.backends.sql_cache import SQLCacheBackend
-from asynccache.backends.sql_dialects import for_driver
-from asynccache.backends.sql_replies import Statement
-from asynccache.backends.sql_server import SqlLine
-from asynccache.backends.sql_words import Dialect
 from asynccache.errors import BackendUnavailableError
+from tests.backends.sql_strays import STRAYS
 from tests.conftest import LONG
 from tests.outages import (
     DEADLINE,
@@ -47,43 +41,7 @@ CROWDED = 60.0
 """Seconds for the last one of a crowd, however slow the machine: its turn is what is tested, not the deadline."""
 
 
-def postgresql_reply(*columns):
-    """Give a whole reply to a statement, of one row."""
-    described = b"".join(b"a\0" + struct.pack(">ihihih", 0, 0, kind, -1, -1, 0) for kind, _ in columns)
-    row = b"".join(struct.pack(">i", len(text)) + text if text else struct.pack(">i", -1) for _, text in columns)
-    count = struct.pack(">h", len(columns))
-    parts = {b"2": b"", b"T": count + described, b"D": count + row, b"C": b"UPDATE 1\0", b"Z": b"I"}
-    return b"".join(kind + struct.pack(">i", len(body) + 4) + body for kind, body in parts.items())
-
-
-def mysql_reply(*columns):
-    """Give a whole reply to a statement, of one row."""
-    described = [b"\3def\0\0\0\1a\0\x0c" + struct.pack("<HIBHBH", 63, 99, kind, 0, 0, 0) for kind, _ in columns]
-    row = b"".join(bytes([len(text)]) + text if text else b"\xfb" for _, text in columns)
-    bodies = [bytes([len(columns)]), *described, row, b"\xfe\0\0\2\0\0\0"]
-    return b"".join(struct.pack("<I", len(body) | seq << 24) + body for seq, body in enumerate(bodies, 1))
-
-
-POSTGRESQL_STRAYS = {
-    "another's number": postgresql_reply((20, b"7"), (20, b"42")),
-    "another's entry": postgresql_reply((17, b"\\x41"), (17, b"\\x42"), (20, b"")),
-    "done": b"C\x00\x00\x00\x0dUPDATE 1\x00",
-    "done and ready": b"C\x00\x00\x00\x0dDELETE 1\x00Z\x00\x00\x00\x05I",
-    "ready": b"Z\x00\x00\x00\x05I",
-    "another protocol": b"+OK\r\n",
-}
-MYSQL_STRAYS = {
-    "another's number": mysql_reply((8, b"7"), (8, b"42")),
-    "another's entry": mysql_reply((253, b"A"), (252, b"B"), (8, b"")),
-    "nothing done": b"\x07\x00\x00\x01\x00\x00\x00\x02\x00\x00\x00",
-    "one done": b"\x07\x00\x00\x01\x00\x01\x2a\x02\x00\x00\x00",
-    "an error": b"\x17\x00\x00\x01\xff\x48\x04#HY000stray message",
-    "another protocol": b"+OK\r\n",
-}
-SERVERS = {"postgresql": POSTGRESQL_STRAYS, "mariadb": MYSQL_STRAYS}
-
-
-@pytest.fixture(params=SERVERS)
+@pytest.fixture(params=STRAYS)
 def kind(request):
     return request.param
 
@@ -149,7 +107,7 @@ class TestNobodyGetsAnothersData:
 
     @pytest.mark.parametrize(
         ("kind", "stray"),
-        [pytest.param(kind, stray, id=f"{kind}, {name}") for kind in SERVERS for name, stray in SERVERS[kind].items()],
+        [pytest.param(kind, stray, id=f"{kind}, {name}") for kind in STRAYS for name, stray in STRAYS[kind].items()],
     )
     async def test_stray_and_lost_replies_mislead_nobody(self, through_proxy, stray):
         proxy, make = through_proxy
@@ -158,7 +116,7 @@ class TestNobodyGetsAnothersData:
         await survive_strays(cache, proxy, stray)
 
     @pytest.mark.parametrize(
-        ("kind", "stray"), [(kind, SERVERS[kind][name]) for kind in SERVERS for name in list(SERVERS[kind])[:2]]
+        ("kind", "stray"), [(kind, STRAYS[kind][name]) for kind in STRAYS for name in list(STRAYS[kind])[:2]]
     )
     async def test_a_stray_reply_that_comes_alone_is_no_value_and_no_number(self, through_proxy, stray):
         """Nothing more has come when it is read: only what the reply itself says can tell."""
@@ -285,30 +243,3 @@ class TestConnections:
         for number in range(10):
             assert asyncio.run(cache.incr_async("n")) == number + 1
         nobody_is_left(fresh_server)
-
-
-async def test_a_cancelled_statement_says_nothing_more_to_a_server(postgresql_server, fault_proxy):
-    proxy = fault_proxy(postgresql_server.host, postgresql_server.port)
-    url = make_url(postgresql_server.url).set(host=proxy.host, port=proxy.port)
-    line = SqlLine(create_async_engine(for_driver(url, Dialect.POSTGRESQL), poolclass=NullPool))
-    asking = asyncio.create_task(line.execute([Statement("SELECT pg_sleep(20)")], atomic=False))
-    await asyncio.sleep(0.3)
-    assert proxy.counts["connections"] == 1
-    asking.cancel()
-    await asyncio.sleep(0.1)
-    line.abort()
-    with suppress(asyncio.CancelledError, ConnectionError):
-        await asking
-    line.drop()
-    assert proxy.counts["connections"] == 1
-
-
-async def test_connection_that_its_server_has_ended_can_be_given_up(postgresql_server, fault_proxy):
-    proxy = fault_proxy(postgresql_server.host, postgresql_server.port)
-    url = make_url(postgresql_server.url).set(host=proxy.host, port=proxy.port)
-    line = SqlLine(create_async_engine(for_driver(url, Dialect.POSTGRESQL), poolclass=NullPool))
-    await line.execute([Statement("SELECT 1", fits=bool)], atomic=False)
-    proxy.reset_all()
-    wait_until(lambda: not line.is_fit(), "the reset has come")
-    assert line.abort() is True
-    line.drop()
