@@ -176,8 +176,11 @@ class MemcachedRights(MemcachedSights):
     # Landing
 
     async def _landed_all(self, io: IO, landings: Sequence[Landing]) -> list[bool]:
-        sights = (await self._sights(io, [landing.ticket.key for landing in landings], ids=True, leases=True)).all()
-        return [await self._landed(io, landing, sights[landing.ticket.key]) for landing in landings]
+        sights = await self._sights(io, [landing.ticket.key for landing in landings], ids=True, leases=True)
+        reached = [landing for landing in landings if landing.ticket.key in sights.by_key]
+        landed = [await self._landed(io, landing, sights.by_key[landing.ticket.key]) for landing in reached]
+        sights.all()  # raises where a server was away, which keeps nothing from the others
+        return landed
 
     async def _landed(self, io: IO, landing: Landing, sight: Sight) -> bool:
         for _ in range(ROUNDS):
