@@ -150,28 +150,32 @@ def nested(code, depth, head=b"\x91"):
     return b"".join([*reversed(heads), b"\xc0"])
 
 
-HOSTILE = [
-    *[b"m" + head + size for head in HEADS for size in (HUGE, LONG, HUGE + b"\x01" * 1000)],
-    *[b"m\xc9" + size + bytes([code]) for size in (HUGE, LONG) for code in CODES],
-    *[
-        b"m" + encode(Ext(code, head + size))
-        for code in CODES
-        if code not in RAW
-        for head in (b"\xdd", b"\xdf", b"\xdb", b"\xc6")
-        for size in (HUGE, LONG)
-    ],
-    b"m" + b"\x91" * 100_000,
-    b"m" + b"\x91" * 100_000 + b"\x01",
-    b"m" + b"\x81\xa1a" * 100_000 + b"\x01",
-    b"m" + b"\x81" * 100_000,
-    b"m" + b"\x81\x91" * 100_000,
-    *[b"m" + nested(code, 100_000) for code in (Code.TUPLE, Code.DICT, Code.OBJECT, Code.ROWS, Code.ZONED_TIME, 99)],
-    *[b"m" + nested(code, 100_000, b"\x91\x91") for code in (Code.TUPLES, Code.ROW)],
-]
+def hostile():
+    return [
+        *[b"m" + head + size for head in HEADS for size in (HUGE, LONG, HUGE + b"\x01" * 1000)],
+        *[b"m\xc9" + size + bytes([code]) for size in (HUGE, LONG) for code in CODES],
+        *[
+            b"m" + encode(Ext(code, head + size))
+            for code in CODES
+            if code not in RAW
+            for head in (b"\xdd", b"\xdf", b"\xdb", b"\xc6")
+            for size in (HUGE, LONG)
+        ],
+        b"m" + b"\x91" * 100_000,
+        b"m" + b"\x91" * 100_000 + b"\x01",
+        b"m" + b"\x81\xa1a" * 100_000 + b"\x01",
+        b"m" + b"\x81" * 100_000,
+        b"m" + b"\x81\x91" * 100_000,
+        *[
+            b"m" + nested(code, 100_000)
+            for code in (Code.TUPLE, Code.DICT, Code.OBJECT, Code.ROWS, Code.ZONED_TIME, 99)
+        ],
+        *[b"m" + nested(code, 100_000, b"\x91\x91") for code in (Code.TUPLES, Code.ROW)],
+    ]
 
 
 def test_huge_lengths_and_deep_nesting_are_a_miss():
-    for payload in HOSTILE:
+    for payload in hostile():
         with pytest.raises(DamagedEntryError):
             msgpack.loads(payload)
 
@@ -180,10 +184,10 @@ MEASURE = """
 import resource
 from asynccache.core.codec import DamagedEntryError
 from asynccache.serializers import MsgpackSerializer
-from tests.serializers.test_damage import HOSTILE
-serializer = MsgpackSerializer()
+from tests.serializers.test_damage import hostile
+serializer, payloads = MsgpackSerializer(), hostile()
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-for payload in HOSTILE:
+for payload in payloads:
     try:
         serializer.loads(payload)
     except DamagedEntryError:
