@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asynccache.backends.memcached_entries import checked_servers, checked_size, chosen
+from asynccache.backends.memcached_entries import checked_options, checked_servers, checked_size, chosen
 from asynccache.backends.memcached_loops import LoopMemcachedBackend
 from asynccache.backends.outage import OutageGuard, checked_deadline
 from asynccache.backends.rendezvous import Rendezvous
@@ -33,7 +33,8 @@ class AioMemCacheBackend(LoopMemcachedBackend):
         options: for asyncio's `create_connection`, such as `ssl` or `local_addr`.
         base: those of `StoreBackend` and `BaseCacheBackend`.
 
-    Raises `ConfigurationError` for what is no server or has a password, and `MissingDependencyError` without aiomcache.
+    Raises `ConfigurationError` for what is no server or has a password and for options that there are not, and
+    `MissingDependencyError` without aiomcache.
     """
 
     def __init__(
@@ -54,7 +55,7 @@ class AioMemCacheBackend(LoopMemcachedBackend):
         self.deadline = checked_deadline(deadline)
         self.servers = checked_servers(chosen(servers, hosts, host, port), "aiomcache")
         self._rendezvous = Rendezvous([server.name for server in self.servers])
-        pool = Pool(checked_size(pool_size), options or {})
+        pool = Pool(checked_size(pool_size), checked_options(options, self.servers))
         guards = [OutageGuard(self, server.name, self.deadline, (), self._counts) for server in self.servers]
         watched = list(zip(self.servers, guards, strict=True))
         self._clients = LoopClients(lambda: MemcachedClient(watched, pool), MemcachedClient.aclose)

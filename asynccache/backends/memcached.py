@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asynccache.backends.memcached_entries import chosen, each_once
+from asynccache.backends.memcached_entries import checked_options, chosen, each_once
 from asynccache.backends.memcached_greeting import TLS, Connecting
 from asynccache.backends.memcached_quick import MemcachedQuick
 from asynccache.backends.memcached_wires import MemcachedWires, Way
@@ -42,7 +42,7 @@ class MemcachedCacheBackend(MemcachedQuick):
         options: for asyncio's `create_connection`, such as `ssl` (an `ssl.SSLContext`) or `local_addr`.
         base: those of `StoreBackend` and `BaseCacheBackend`.
 
-    Raises `ConfigurationError` for what is no server.
+    Raises `ConfigurationError` for what is no server, and for options that there are not.
     """
 
     def __init__(
@@ -63,7 +63,8 @@ class MemcachedCacheBackend(MemcachedQuick):
         guards = {
             server.name: OutageGuard(self, server.name, self.deadline, (), self._counts) for server in self.servers
         }
-        connects = {server.name: Connecting(server, options or {}, self.deadline) for server in self.servers}
+        passed = checked_options(options, self.servers)
+        connects = {server.name: Connecting(server, passed, self.deadline) for server in self.servers}
 
         def make() -> MemcachedWires:
             return MemcachedWires({name: Way(connects[name], guard) for name, guard in guards.items()})

@@ -5,9 +5,12 @@ Entries are framed (`core/codec.py`); how they are changed: `memcached_rewriting
 
 from __future__ import annotations
 
+import asyncio
 import time
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from asynccache.backends.memcached_rewriting import RewritingBackend
@@ -18,7 +21,7 @@ from asynccache.errors import BackendUnavailableError, ConfigurationError
 from asynccache.model import Capability
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
     from asynccache.backends.memcached_rewriting import Change
     from asynccache.core.codec import Frame
@@ -154,6 +157,20 @@ def checked_servers(given: Servers, client: str) -> tuple[Server, ...]:
                 "protect memcached by a private network or a unix socket, or take MemcachedCacheBackend"
             )
     return servers
+
+
+def checked_options(given: object, servers: Iterable[Server]) -> dict[str, Any]:
+    """Give the options for asyncio's connections; `ConfigurationError` for what they do not take."""
+    options = {} if given is None else given
+    if not isinstance(options, Mapping):
+        raise ConfigurationError(f"options is a mapping of options, not a {type(options).__name__}")
+    loop = asyncio.AbstractEventLoop
+    for is_unix in {server.scheme == UNIX for server in servers}:
+        connect: Any = loop.create_unix_connection if is_unix else loop.create_connection
+        known = {name for name, one in signature(connect).parameters.items() if one.kind is one.KEYWORD_ONLY}
+        if unknown := sorted(map(str, options.keys() - known)):
+            raise ConfigurationError(f"options={unknown}: asyncio's {connect.__name__} takes {sorted(known)}")
+    return dict(options)
 
 
 def each_once(servers: Iterable[Server]) -> tuple[Server, ...]:

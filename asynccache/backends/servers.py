@@ -80,7 +80,7 @@ def _of_item(item: object, schemes: tuple[str, ...], port: int) -> tuple[Server,
         case str():
             return _of_text(item, schemes, port)
         case [str(host), int(own_port)]:
-            if "/" in host or _ODD.search(host):
+            if not host or "/" in host or _ODD.search(host):
                 raise ConfigurationError(f"{redacted(host)!r} is no host: give URLs as servers=")
             return (Server(schemes[0], host, _checked_port(own_port, f"{host}:{own_port}")),)
     raise ConfigurationError(f"a {type(item).__name__} is no server: give 'host:port', a URL or a pair (host, port)")
