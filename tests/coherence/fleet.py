@@ -48,7 +48,7 @@ class Fleet:
 
     def told(self):
         """Wait for the end; give what each has counted, and all that was wrong."""
-        told = [process.communicate(timeout=30)[0] for process in self.processes]
+        told = [process.communicate(timeout=60)[0] for process in self.processes]
         assert [process.returncode for process in self.processes] == [0] * len(told)
         reports = [json.loads(one) for one in told]
         return [Counter(one["counts"]) for one in reports], [wrong for one in reports for wrong in one["wrong"]]
