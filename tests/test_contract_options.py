@@ -5,6 +5,8 @@ import pytest
 from asynccache import ConfigurationError
 from asynccache.backends.aio_cache import AioMemCacheBackend
 from asynccache.backends.memcached import MemcachedCacheBackend
+from asynccache.backends.redis import RedisCacheBackend
+from asynccache.config import app_backends, backend_of
 
 each_on_asyncio = pytest.mark.parametrize("backend", [MemcachedCacheBackend, AioMemCacheBackend])
 
@@ -29,6 +31,19 @@ def test_options_are_those_of_all_servers(backend):
     backend(servers="localhost,/tmp/memcached.sock", options={"ssl_handshake_timeout": 5})
     with pytest.raises(ConfigurationError, match="create_unix_connection"):
         backend(servers="localhost,/tmp/memcached.sock", options={"local_addr": ("127.0.0.1", 0)})
+
+
+@pytest.mark.parametrize("backend", [RedisCacheBackend, MemcachedCacheBackend, AioMemCacheBackend])
+def test_a_port_may_be_text_as_from_the_environment(backend):
+    assert "cache.example:6380" in repr(backend(host="cache.example", port="6380"))
+    for port in ("x", "-1", "0", "65536", "6 380", "\u0663"):
+        with pytest.raises(ConfigurationError, match="a port is a number from 1 to 65535"):
+            backend(host="cache.example", port=port)
+
+
+def test_flask_cachings_port_may_be_text():
+    config = {"CACHE_TYPE": "RedisCache", "CACHE_REDIS_HOST": "cache.example", "CACHE_REDIS_PORT": "6380"}
+    assert "cache.example:6380" in repr(backend_of(app_backends(config)["default"]))
 
 
 @each_on_asyncio

@@ -79,10 +79,10 @@ def _of_item(item: object, schemes: tuple[str, ...], port: int) -> tuple[Server,
     match item:
         case str():
             return _of_text(item, schemes, port)
-        case [str(host), int(own_port)]:
+        case [str(host), (int() | str()) as own_port]:
             if not host or "/" in host or _ODD.search(host):
                 raise ConfigurationError(f"{redacted(host)!r} is no host: give URLs as servers=")
-            return (Server(schemes[0], host, _checked_port(own_port, f"{host}:{own_port}")),)
+            return (Server(schemes[0], host, _checked_port(own_port, redacted(f"{host}:{own_port}"))),)
     raise ConfigurationError(f"a {type(item).__name__} is no server: give 'host:port', a URL or a pair (host, port)")
 
 
@@ -165,7 +165,9 @@ def _bracketed(item: str) -> str:
     return f"{user}{at}{address}{slash}{rest}"
 
 
-def _checked_port(port: int, shown: str) -> int:
-    if not 0 < port <= _HIGHEST_PORT:
+def _checked_port(port: int | str, shown: str) -> int:
+    """Read a port, which is text where it comes from the environment."""
+    number = int(port) if isinstance(port, int) or (port.isdecimal() and port.isascii()) else 0
+    if not 0 < number <= _HIGHEST_PORT:
         raise ConfigurationError(f"{shown!r}: a port is a number from 1 to {_HIGHEST_PORT}")
-    return port
+    return number
