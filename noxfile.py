@@ -132,8 +132,9 @@ def install(session: nox.Session, *requirements: str, env: dict[str, str] | None
 
 
 def run_pytest(session: nox.Session, *words: str) -> None:
-    """Run pytest; its servers end with it."""
-    session.run("python", "-m", "pytest", *words, interrupt_timeout=5, terminate_timeout=10)
+    """Run pytest; its servers end with it. What is compiled is kept, which saves each of its processes five seconds."""
+    env = {"PYTHONDONTWRITEBYTECODE": ""}
+    session.run("python", "-m", "pytest", *words, env=env, interrupt_timeout=5, terminate_timeout=10)
 
 
 @nox.session
