@@ -68,9 +68,13 @@ class ClaimingBackend(StoreBackend, ABC):
             raise
 
     async def _answers(self, io: IO, wants: Sequence[Want], lease: float) -> list[tuple[Want, Answer]]:
+        found = dict(zip(wants, await self._claim_many(io, wants, lease), strict=True))
+        taken = [want for want, answer in found.items() if isinstance(answer, Taken) and want.key in self._forsaken]
+        if taken and (ended := await self._ended(io, taken)):
+            found |= await self._answers_again(io, ended, lease)
         answers: list[tuple[Want, Answer]] = []
         failures = []
-        for want, answer in zip(wants, await self._claim_many(io, wants, lease), strict=True):
+        for want, answer in found.items():
             if isinstance(answer, Unheard):
                 failures.append(answer.failure)
                 if not isinstance(answer.failure, NotAskedError):
@@ -78,22 +82,31 @@ class ClaimingBackend(StoreBackend, ABC):
                 continue
             if isinstance(answer, Granted):
                 self._forsaken.forget(want.key)
-            elif isinstance(answer, Taken) and await self._ends_forsaken(io, want.key):
-                answer = await self._answer_again(io, want, lease) or answer  # noqa: PLW2901  # the newer one
             answers.append((want, answer))
         if failures and not answers:
             raise failures[0]
         return answers
 
-    async def _answer_again(self, io: IO, want: Want, lease: float) -> Answer | None:
+    async def _answers_again(self, io: IO, wants: Sequence[Want], lease: float) -> dict[Want, Answer]:
+        """Ask for what has just been ended; what is not answered is missing."""
         try:
-            (answer,) = await self._claim_many(io, [want], lease)
+            found = dict(zip(wants, await self._claim_many(io, wants, lease), strict=True))
         except BackendUnavailableError as failure:
-            answer = Unheard(failure)
-        if isinstance(answer, Unheard):
-            self._forsake([want])
-            return None
-        return answer
+            found = dict.fromkeys(wants, Unheard(failure))
+        self._forsake(want for want, answer in found.items() if isinstance(answer, Unheard))
+        return {want: answer for want, answer in found.items() if not isinstance(answer, Unheard)}
+
+    async def _ended(self, io: IO, wants: Sequence[Want]) -> list[Want]:
+        """End the rights to load these keys that this process has forsaken; give those whose right that was."""
+
+        def in_turn() -> list[bool]:
+            return [run(self._ends_forsaken(BLOCKING, want.key)) for want in wants]
+
+        async def together() -> list[bool]:
+            return await asyncio.gather(*[self._ends_forsaken(LOOP, want.key) for want in wants])
+
+        ends = await io.twin(in_turn, together)
+        return [want for want, has_ended in zip(wants, ends, strict=True) if has_ended]
 
     async def _ends_forsaken(self, io: IO, key: str) -> bool:
         """End a right to load this key that this process has forsaken; tell whether that was the one that stood."""

@@ -27,6 +27,9 @@ class Forsaken:
         self._lock = threading.Lock()
         self._tokens: dict[str, list[bytes]] = {}
 
+    def __contains__(self, key: str) -> bool:
+        return key in self._tokens
+
     def add(self, key: str, token: bytes) -> None:
         """Note one; what the bound leaves no room for ends by its lease."""
         with self._lock:
@@ -44,8 +47,6 @@ class Forsaken:
 
     def take(self, key: str) -> bytes | None:
         """Give the oldest of this key, and forget it; None where there is none."""
-        if not self._tokens:
-            return None
         with self._lock:
             tokens = self._tokens.get(key)
             if not tokens:

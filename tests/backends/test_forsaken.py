@@ -93,6 +93,23 @@ async def test_many_are_given_back_at_once_where_whoever_asked_is_cancelled(fres
     assert {type(claim) for claim in claims.values()} == {Lead}
 
 
+async def test_many_are_granted_again_at_once(fresh_redis, fault_proxy):
+    proxy = fault_proxy(fresh_redis.host, fresh_redis.port)
+    keys = [f"k{number}" for number in range(100)]
+    cache = RedisCacheBackend(f"redis://{proxy.address}/0", deadline=1)
+    await cache.get_async("k")
+    proxy.set(drop_p=1)
+    with pytest.raises(BackendUnavailableError):
+        await cache.claim_many(LOOP, keys)
+    proxy.heal()
+    await asked_again(lambda: cache.has_key_async("k"))
+    proxy.set(latency=0.05)
+    async with asyncio.timeout(PATIENT):
+        claims = await cache.claim_many(LOOP, keys)
+    assert {type(claim) for claim in claims.values()} == {Lead}
+    await cache.aclose()
+
+
 async def test_a_lock_too(cache, proxy):
     proxy.set(drop_p=1)
     with pytest.raises(BackendUnavailableError):
