@@ -17,9 +17,9 @@ from contextlib import AsyncExitStack
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
 
-from asynccache.backends import tiered_journal
 from asynccache.backends.fallback_journal import Journal
-from asynccache.backends.tiered_replay import Replay
+from asynccache.backends.undone import Undone
+from asynccache.backends.undone_replay import Replay
 from asynccache.errors import BackendUnavailableError
 from asynccache.model import BaseCacheBackend, Capability
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from asynccache.backends.fallback_journal import Marks, Name
     from asynccache.backends.fallback_link import Link
-    from asynccache.backends.tiered_journal import Item
+    from asynccache.backends.undone import Item
     from asynccache.plan.io import IO
 
 T = TypeVar("T")
@@ -52,7 +52,7 @@ class Chain:
         self._counts = counts
         self._journal = Journal(len(links))
         can_clear = all(Capability.CLEARS in link.backend.capabilities for link in links)
-        self._wide = [tiered_journal.Journal(can_clear=can_clear) for _ in links]
+        self._wide = [Undone(can_clear=can_clear) for _ in links]
         self._redoing: set[tuple[int, int]] = set()
         self._replays = [Replay(wide, link.backend) for wide, link in zip(self._wide, links, strict=True)]
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from asynccache.backends.tiered_journal import Item
 from asynccache.backends.tolerant import TolerantBackend
+from asynccache.backends.undone import Item
 from asynccache.core.entry import Kind
 from asynccache.core.fence import Birth, cells_of
 from asynccache.model import Capability

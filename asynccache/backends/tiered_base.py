@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from asynccache.backends.fallback_link import raising
 from asynccache.backends.local_cache import LocalMemCacheBackend
 from asynccache.backends.tiered_copies import Copies
-from asynccache.backends.tiered_journal import Item, Journal
 from asynccache.backends.tiered_near import NearTier
-from asynccache.backends.tiered_replay import Replay
 from asynccache.backends.tiered_watch import Watch
 from asynccache.backends.tolerant import TolerantBackend
+from asynccache.backends.undone import Item, Undone
+from asynccache.backends.undone_replay import Replay
 from asynccache.core import fence
 from asynccache.core.fence import cells_of
 from asynccache.errors import BackendUnavailableError, ConfigurationError
@@ -40,7 +40,7 @@ class Tiers(TolerantBackend):
         self.on_error = getattr(store, "on_error", "miss")
         self.capabilities = store.capabilities & (l1.capabilities | _OF_THE_STORE)  # type: ignore[misc]  # as its parts
         self._far = raising(store)
-        self._journal = Journal(can_clear=Capability.CLEARS in store.capabilities)
+        self._journal = Undone(can_clear=Capability.CLEARS in store.capabilities)
         self._near = NearTier(Copies(l1, store.serializer), self._journal, max_staleness, self.clock)
         self._replay = Replay(self._journal, self._far)
         self._watch = Watch(self._far, self._near)

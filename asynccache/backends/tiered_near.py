@@ -22,7 +22,7 @@ from asynccache.plan.forks import anew_in_child
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from asynccache.backends.tiered_journal import Item, Journal
+    from asynccache.backends.undone import Item, Undone
     from asynccache.core.fence import Change, View
 
 _own_changes: ContextVar[list[tuple[Known, Change]] | None] = ContextVar("asynccache_own_changes", default=None)
@@ -47,7 +47,7 @@ class NearTier:
         clock: that of the store, in whose times entries end.
     """
 
-    def __init__(self, copies: Copies, journal: Journal, max_staleness: float, clock: Callable[[], float]) -> None:
+    def __init__(self, copies: Copies, journal: Undone, max_staleness: float, clock: Callable[[], float]) -> None:
         self.copies = copies
         self.own = OwnOrder()
         self.flushes = 0

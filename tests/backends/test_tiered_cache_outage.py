@@ -6,10 +6,10 @@ from itertools import permutations
 import pytest
 
 from asynccache import BackendUnavailableError, CachePolicy, CacheService, SerializationError
-from asynccache.backends import tiered_journal
+from asynccache.backends import undone
 from asynccache.backends.fallback_cache import FallbackCacheBackend
 from asynccache.backends.local_cache import LocalMemCacheBackend
-from asynccache.backends.tiered_journal import Item, Journal
+from asynccache.backends.undone import Item, Undone
 from asynccache.core.entry import Entry, Kind
 from asynccache.core.fence import cells_of
 from asynccache.plan.io import LOOP
@@ -352,11 +352,11 @@ async def test_it_may_be_part_of_a_chain(log):
 
 
 def journal(**options):
-    return Journal(**{"can_clear": True, **options})
+    return Undone(**{"can_clear": True, **options})
 
 
 def test_what_is_too_much_counts_as_everything(monkeypatch):
-    monkeypatch.setattr(tiered_journal, "MOST", 3)
+    monkeypatch.setattr(undone, "MOST", 3)
     many = journal()
     assert many.add([Item("1", "a"), Item("1", tag="t"), Item("2", "b")])
     assert many.add([Item("1", "c")])
@@ -366,7 +366,7 @@ def test_what_is_too_much_counts_as_everything(monkeypatch):
 
 
 def test_what_is_too_much_for_a_store_that_cannot_be_cleared_is_refused(monkeypatch):
-    monkeypatch.setattr(tiered_journal, "MOST", 1)
+    monkeypatch.setattr(undone, "MOST", 1)
     few = journal(can_clear=False)
     assert few.add([Item("1", "a")])
     assert not few.add([Item("1", "b")])

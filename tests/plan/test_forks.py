@@ -5,8 +5,8 @@ import os
 import pytest
 
 from asynccache.backends.forsaken import Forsaken
-from asynccache.backends.tiered_journal import Journal
-from asynccache.backends.tiered_replay import Replay
+from asynccache.backends.undone import Undone
+from asynccache.backends.undone_replay import Replay
 from asynccache.fence import LocalFence
 from asynccache.loading.failures import Failures
 from asynccache.loading.flights import Flights
@@ -42,7 +42,7 @@ def test_what_lives_begins_anew_once_in_the_child_only():
 
 
 def journal():
-    return Journal(can_clear=True)
+    return Undone(can_clear=True)
 
 
 def replay():

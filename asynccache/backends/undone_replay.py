@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from concurrent.futures import Future
 
-    from asynccache.backends.tiered_journal import Item, Journal
+    from asynccache.backends.undone import Item, Undone
     from asynccache.model import BaseCacheBackend
     from asynccache.plan.io import IO
 
@@ -37,7 +37,7 @@ class Replay:
         store: where; it raises where it is away.
     """
 
-    def __init__(self, journal: Journal, store: BaseCacheBackend) -> None:
+    def __init__(self, journal: Undone, store: BaseCacheBackend) -> None:
         self._journal = journal
         self._store = store
         self.begin_anew()

@@ -35,8 +35,8 @@ class Item(NamedTuple):
         return self.key is None
 
 
-class Journal:
-    """What is to be invalidated in the store, for all threads of a process.
+class Undone:
+    """The journal of what is to be invalidated in the store, for all threads of a process.
 
     Args:
         can_clear: whether "all" can be done at the store; where not, what is too much is refused.
