@@ -149,7 +149,7 @@ class Batch:
         if failed:
             await give_up(io, failed)
             for part, failure in failed.items():
-                part.settle(Failed.remembered(failure.error))
+                part.settle(failure.again())
         return [part for part in parts if part not in failed]
 
     async def _loaded(self, io: IO, parts: list[Part]) -> None:

@@ -52,8 +52,12 @@ class Wanted:
         lease = seconds(ttl, LEASE_SECONDS)
         if not lease or not isfinite(lease):
             raise ValueError(f"ttl={ttl!r}: a lock stands for a number of seconds above 0, and is renewed while held")
+        wrong = f"timeout={timeout!r}: give the seconds to wait, 0 or more; None waits for ever"
+        given: object = timeout
+        if isinstance(given, bool) or not isinstance(given, int | float | None):
+            raise TypeError(wrong)
         if timeout is not None and not timeout >= 0:
-            raise ValueError(f"timeout={timeout!r}: give the seconds to wait, 0 or more; None waits for ever")
+            raise ValueError(wrong)
         return cls(backend, key, lease, version, inf if timeout is None else timeout)
 
     @property

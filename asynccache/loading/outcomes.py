@@ -45,13 +45,19 @@ class Failed(Struct, frozen=True):
         """Give the same failure without what its traceback keeps alive."""
         return cls(_fresh(error))
 
+    def again(self) -> Failed:
+        """Give the same failure for somebody who comes later: a fresh exception, with the original as its cause."""
+        twin = _fresh(self.error)
+        twin.__cause__ = self.error
+        return Failed(twin)
+
     def for_leader(self) -> Any:
         """Raise the very exception."""
         raise self.error
 
     def for_follower(self) -> Any:
         """Raise a fresh exception of the same type, with the original as its cause."""
-        raise _fresh(self.error) from self.error
+        raise self.again().error
 
 
 class Gone(Struct, frozen=True):
