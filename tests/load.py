@@ -116,10 +116,9 @@ async def under_load(cache: BaseCacheBackend, seconds: float, request: Request |
 async def healthy(cache: BaseCacheBackend, request: Request | None = None) -> Report:
     """Run a phase without faults; where even that is slow, a fault test shows nothing and is void."""
     for _ in range(10):
-        errors = cache.stats()["errors"]
         report = await under_load(cache, 0.5, request)
         assert report.faultless(), report
-        if report.p99 <= HEALTHY_P99 * crowding() and cache.stats()["errors"] == errors:
+        if report.p99 <= HEALTHY_P99 * crowding():
             return report
     return pytest.fail(f"void: without a fault p99 is {report.p99:.3f} s")
 

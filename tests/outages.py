@@ -32,6 +32,7 @@ NETWORK_FAULTS: list[dict[str, Any]] = [
 async def survive_a_kill(cache: BaseCacheBackend, server: Server) -> None:
     """Kill the server for four seconds under load."""
     before = await healthy(cache)
+    assert await seconds_until_hit(cache) <= 1
     events: list[Event] = []
     cache.listeners.append(events.append)
     await asyncio.to_thread(server.kill)
