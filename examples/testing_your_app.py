@@ -1,6 +1,6 @@
 """Test an app that caches: `override` gives it other backends for a test, `FakeClock` lets time pass at once.
 
-Run it: pytest examples/testing_your_app.py
+Run it: pytest -c /dev/null examples/testing_your_app.py   (this repository's own settings of pytest need more plugins)
 """
 
 from itertools import count
