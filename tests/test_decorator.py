@@ -14,7 +14,7 @@ from starlette.routing import Route, WebSocketRoute
 from starlette.testclient import TestClient
 from starlette.websockets import WebSocket
 
-from asynccache import Cache, CacheModule, CachePolicy, ConfigurationError, Inject, UnknownBackendError, inject, install
+from asynccache import Cache, CacheModule, ConfigurationError, Inject, UnknownBackendError, inject, install
 from asynccache.decorator import cached_settings
 from tests.http.serving import client_of, is_hit
 
