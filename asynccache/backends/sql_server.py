@@ -49,6 +49,7 @@ class SqlServer:
     def __init__(self, place: Place, guard: OutageGuard, pool_size: int, options: Mapping[str, Any]) -> None:
         self.guard = guard
         self._largest: int | None = None if place.dialect is Dialect.MYSQL else _LARGEST
+        self._bounds_by_transaction = place.dialect is Dialect.POSTGRESQL
         self._loops = LoopClients(
             lambda: LoopLines(partial(SqlLine, _engine(place, guard.deadline, options)), pool_size),
             lambda lines: lines.aclose(CLOSE_SECONDS / 2),
@@ -60,7 +61,10 @@ class SqlServer:
         """Execute these in turn on one connection, and give the rows of each, and how many it changed.
 
         If `atomic`, it is all or none of them, and they travel together: nobody holds a lock while he is not looking.
+        What makes tables has more `patience`, in seconds, and no transaction.
         """
+        if self._bounds_by_transaction and not patience:
+            atomic = True  # or who has given up a read would wait in the server for whoever has locked the table
         replies: list[Reply] = await io.call(self._ask, tried, statements, patience, atomic)
         return replies
 

@@ -54,6 +54,8 @@ def hold_the_notebook(url, key_prefix, held):
     enter = cache._order(cache.stored_key("")).enter()
     while not held.is_set():
         with suppress(BackendUnavailableError):  # on a loaded machine
-            run(cache._database.ask(BLOCKING, "hold", [*statements, enter]))
+            run(
+                cache._database.ask(BLOCKING, "hold", [*statements, enter], patience=1.0)
+            )  # of no transaction by itself
             held.set()
     time.sleep(60)

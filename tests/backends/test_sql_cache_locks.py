@@ -85,26 +85,50 @@ def ask(connection, text):
         return cursor.fetchall()
 
 
+async def nobody_waits(url, watching):
+    """Wait until no session of the server waits for a lock."""
+    if "postgresql" in url:
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+    else:
+        waiting = (
+            "SELECT COUNT(*) FROM information_schema.processlist WHERE command = 'Query' AND id <> CONNECTION_ID()"
+        )
+    await asyncio.to_thread(wait_until, lambda: ask(watching, waiting)[0][0] == 0, "nobody waits")
+
+
 @pytest.mark.parametrize("url", ["postgresql", "mariadb"], indirect=True)
 async def test_who_has_given_up_waiting_leaves_the_server(url, unique_prefix):
     """Otherwise a lock that is held for long would soon take all sessions that the server has."""
     cache = SQLCacheBackend(url, table=unique_prefix, deadline=HASTY)
     assert await cache.set_async("k", "older") is True
-    if "postgresql" in url:
-        waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-    else:
-        waiting = "SELECT COUNT(*) FROM information_schema.processlist WHERE state = 'Update' OR info LIKE 'BEGIN%'"
     with closing(connected(url)) as holding, closing(connected(url)) as watching:
         with holding.cursor() as cursor:
             cursor.execute(f"UPDATE {unique_prefix}_notes SET mark = 0")
         outcomes = await asyncio.gather(*[cache.add_async(f"new {n}", 1) for n in range(5)], return_exceptions=True)
         assert [type(outcome) for outcome in outcomes] == [BackendUnavailableError] * 5
-        await asyncio.to_thread(wait_until, lambda: ask(watching, waiting)[0][0] == 0, "nobody waits")
+        await nobody_waits(url, watching)
         holding.rollback()
     async with asyncio.timeout(20):
         while not await cache.set_async("k", "newer"):
             await asyncio.sleep(0.05)
     assert await cache.get_many_async(["k", *[f"new {n}" for n in range(5)]]) == {"k": "newer"}
+    await cache.aclose()
+
+
+@pytest.mark.parametrize("url", ["postgresql", "mariadb"], indirect=True)
+async def test_who_has_given_up_reading_leaves_the_server(url, unique_prefix):
+    """A table may be locked for an hour, by VACUUM FULL or ALTER TABLE."""
+    cache = SQLCacheBackend(url, table=unique_prefix, deadline=HASTY)
+    assert await cache.set_async("k", 1) is True
+    lock = "LOCK TABLE {} IN ACCESS EXCLUSIVE MODE" if "postgresql" in url else "LOCK TABLE {} WRITE"
+    with closing(connected(url)) as locking, closing(connected(url)) as watching:
+        with locking.cursor() as cursor:
+            cursor.execute(lock.format(f"{unique_prefix}_entries"))
+        assert await asyncio.gather(*[cache.get_async("k") for _ in range(5)]) == [None] * 5
+        await nobody_waits(url, watching)
+    async with asyncio.timeout(20):
+        while await cache.get_async("k") is None:
+            await asyncio.sleep(0.05)
     await cache.aclose()
 
 
