@@ -167,23 +167,23 @@ class Operations(NamedBackends, ICacheService):
         self, url: str | URL, version: Version = None, backend: str | None = None, *, key_prefix: str = ""
     ) -> bool:
         page, edge = _keys_of(str(url), key_prefix)
-        gone = False
         try:
             gone = self.delete(page, version, backend)
-        finally:
-            gone |= self.delete(edge, version, backend)
-        return gone
+        except Exception:
+            self.delete(edge, version, backend)
+            raise
+        return self.delete(edge, version, backend) or gone
 
     async def invalidate_url_async(
         self, url: str | URL, version: Version = None, backend: str | None = None, *, key_prefix: str = ""
     ) -> bool:
         page, edge = _keys_of(str(url), key_prefix)
-        gone = False
         try:
             gone = await self.delete_async(page, version, backend)
-        finally:
-            gone |= await self.delete_async(edge, version, backend)
-        return gone
+        except Exception:
+            await self.delete_async(edge, version, backend)
+            raise
+        return await self.delete_async(edge, version, backend) or gone
 
     def invalidate_tags(self, *tags: str, version: Version = None, backend: str | None = None) -> None:
         self.get_backend(backend).invalidate_tags(*tags, version=version)

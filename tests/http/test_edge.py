@@ -16,6 +16,7 @@ from starlette.responses import PlainTextResponse, StreamingResponse
 from starlette.routing import Mount, Route
 
 from asynccache import (
+    BackendUnavailableError,
     Cache,
     CacheMiddleware,
     CachePolicy,
@@ -668,3 +669,35 @@ async def test_no_page_comes_back_that_is_read_inside_while_its_url_is_invalidat
     await site.service.invalidate_url_async("http://h/")
     assert [answer.body for answer in await asyncio.gather(*asking)] == [b"call 1"]
     assert await site.texts() == ["call 2"] * 3
+
+
+async def test_whoever_is_cancelled_while_a_url_is_invalidated_waits_no_more():
+    asked, begun = [], asyncio.Event()
+
+    async def delete(key):
+        asked.append(key)
+        begun.set()
+        await asyncio.Event().wait()
+
+    site = Site(backend=CallableCacheBackend({}.get, {}.__setitem__, delete))
+    task = asyncio.create_task(site.service.invalidate_url_async("http://h/"))
+    async with asyncio.timeout(5):
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    assert len(asked) == 1
+
+
+async def test_what_the_middleware_holds_is_removed_though_the_page_could_not_be():
+    asked = []
+
+    async def delete(key):
+        asked.append(key)
+        if "edge" not in key:
+            raise OSError
+
+    site = Site(backend=CallableCacheBackend({}.get, {}.__setitem__, delete))
+    with pytest.raises(BackendUnavailableError):
+        await site.service.invalidate_url_async("http://h/")
+    assert ["edge" in key for key in asked] == [False, True]
