@@ -197,7 +197,7 @@ async def test_memcached_clients_of_all_threads_are_closed(fresh_memcached):
         assert stat(fresh_memcached, "curr_connections") > idle
         await cache.aclose()
         async with asyncio.timeout(10):
-            while stat(fresh_memcached, "curr_connections") != idle:  # the server hears of it a moment later
+            while stat(fresh_memcached, "curr_connections") > idle:  # the server hears of it a moment later
                 await asyncio.sleep(0.01)
 
 
