@@ -146,8 +146,8 @@ class TestSlots:
         wires = {key_slot(wire): wire for key in KEYS_OF_LOAD if (wire := wire_of(key, cache))}
         moving = asyncio.create_task(asyncio.to_thread(move_each, cluster, wires))
         reports = []
-        while not moving.done():
-            reports.append(await under_load(cache, 0.5))
+        while not reports or not moving.done():
+            reports.append(await under_load(cache, 2))
             expect_bounds(reports[-1], DEADLINE + 0.05)
         await moving
         asked, hits = (sum(len(getattr(report, what)) for report in reports) for what in ("seconds", "hits"))
