@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from asynccache.backends.base import StoreBackend
 from asynccache.backends.forsaken import Forsaken
@@ -15,11 +15,13 @@ from asynccache.errors import BackendUnavailableError
 from asynccache.plan.io import BLOCKING, LOOP, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Coroutine, Iterable, Sequence
 
     from asynccache.backends.granting import Answer, Want
     from asynccache.core.entry import Kind
     from asynccache.plan.io import IO
+
+X = TypeVar("X")
 
 
 class ClaimingBackend(StoreBackend, ABC):
@@ -98,14 +100,7 @@ class ClaimingBackend(StoreBackend, ABC):
 
     async def _ended(self, io: IO, wants: Sequence[Want]) -> list[Want]:
         """End the rights to load these keys that this process has forsaken; give those whose right that was."""
-
-        def in_turn() -> list[bool]:
-            return [run(self._ends_forsaken(BLOCKING, want.key)) for want in wants]
-
-        async def together() -> list[bool]:
-            return await asyncio.gather(*[self._ends_forsaken(LOOP, want.key) for want in wants])
-
-        ends = await io.twin(in_turn, together)
+        ends = await _each(io, self._ends_forsaken, [want.key for want in wants])
         return [want for want, has_ended in zip(wants, ends, strict=True) if has_ended]
 
     async def _ends_forsaken(self, io: IO, key: str) -> bool:
@@ -123,15 +118,7 @@ class ClaimingBackend(StoreBackend, ABC):
 
     async def _give_back(self, io: IO, tickets: Sequence[Ticket]) -> None:
         """End rights, all at once: whoever was cancelled does not wait long."""
-
-        def in_turn() -> None:
-            for ticket in tickets:
-                run(self.release(BLOCKING, ticket))
-
-        async def together() -> None:
-            await asyncio.gather(*[self.release(LOOP, ticket) for ticket in tickets])
-
-        await io.twin(in_turn, together)
+        await _each(io, self.release, tickets)
 
     async def _claimed(self, io: IO, want: Want, answer: Answer, kind: Kind) -> Claimed | None:
         """Decode an answer; None where an entry is damaged, and is removed now, or of another kind."""
@@ -143,3 +130,16 @@ class ClaimingBackend(StoreBackend, ABC):
                 return Lead(Ticket(want.key, want.token, born, view), stale)
             case Taken(seconds):
                 return Held(seconds, stale)
+
+
+async def _each(io: IO, do: Callable[[IO, X], Coroutine[Any, Any, bool]], with_each: Sequence[X]) -> list[bool]:
+    """Do something with each of these: all at once on a loop, else one after the other."""
+
+    def in_turn() -> list[bool]:
+        return [run(do(BLOCKING, one)) for one in with_each]
+
+    async def together() -> list[bool]:
+        return await asyncio.gather(*[do(LOOP, one) for one in with_each])
+
+    told: list[bool] = await io.twin(in_turn, together)
+    return told
