@@ -135,13 +135,17 @@ async def test_nobody_gets_what_is_older_than_an_invalidation(make_backend, poli
         services = [await stack.enter_async_context(get_cache_service(app)) for app in apps]
         over = time.monotonic() + SECONDS
 
+        def goes_on():
+            is_slow = min(origin.answers, origin.version) <= 5  # as a database on a busy machine
+            return is_slow or time.monotonic() < over
+
         async def readers(app):
-            while time.monotonic() < over:
+            while goes_on():
                 await origin.read(app)
                 await asyncio.sleep(origin.dice.choice([0, 0.001]))
 
         async def changers(service):
-            while time.monotonic() < over:
+            while goes_on():
                 await origin.change(service)
                 await asyncio.sleep(origin.dice.uniform(0, 0.05))
 
@@ -152,8 +156,6 @@ async def test_nobody_gets_what_is_older_than_an_invalidation(make_backend, poli
                 for _ in range(2):
                     group.create_task(changers(service))
     assert not origin.outdated, (len(origin.outdated), origin.outdated[:5])
-    assert origin.answers > 5  # a database on a busy machine is slow
-    assert origin.version > 5
 
 
 class HeldPair(Pair):
