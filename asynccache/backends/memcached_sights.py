@@ -92,7 +92,8 @@ class MemcachedSights(MemcachedOrder):
         """Judge what was found; the marks of tags are asked for."""
         sights, tagged = [], []
         for spot in spots:
-            if (found := replies.by_place.get(spot.place)) is not None:
+            found = replies.by_place.get(spot.place, {})
+            if spot.wire in found or spot.place not in replies.failures:
                 sight, birth = _judged(_sighted(spot, found, ids=ids))
                 sights.append(sight)
                 tagged += [(sight, birth)] if birth is not None else []

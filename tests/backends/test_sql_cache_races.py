@@ -51,9 +51,9 @@ class Node:
         self.dice = random.Random(seed)
 
     async def work(self):
-        """Load, invalidate and read for a while."""
+        """Load, invalidate and read for a while, and until some loads were stored and some were not."""
         until = time.monotonic() + SECONDS
-        while time.monotonic() < until:
+        while time.monotonic() < until or not (self.origin.landed and self.origin.lost):
             await self.dice.choice([self.load, self.load, self.read, self.invalidate])()
         await self.cache.aclose()
 
@@ -98,8 +98,6 @@ def test_nothing_stale_lands_while_eight_loops_race(url, unique_prefix):
     nodes = [Node(url, unique_prefix, origin, seed) for seed in range(8)]
     assert in_threads(*[lambda node=node: asyncio.run(node.work()) for node in nodes]) == []
     assert origin.wrong == []
-    assert origin.landed > 0
-    assert origin.lost > 0
 
 
 def test_threads_that_call_plainly_race_too(url, unique_prefix):
