@@ -219,7 +219,7 @@ class TestRoundTrips:
         assert await backend.land(LOOP, "c", "loaded before", 60.0, claimed.ticket) is False
         await backend.invalidate_tags_async("x")
         assert await backend.get_many_async("abc") == backend.get_many("abc") == {"a": "päge", "b": 5, "c": [None]}
-        assert {raw.pttl(backend.stored_key(key)) // 10_000 for key in "abc"} == {5}
+        assert all(50_000 < raw.pttl(backend.stored_key(key)) <= 60_000 for key in "abc")
         assert await backend.incr_async("b") == 6
         await backend.set_many_async({"a": 1, "b": 2}, ttl=float("inf"))
         assert [raw.pttl(backend.stored_key(key)) for key in "ab"] == [-1, -1]

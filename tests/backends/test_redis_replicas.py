@@ -48,7 +48,11 @@ def in_sync(servers):
 class TestContract(BackendContract):
     @pytest.fixture
     def backend_factory(self, servers):
+        self.servers = servers
         return partial(RedisCacheBackend, url(servers), deadline=PATIENT)
+
+    async def replicated(self):
+        await asyncio.to_thread(in_sync, self.servers)
 
 
 @pytest.fixture

@@ -137,7 +137,13 @@ def test_stopped_database_leaves_no_files_and_no_shared_memory(server):
 
 @pytest.mark.parametrize("kind", ["PostgreSQL", "MariaDB"])
 def test_database_dies_with_killed_tests(kind):
-    script = f"from tests.servers import {kind}; print({kind}().start().pid, flush=True); import time; time.sleep(60)"
+    script = f"""
+import time
+from tests.servers import {kind}
+server = {kind}().start()
+print(server.pid, flush=True)
+time.sleep(60)
+"""
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as tests:
         pid = int(tests.stdout.readline())
         assert alive(pid)

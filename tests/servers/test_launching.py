@@ -98,7 +98,13 @@ def test_stopped_server_leaves_no_files():
 
 @pytest.mark.parametrize("kind", ["Redis", "Memcached"])
 def test_server_dies_with_killed_tests(kind):
-    script = f"from tests.servers import {kind}; print({kind}().start().pid, flush=True); import time; time.sleep(60)"
+    script = f"""
+import time
+from tests.servers import {kind}
+server = {kind}().start()
+print(server.pid, flush=True)
+time.sleep(60)
+"""
     with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True) as tests:
         pid = int(tests.stdout.readline())
         os.kill(pid, 0)

@@ -90,6 +90,9 @@ class ContractBase:
         """Let time pass for the backend; where it has a `FakeClock`, advance that instead."""
         await asyncio.sleep(seconds)
 
+    async def replicated(self) -> None:
+        """Wait until all can read what was written; override it where that takes a moment, as with replicas."""
+
     @pytest.fixture
     def backend_factory(self) -> BackendFactory:
         """Give the function that makes backends; override it to use fixtures of your own."""

@@ -135,6 +135,7 @@ class TagContract(ContractBase):
         cache, other = make_cache(), make_cache()
         await cache.set("k", "v", tags=["x"])
         if {Capability.FENCES, Capability.SHARED} <= cache.backend.capabilities:
+            await self.replicated()
             assert await other.get("k") == "v"
             await other.invalidate_tags("x")
             assert await cache.get("k") is None
