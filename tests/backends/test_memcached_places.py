@@ -4,7 +4,7 @@ import asyncio
 import logging
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from functools import partial
 
 import pytest
@@ -18,6 +18,7 @@ from asynccache.testing.contract import (
     ManyContract,
     TagContract,
 )
+from asynccache.wire.lane import closed
 from tests.backends.wire import ask, stat
 from tests.canaries import PASSWORD
 from tests.servers import Memcached
@@ -100,14 +101,24 @@ async def grown_old(server: Memcached) -> AsyncIterator[str]:
             writer.close()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        theirs, ours = await asyncio.open_connection(server.host, server.port)
-        both = asyncio.gather(pass_on(reader, ours), pass_on(theirs, writer), return_exceptions=True)
-        assert [failure for failure in await both if isinstance(failure, AssertionError)] == []
+        serving.append(asyncio.current_task())
+        with closing(writer):
+            theirs, ours = await asyncio.open_connection(server.host, server.port)
+            with closing(ours):
+                both = asyncio.gather(pass_on(reader, ours), pass_on(theirs, writer), return_exceptions=True)
+                assert [failure for failure in await both if isinstance(failure, AssertionError)] == []
 
+    serving: list[asyncio.Task[None] | None] = []
     listening = await asyncio.start_server(serve, "127.0.0.1", 0)
     async with listening:
         host, port = listening.sockets[0].getsockname()
         yield f"{host}:{port}"
+    await closed()  # who connected last is served, too
+    for task in serving:
+        task.cancel()
+    ends = await asyncio.gather(*serving, return_exceptions=True)
+    assert [end for end in ends if isinstance(end, AssertionError)] == []
+    await closed()
 
 
 class OldServers:
