@@ -183,7 +183,7 @@ def tests(session: nox.Session) -> None:
 def floors(session: nox.Session) -> None:
     """Run the tests that meet Starlette and injector on the lowest versions that pyproject.toml admits."""
     install(session, "--resolution=lowest-direct", "-e.[all]", "--group=tests", "httpx>=0.27")
-    meets_more = {"functions", "secrets", "first_snippets"}  # in newer releases
+    meets_more = {"contract_context", "functions", "secrets", "first_snippets"}  # in newer releases
     meets_more |= {"fastapi_app", "litestar_app", "flask_app", "quart_app"}
     of_http = ["tests/http", "--ignore=tests/http/proofs"]  # which are about FastAPI and Litestar, too
     found = sorted([*ROOT.glob("tests/test_*.py"), *ROOT.glob("tests/examples/test_*.py")])
