@@ -65,6 +65,13 @@ async def test_who_was_granted_a_right_and_did_not_hear_of_it_is_granted_it_agai
     assert isinstance(await asked_again(lambda: cache.claim(LOOP, "k")), Lead)
 
 
+async def test_a_server_that_does_not_answer_is_asked_once(cache, proxy):
+    proxy.set(blackhole=True)
+    with pytest.raises(BackendUnavailableError):
+        await cache.claim(LOOP, "k")
+    assert cache.stats()["errors"] == 1
+
+
 async def test_among_many_too(cache, proxy, other):
     proxy.set(drop_p=1)
     with pytest.raises(BackendUnavailableError):
